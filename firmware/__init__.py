@@ -1,0 +1,1 @@
+"""The locker's mind: it decides who may open which cell, and knows no wire, no pin, no simulator."""

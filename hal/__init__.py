@@ -1,0 +1,1 @@
+"""The locker's body: lock boards, pins, ports. It knows no parcel and no person."""

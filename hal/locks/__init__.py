@@ -1,0 +1,1 @@
+"""One small module per family of lock board: a sans-I/O codec and a LockBank."""

@@ -1,0 +1,143 @@
+"""What the locker's body can do, as Protocols, values and errors; no third-party import.
+
+Everything above `hal` is written against this module, and every driver, real or simulated, is
+measured against it (tests/hal/contract.py). Channels are counted from 1, as on the boards' labels.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+
+class Senses(StrEnum):
+    """What a bank's feedback contact follows: the lock's hook, the door itself, or both in series."""
+
+    HOOK = "hook"
+    DOOR = "door"
+    BOTH = "both"
+
+
+class PulseTimer(StrEnum):
+    """Who ends a pulse. Only a board-timed pulse ends by itself when this program is killed."""
+
+    BOARD = "board"
+    HOST = "host"
+
+
+class PulseResult(StrEnum):
+    """What is known after a pulse was asked for. `SENT` is neither success nor failure: read the door."""
+
+    ACKNOWLEDGED = "acknowledged"  # the board answered that it pulsed
+    SENT = "sent"  # the bytes left, or the pin rose; nobody answered
+    NOT_SENT = "not_sent"  # certain that no coil was energised
+
+
+@dataclass(frozen=True, slots=True)
+class PulseLimits:
+    """The bounds of every coil (docs: rule 7); one instance serves every bank on one supply."""
+
+    pulse_max_ms: int = 1_000
+    rest_ms: int = 3_000  # from the end of a coil's pulse to its next
+    gap_ms: int = 200  # from the end of any pulse to the next on another coil
+    duty_max: float = 0.05
+    duty_window_ms: int = 60_000
+
+
+class HalError(Exception):
+    """Anything the body could not do. Instantiate a subclass: it says whose fault it was."""
+
+
+class PortMissing(HalError):
+    """The device named in the configuration does not exist or may not be opened."""
+
+
+class PortBusy(HalError):
+    """Another process holds the device."""
+
+
+class PortLost(HalError):
+    """The device went away while it was open (cable pulled, adapter reset)."""
+
+
+class NoReply(HalError):
+    """The board stayed silent until the deadline."""
+
+
+class GarbledReply(HalError):
+    """Bytes came, but no valid reply among them."""
+
+
+class EchoHeard(HalError):
+    """The adapter returns our own bytes although the bus is configured without echo."""
+
+
+class CoilLimit(HalError):
+    """A pulse was refused before anything was sent: channel, pulse, rest, gap, duty or one coil at a time."""
+
+
+@runtime_checkable
+class LockBank(Protocol):
+    """A lock board, or a set of pins: N lock outputs and N feedback inputs."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def senses(self) -> Senses: ...
+
+    @property
+    def pulse_timer(self) -> PulseTimer: ...
+
+    async def start(self) -> None:
+        """All coils off, then make ready. Raises PortMissing, PortBusy, EchoHeard; safe to call again."""
+
+    async def read(self) -> tuple[bool | None, ...]:
+        """Raw contact levels, channel 1 first; None where the board said nothing of a channel.
+
+        Polarity is applied above. Raises NoReply, GarbledReply, PortLost.
+        """
+
+    async def pulse(self, channel: int, pulse_ms: int) -> PulseResult:
+        """Energise one coil once. Never retried here. Raises CoilLimit before anything is sent, and only then."""
+
+    def off(self) -> None:
+        """All coils off, now; never raises, may be called in any state."""
+
+    def close(self) -> None:
+        """All coils off, then let go of the device; idempotent."""
+
+
+class SerialPort(Protocol):
+    """A byte stream that never blocks. One receiver; bytes arrive through its callbacks on the event loop."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def baud(self) -> int: ...
+
+    def open(self, received: Callable[[bytes], None], lost: Callable[[PortLost], None]) -> None:
+        """Raises PortMissing or PortBusy. `lost` is called at most once per open; the port is closed then."""
+
+    def write(self, data: bytes) -> None:
+        """Queue one frame (at most a few hundred bytes). Raises PortLost when the port is closed or gone."""
+
+    def drain_input(self) -> None:
+        """Throw away whatever has arrived and was not delivered."""
+
+    def close(self) -> None:
+        """Idempotent; `lost` is not called."""
+
+
+class WallClock(Protocol):
+    """Wall time for deadlines and records; never for intervals."""
+
+    def utc_ms(self) -> int:
+        """Milliseconds since 1970-01-01T00:00Z."""
+
+    def sure(self) -> bool:
+        """Whether the time comes from a source the locker trusts."""
