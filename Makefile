@@ -86,8 +86,9 @@ COMPILE = build/uv/bin/uv --quiet pip compile pyproject.toml --group build --uni
   --generate-hashes --no-emit-index-url --no-header --no-annotate $(LOCK_FLAGS)
 
 lock: | build/uv/bin/uv  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--upgrade)
-	$(COMPILE) --extra dev --extra gpio --output-file requirements/dev.txt
+	$(COMPILE) --extra dev --output-file requirements/dev.txt
 	$(COMPILE) --extra sim --constraint requirements/dev.txt --output-file requirements/sim.txt
+	$(COMPILE) --extra controller --extra gpio --extra kiosk --constraint requirements/dev.txt --output-file requirements/device.txt
 
 build/uv/bin/uv:
 	@$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip --disable-pip-version-check --quiet install uv

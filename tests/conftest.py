@@ -1,0 +1,51 @@
+"""What holds for every test: no task is left pending, generated examples repeat, and nothing is kept outside build/."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import configuration, settings
+
+pytest_plugins = ["pytester"]
+
+configuration.set_hypothesis_home_dir("build/hypothesis")
+# No deadline: a busy machine is no failure. The quick run draws the same examples each time.
+settings.register_profile("quick", deadline=None, derandomize=True, database=None)
+settings.register_profile("long", deadline=None, max_examples=20_000)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long", action="store_true", help="millions instead of thousands; hours (make test-long)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("long" if config.getoption("--long") else "quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="runs with --long"))
+
+
+@pytest.fixture(autouse=True)
+def no_task_left_pending(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test whose event loop still had tasks when its main coroutine ended.
+
+    `asyncio.run` cancels such tasks without a word, so a forgotten task passes every test and leaks in the field. The
+    one place where the loop knows of them is the function that does the cancelling.
+    """
+    left: list[str] = []
+    cancel_all = asyncio.runners._cancel_all_tasks  # type: ignore[attr-defined]
+
+    def watch(loop: asyncio.AbstractEventLoop) -> None:
+        left.extend(sorted(f"{task.get_name()}: {task.get_coro()}" for task in asyncio.all_tasks(loop)))
+        cancel_all(loop)
+
+    monkeypatch.setattr(asyncio.runners, "_cancel_all_tasks", watch)
+    yield
+    if left and not request.node.get_closest_marker("leaves_tasks"):
+        pytest.fail("tasks were left pending:\n  " + "\n  ".join(left), pytrace=False)
