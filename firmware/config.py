@@ -1,0 +1,159 @@
+"""The configuration: one TOML file into frozen structs. Units stand in the names, every number has a bound.
+
+An unknown key is an error with a suggestion; a wrong value is an error that names file, key and bound.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Count = Annotated[int, Meta(ge=1)]
+Name = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z0-9_-]+$")]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the file."""
+
+
+class LockerSection(Section, frozen=True):
+    """Who this locker is. `id` and `address` stand on the screens where a person may be at the wrong one."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9-]+$")]
+    address: Annotated[str, Meta(min_length=1, max_length=200)]
+    support_phone: Annotated[str, Meta(min_length=3, max_length=32)]
+    code_digits: Annotated[int, Meta(ge=6, le=10)] = 8
+    timezone: str = "Asia/Almaty"
+
+
+class Paths(Section, frozen=True):
+    """Where state, sockets and secrets live. `credentials` empty: systemd's $CREDENTIALS_DIRECTORY."""
+
+    state: Path = Path("/var/lib/postomat")
+    run: Path = Path("/run/postomat")
+    credentials: Path | None = None
+
+
+class BackendKey(Section, frozen=True):
+    """A public Ed25519 key of the backend: 32 bytes in hex, known by its key id."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=32)]
+    public: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Access(Section, frozen=True):
+    """Whose word counts. Uids may open a role's socket besides root and the controller's own."""
+
+    backend_keys: tuple[BackendKey, ...]
+    kiosk_uids: tuple[int, ...] = ()
+    link_uids: tuple[int, ...] = ()
+    service_uids: tuple[int, ...] = ()
+
+
+class Bus(Section, frozen=True):
+    """One RS-485 line."""
+
+    name: Name
+    device: str
+    baud: Annotated[int, Meta(ge=1_200, le=115_200)] = 9_600
+    echo: bool = False  # the adapter returns our own bytes
+    reply_timeout_ms: Annotated[int, Meta(ge=20, le=2_000)] = 150
+
+
+class Xor8a80(Section, frozen=True, tag_field="kind", tag="xor8a80"):
+    """A board of the 8A/80 family (docs/lock-boards.md section 4). What differs by firmware is set here."""
+
+    name: Name
+    bus: Name
+    address: Annotated[int, Meta(ge=1, le=32)]
+    channels: Annotated[int, Meta(ge=1, le=50)]
+    closed_level: bool = True  # the contact's level while locked: 11 for closing feedback, 00 for opening
+    first_byte: str = "low"  # low: the first status byte holds channels 1 to 8; high: the last one does
+    senses: str = "hook"
+    pulse_ms: Annotated[int, Meta(ge=50, le=1_000)] = 300  # the board's own time
+
+
+class Gpio(Section, frozen=True, tag_field="kind", tag="gpio"):
+    """Locks and contacts on the computer's own pins (BCM numbers), channel 1 first."""
+
+    name: Name
+    lock_pins: tuple[int, ...]
+    sensor_pins: tuple[int, ...]
+    chip: Annotated[int, Meta(ge=0)] = 0
+    pull: str = "up"  # up, down, none
+    closed_level: bool = False
+    senses: str = "door"
+    pulse_ms: Annotated[int, Meta(ge=50, le=1_000)] = 400
+
+
+Bank = Xor8a80 | Gpio
+
+
+class Cell(Section, frozen=True):
+    """One compartment: which lock, and where it stands in the cabinet (columns from the left, millimetres)."""
+
+    number: Annotated[int, Meta(ge=1, le=999)]
+    bank: Name
+    channel: Count
+    size: Annotated[str, Meta(pattern=r"^(S|M|L|XL)$")] = "M"
+    column: Annotated[int, Meta(ge=0, le=40)] = 0
+    bottom_mm: Annotated[int, Meta(ge=0, le=2_500)] = 0  # above the floor
+    height_mm: Annotated[int, Meta(ge=50, le=2_000)] = 200
+    width_mm: Annotated[int, Meta(ge=100, le=2_000)] = 440
+
+
+class Times(Section, frozen=True):
+    """Waits of the screen and the custody, in the design's defaults."""
+
+    keypad_timeout_s: Count = 45
+    notice_s: Count = 15
+    thanks_s: Count = 5
+    closing_screen_s: Count = 20
+    more_time_max: Annotated[int, Meta(ge=0, le=20)] = 3
+    reminder_s: Count = 20
+    detach_s: Count = 60
+    short_open_s: Count = 3
+    confirmation_window_s: Count = 600
+    reopen_max: Annotated[int, Meta(ge=0, le=20)] = 3
+    storage_term_h: Count = 72
+    late_open_s: Count = 60  # closed → open within this time of a pulse is that intent's
+    remote_open_max: Count = 6
+    remote_open_window_s: Count = 600
+
+
+class Locks(Section, frozen=True):
+    """The bounds of every coil, and how often doors are read."""
+
+    rest_s: Annotated[int, Meta(ge=1, le=60)] = 3
+    pulses_max: Annotated[int, Meta(ge=1, le=3)] = 3
+    gap_ms: Annotated[int, Meta(ge=50, le=5_000)] = 200
+    duty_max: Annotated[float, Meta(gt=0, le=0.2)] = 0.05
+    duty_window_s: Annotated[int, Meta(ge=10, le=600)] = 60
+    poll_idle_hz: Annotated[float, Meta(gt=0, le=20)] = 1.0
+    poll_active_hz: Annotated[float, Meta(gt=0, le=50)] = 10.0
+    offline_after_misses: Annotated[int, Meta(ge=1, le=100)] = 3
+
+
+class Kiosk(Section, frozen=True):
+    """The screen's own server. `pixels_per_mm` turns the measures of docs/texts into pixels."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 8_081
+    language: Annotated[str, Meta(pattern=r"^(ru|kk|en)$")] = "ru"
+    pixels_per_mm: Annotated[float, Meta(ge=1, le=20)] = 3.78
+    frame_ancestors: tuple[str, ...] = ()  # origins that may embed the page; none on a locker
+
+
+class Config(Section, frozen=True):
+    """The whole file."""
+
+    locker: LockerSection
+    access: Access
+    cells: Annotated[tuple[Cell, ...], Meta(min_length=1, max_length=512)]
+    banks: Annotated[tuple[Bank, ...], Meta(min_length=1)]
+    buses: tuple[Bus, ...] = ()
+    paths: Paths = Paths()
+    times: Times = Times()
+    locks: Locks = Locks()
+    kiosk: Kiosk = Kiosk()
+    inbox_max: Annotated[int, Meta(ge=16, le=65_536)] = 1_024

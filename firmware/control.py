@@ -1,0 +1,224 @@
+"""The language of the local sockets through which every face talks to the controller: messages, framing, client.
+
+One Unix socket per role, one JSON object per line, at most `FRAME_MAX_BYTES` with its newline. A face sends the requests
+of its role and nothing else: what does not decode ends the connection. The server's side is `firmware.gate`.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from firmware.errors import ProtocolError, Unreachable
+from firmware.model import Action, Outcome, Problem, Screen
+
+FRAME_MAX_BYTES = 65_536
+
+
+class Message(Struct, frozen=True, tag_field="type", tag=str.lower, omit_defaults=True, forbid_unknown_fields=True):
+    """Anything on a control socket; `type` is the class's name in small letters."""
+
+
+class Seq(Struct, frozen=True):
+    """Which screen a face speaks of: random per start of the controller, then counted."""
+
+    start: str
+    count: int
+
+
+# kiosk → controller
+class Press(Message, frozen=True):
+    seq: Seq
+    action: Action
+    problem: Problem | None = None
+
+
+class Code(Message, frozen=True):
+    """The typed code, whole: it goes no further than the gate, which turns it into its digest."""
+
+    seq: Seq
+    code: str
+
+
+class Heartbeat(Message, frozen=True):
+    """Sent after a paint. A kiosk that stays silent is not at the screen."""
+
+
+# controller → kiosk
+class Show(Message, frozen=True):
+    """The screen now. `left_ms` counts down to the moment when it changes by itself."""
+
+    seq: Seq
+    screen: Screen
+    left_ms: int | None = None
+
+
+class Superseded(Message, frozen=True):
+    """Another kiosk has connected; this connection ends."""
+
+
+# link → controller
+class Signed(Message, frozen=True):
+    """A COSE_Sign1 object as the backend made it; `ask` comes back with the answer."""
+
+    ask: int
+    object: bytes
+
+
+class JournalAfter(Message, frozen=True):
+    """Entries above `seq`, oldest first; also a technician's `ctl journal`."""
+
+    seq: int
+    limit: int = 256
+
+
+# service → controller
+class AskStatus(Message, frozen=True):
+    pass
+
+
+class AskCells(Message, frozen=True):
+    pass
+
+
+# controller → any
+class Told(Message, frozen=True):
+    """The outcome of a request; `ask` or `command` says of which."""
+
+    outcome: Outcome
+    ask: int | None = None
+    command: str | None = None
+
+
+class JournalRow(Struct, frozen=True):
+    """One entry as it was hashed: `body` is the canonical text, `hash` SHA-256(previous hash ‖ body) in hex."""
+
+    seq: int
+    body: str
+    hash: str
+
+
+class Journal(Message, frozen=True):
+    rows: tuple[JournalRow, ...]
+    last: int  # the newest entry's seq: more is to be asked for where rows end below it
+
+
+class Status(Message, frozen=True):
+    locker: str
+    epoch: int
+    firmware: str
+    grants_version: int
+    journal_last: int
+    clock_sure: bool
+    screen: str
+    parcels_inside: int
+    banks: dict[str, str]  # name → online, offline
+    inbox: int
+    uptime_s: int
+
+
+class CellRow(Struct, frozen=True):
+    """A technician's view of one cell."""
+
+    cell: int
+    size: str
+    bank: str
+    channel: int
+    door: str
+    why: str | None
+    blocked: str | None
+    parcel: str | None
+    parcel_state: str | None
+
+
+class Cells(Message, frozen=True):
+    cells: tuple[CellRow, ...]
+
+
+KIOSK_REQUESTS = msgspec.json.Decoder(Press | Code | Heartbeat)
+LINK_REQUESTS = msgspec.json.Decoder(Signed | JournalAfter)
+SERVICE_REQUESTS = msgspec.json.Decoder(AskStatus | AskCells | JournalAfter)
+KIOSK_PUSHES = msgspec.json.Decoder(Show | Superseded | Told)
+LINK_PUSHES = msgspec.json.Decoder(Told | Journal)
+SERVICE_PUSHES = msgspec.json.Decoder(Status | Cells | Journal | Told)
+
+_encoder = msgspec.json.Encoder()
+M = TypeVar("M", bound=Message)
+
+
+def encode(message: Message) -> bytes:
+    """One line. Raises ProtocolError above FRAME_MAX_BYTES, so that no peer is sent what it must refuse."""
+    line = _encoder.encode(message) + b"\n"
+    if len(line) > FRAME_MAX_BYTES:
+        raise ProtocolError(f"a {type(message).__name__} of {len(line)} bytes is above {FRAME_MAX_BYTES}")
+    return line
+
+
+def decode(decoder: msgspec.json.Decoder[Any], line: bytes) -> Any:
+    """The message on a line. Raises ProtocolError with what is wrong with it, never with what it said."""
+    try:
+        return decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"not a request of this role: {error}") from None
+
+
+class Lines:
+    """Cuts a byte stream into lines. Holds at most FRAME_MAX_BYTES."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that `data` completes. Raises ProtocolError when a line grows beyond the limit."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if max(map(len, [*lines, self._rest])) >= FRAME_MAX_BYTES:
+            raise ProtocolError(f"a line is above {FRAME_MAX_BYTES} bytes")
+        return lines
+
+
+class Client(Generic[M]):
+    """A face's end of a control socket."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pushes: msgspec.json.Decoder[M]
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._pushes = pushes
+
+    @classmethod
+    async def connect(cls, path: Path, pushes: "msgspec.json.Decoder[M]") -> "Client[M]":
+        """Raises Unreachable, naming the socket, where nobody listens or the caller may not come in."""
+        try:
+            reader, writer = await asyncio.open_unix_connection(path, limit=FRAME_MAX_BYTES)
+        except OSError as error:
+            raise Unreachable(f"{path}: the controller cannot be reached ({error.strerror or error})") from None
+        return cls(reader, writer, pushes)
+
+    async def send(self, message: Message) -> None:
+        """Raises Unreachable when the controller has gone."""
+        try:
+            self._writer.write(encode(message))
+            await self._writer.drain()
+        except ConnectionError:
+            raise Unreachable("the controller closed the connection") from None
+
+    async def receive(self) -> M:
+        """The next push. Raises Unreachable when the controller has gone, ProtocolError on nonsense."""
+        try:
+            line = await self._reader.readuntil(b"\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise Unreachable("the controller closed the connection") from None
+        except asyncio.LimitOverrunError:
+            raise ProtocolError(f"a line is above {FRAME_MAX_BYTES} bytes") from None
+        message: M = decode(self._pushes, line)
+        return message
+
+    async def close(self) -> None:
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except ConnectionError:
+            pass  # it went first

@@ -1,0 +1,146 @@
+"""Everything that can come in (Event) and go out (Effect).
+
+Events carry no secret: the shell has turned a typed code into its digest and a signed object into verified claims
+before an event exists. Only a change is an event: the bus compares and debounces, digits live in the page.
+"""
+
+from msgspec import Struct
+
+from firmware.model import Action, Direction, Outcome, Problem, Purpose
+from hal.ports import PulseResult
+
+
+class Event(Struct, frozen=True):
+    """Something that happened, to be handled in one transaction."""
+
+
+class Started(Event, frozen=True):
+    """The controller's process has started; `boot` names this run of the machine's monotonic clock."""
+
+    boot: str
+
+
+class DoorRead(Event, frozen=True):
+    """A cell's level changed (two equal readings); `closed` is None when the board said nothing of it."""
+
+    cell: int
+    closed: bool | None
+
+
+class DoorConfirmed(Event, frozen=True):
+    """The answer to `ReadDoor`: two equal readings taken after it was asked, or None where that failed."""
+
+    cell: int
+    intent: int
+    closed: bool | None
+
+
+class BankLost(Event, frozen=True):
+    bank: str
+
+
+class PulseEnded(Event, frozen=True):
+    intent: int
+    result: PulseResult
+
+
+class Pressed(Event, frozen=True):
+    """A person pressed something at the screen."""
+
+    action: Action
+    problem: Problem | None = None
+
+
+class CodeTyped(Event, frozen=True):
+    """A code came from the keypad; `digest` is its HMAC-SHA256 in hex, None where length or alphabet was wrong."""
+
+    digest: str | None
+
+
+class KioskJoined(Event, frozen=True):
+    """A kiosk connected: the screen starts afresh, unless a door is in somebody's hand."""
+
+
+class GrantedParcel(Struct, frozen=True):
+    """A parcel as a signed list names it. `account` is shown when the money goes back."""
+
+    waybill: str
+    cell: int
+    direction: Direction = Direction.INBOUND
+    account: str = ""
+
+
+class GrantedRight(Struct, frozen=True):
+    """A grant as a signed list names it; `codes` are HMACs in hex, times are UTC milliseconds (0: none)."""
+
+    id: str
+    purpose: Purpose
+    parcels: tuple[str, ...]
+    codes: tuple[str, ...] = ()
+    not_before_ms: int = 0
+    not_after_ms: int = 0
+
+
+class GrantsCame(Event, frozen=True):
+    """A full list whose signature was verified: it replaces the one before."""
+
+    locker: str
+    epoch: int
+    version: int
+    parcels: tuple[GrantedParcel, ...]
+    grants: tuple[GrantedRight, ...]
+
+
+class OpenCommanded(Event, frozen=True):
+    """The signed command to open the cell of one parcel now, under one grant."""
+
+    id: str
+    locker: str
+    epoch: int
+    grant: str
+    parcel: str
+    not_before_ms: int
+    not_after_ms: int
+
+
+class Due(Event, frozen=True):
+    """A deadline of a row has come; ignored where the row's generation has moved on."""
+
+    table: str
+    key: str
+    generation: int
+
+
+class Checked(Event, frozen=True):
+    """A round trip through the inbox, for the watchdog: changes nothing."""
+
+
+class Effect(Struct, frozen=True):
+    """Something to do after the commit."""
+
+
+class Pulse(Effect, frozen=True):
+    """Energise the lock of a cell once, for this intent."""
+
+    intent: int
+    cell: int
+
+
+class ReadDoor(Effect, frozen=True):
+    """Take two equal readings of a cell now and post `DoorConfirmed`."""
+
+    intent: int
+    cell: int
+
+
+class Answer(Effect, frozen=True):
+    """Tell whoever asked what became of it."""
+
+    outcome: Outcome
+
+
+class AnswerLater(Effect, frozen=True):
+    """The outcome of a signed command that was still being carried out is known now."""
+
+    command: str
+    outcome: Outcome

@@ -1,0 +1,230 @@
+"""The nouns as values: what a cell, a parcel, a session or a screen can be, and what the journal tells of them."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from msgspec import Struct
+
+
+class Moment(NamedTuple):
+    """Now, as one handled event sees it."""
+
+    mono_ms: int
+    utc_ms: int
+    sure: bool  # whether wall time may be trusted with deadlines and expiries
+
+
+class Purpose(StrEnum):
+    PICKUP = "pickup"
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+    SERVICE = "service"
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class DoorState(StrEnum):
+    UNKNOWN = "unknown"
+    CLOSED = "closed"
+    UNLOCKING = "unlocking"
+    OPEN = "open"
+    OVERDUE = "overdue"
+    JAMMED = "jammed"
+    OFFLINE = "offline"
+
+
+class Why(StrEnum):
+    """Why a door stands open."""
+
+    INTENT = "intent"
+    LATE = "late"
+    FOUND = "found"
+    FORCED = "forced"
+
+
+class ParcelState(StrEnum):
+    EXPECTED = "expected"
+    STORED = "stored"
+    CLAIMED = "claimed"
+    OPENED = "opened"
+    COLLECTED = "collected"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+    DISPUTED = "disputed"
+    CANCELLED = "cancelled"
+    WITHDRAWING = "withdrawing"
+    WITHDRAWN = "withdrawn"
+    UNCONFIRMED = "unconfirmed"
+    SUSPECT = "suspect"
+    MISSING = "missing"
+
+
+class UseState(StrEnum):
+    """An authorisation: one parcel under one grant."""
+
+    FREE = "free"
+    CLAIMED = "claimed"
+    SPENT = "spent"
+    RELEASED = "released"
+
+
+class SessionState(StrEnum):
+    KEYPAD = "keypad"
+    WRONG = "wrong"
+    NOTICE = "notice"
+    BUSY = "busy"
+    OPENING = "opening"
+    OPEN = "open"
+    REMINDED = "reminded"
+    CLOSING = "closing"
+    ASKED = "asked"
+    PROBLEM = "problem"
+    NOTED = "noted"
+    UNOPENED = "unopened"
+    WRONG_CELL = "wrong_cell"
+    THANKS = "thanks"
+
+
+class Notice(StrEnum):
+    """What is said of a known code that opens nothing now."""
+
+    NOT_DELIVERED = "not_delivered"
+    NOT_YET_VALID = "not_yet_valid"
+    COLLECTED = "collected"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    AWAITS_TECHNICIAN = "awaits_technician"
+    REOPENED_OUT = "reopened_out"
+    CELL_OFFLINE = "cell_offline"
+    ALREADY_DONE = "already_done"  # a courier's work that is finished
+    NOT_DUE = "not_due"  # a courier's withdrawal of a parcel that still waits for its buyer
+
+
+class Problem(StrEnum):
+    NOT_THERE = "not_there"
+    NOT_MINE = "not_mine"
+    DAMAGED = "damaged"
+    REFUSED = "refused"
+
+
+class Action(StrEnum):
+    """What a person can do at the screen (the code itself is an event of its own)."""
+
+    START = "start"
+    BACK = "back"
+    AGAIN = "again"
+    CONFIRM = "confirm"
+    REOPEN = "reopen"
+    PROBLEM = "problem"
+    REPORT = "report"
+    MORE_TIME = "more_time"
+
+
+class Outcome(StrEnum):
+    """The answer to whoever asked: a face's request, or a signed command."""
+
+    DONE = "done"
+    STALE = "stale"  # the screen has changed since
+    NOT_NOW = "not_now"  # no such action on this screen
+    BUSY = "busy"
+    ALREADY_OPEN = "already_open"
+    NOT_OPENED = "not_opened"
+    MAINTENANCE = "maintenance"
+    OFFLINE = "offline"
+    CAP_REACHED = "cap_reached"
+    CLOCK_UNSURE = "clock_unsure"
+    TOO_EARLY = "too_early"
+    TOO_LATE = "too_late"
+    WRONG_LOCKER = "wrong_locker"
+    WRONG_EPOCH = "wrong_epoch"
+    OLDER = "older"  # a grants version not above the stored one
+    UNSIGNED = "unsigned"  # not a COSE_Sign1 of the expected form
+    UNKNOWN_KEY = "unknown_key"
+    BAD_SIGNATURE = "bad_signature"
+    MALFORMED = "malformed"
+    NO_SUCH_PARCEL = "no_such_parcel"
+    NOT_ALLOWED = "not_allowed"
+    STORAGE_FAILED = "storage_failed"
+
+
+class EntryKind(StrEnum):
+    """What the journal tells. One word each; the columns of `Entry` say of what."""
+
+    STARTED = "started"
+    GRANTS = "grants"
+    SESSION = "session"
+    WRONG_CODE = "wrong_code"
+    INTENT = "intent"
+    OPENED = "opened"
+    CLOSED = "closed"
+    NOT_OPENED = "not_opened"
+    RELEASED = "released"
+    STORED = "stored"
+    CLAIMED = "claimed"
+    COLLECTED = "collected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+    DISPUTED = "disputed"
+    UNCONFIRMED = "unconfirmed"
+    SUSPECT = "suspect"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    OVERDUE = "overdue"
+    BLOCKED = "blocked"
+    WRONG_CELL = "wrong_cell"
+    BANK_LOST = "bank_lost"
+    COMMAND = "command"
+
+
+class Entry(Struct, frozen=True, omit_defaults=True):
+    """What happened, as the journal keeps it. No code, PIN, phone number, token or key ever stands here."""
+
+    kind: EntryKind
+    cell: int | None = None
+    parcel: str | None = None
+    grant: str | None = None
+    intent: int | None = None
+    why: str | None = None
+    count: int | None = None
+
+
+class ScreenName(StrEnum):
+    IDLE = "idle"
+    KEYPAD = "keypad"
+    WRONG_CODE = "wrong_code"
+    WAIT = "wait"
+    NOTICE = "notice"
+    OPENING = "opening"
+    TAKE_PARCEL = "take_parcel"
+    PUT_PARCEL = "put_parcel"
+    CLOSE_DOOR = "close_door"
+    CLOSING = "closing"
+    ASK_TAKEN = "ask_taken"
+    PROBLEM = "problem"
+    PROBLEM_NOTED = "problem_noted"
+    NOT_OPENED = "not_opened"
+    WRONG_CELL = "wrong_cell"
+    THANKS = "thanks"
+    BUSY = "busy"
+    OUT_OF_SERVICE = "out_of_service"
+
+
+class Screen(Struct, frozen=True, omit_defaults=True):
+    """What the kiosk shows: a function of state. The face adds the words and the pictures."""
+
+    name: ScreenName
+    cell: int | None = None  # the cell of this session
+    purpose: Purpose | None = None
+    notice: Notice | None = None
+    account: str | None = None  # Kaspi Gold, Kaspi Red: where the money goes back to
+    date_ms: int | None = None  # wall time that the notice speaks of
+    wrong: int = 0  # wrong codes in a row; from the third on the locker's number is compared
+    can_reopen: bool = False
+    can_retry: bool = False
+    open_cells: tuple[int, ...] = ()  # doors that stand open with nobody at the screen, or the wrong cell
+    due_ms: int | None = None  # monotonic: when this screen changes by itself; sent as milliseconds left
+    actions: tuple[Action, ...] = ()  # what may be pressed

@@ -1,0 +1,254 @@
+"""The nouns as rows: everything the locker believes, as the store keeps it.
+
+A row is a plain dataclass whose every assignment to a column marks it as changed in its `State`: so the store writes
+exactly what a handled event touched, and no change can be forgotten. Collections in rows are tuples, because a change
+inside a list would pass unseen. Deadlines are columns: `due_ms` is monotonic (milliseconds of the event loop's clock, of
+the boot in `Locker.boot`), `expires_ms` is wall time. A row's `generation` moves with its deadline, so that a timer that
+was overtaken is known as stale.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, TypeVar
+
+from firmware.model import (
+    Direction,
+    DoorState,
+    Entry,
+    EntryKind,
+    Notice,
+    Outcome,
+    ParcelState,
+    Purpose,
+    SessionState,
+    UseState,
+    Why,
+)
+
+
+class Row:
+    """A row of the store; see the module's text."""
+
+    TABLE: ClassVar[str]
+    KEY: ClassVar[tuple[str, ...]]
+    COLUMNS: ClassVar[frozenset[str]]
+
+    _book: "State | None" = None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.KEY)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        if self._book is not None and name in self.COLUMNS:
+            self._book.mark(self)
+
+
+class Timed(Row):
+    """A row with a monotonic deadline, which the runtime arms as a timer of this generation."""
+
+    due_ms: int | None
+    generation: int
+
+    def arm(self, due_ms: int | None) -> None:
+        """Set the deadline, in milliseconds (None: none). A timer of an earlier generation becomes stale."""
+        self.due_ms = due_ms
+        self.generation += 1
+
+
+@dataclass(eq=True)
+class Locker(Row):
+    """The one row about the machine itself."""
+
+    TABLE = "locker"
+    KEY = ("id",)
+    id: str
+    epoch: int = 1
+    boot: str = ""
+    grants_version: int = 0
+    next_intent: int = 1
+    next_session: int = 1
+    wrong_codes: int = 0  # in a row, for the waits of the keypad
+    wait_ms: int | None = None  # monotonic: until then the keypad takes no code
+    quiet_ms: int | None = None  # monotonic: when the waits next step down
+    remote_opens: tuple[int, ...] = ()  # monotonic times of the last remote opens, for the cap
+
+
+@dataclass(eq=True)
+class Door(Timed):
+    """One cell's lock and door."""
+
+    TABLE = "door"
+    KEY = ("cell",)
+    cell: int
+    state: DoorState = DoorState.UNKNOWN
+    why: Why | None = None
+    intent: int | None = None  # the latest intent for this cell
+    blocked: str | None = None  # reason why it is offered for no deposit
+    pulses: tuple[int, ...] = ()  # monotonic ends of the last pulses, within the duty window
+    opened_ms: int | None = None  # monotonic
+    due_ms: int | None = None
+    generation: int = 0
+
+
+@dataclass(eq=True)
+class Parcel(Timed):
+    """One parcel's life at this locker; known by its waybill number."""
+
+    TABLE = "parcel"
+    KEY = ("waybill",)
+    waybill: str
+    cell: int
+    state: ParcelState = ParcelState.EXPECTED
+    direction: Direction = Direction.INBOUND
+    account: str = ""  # where the money goes back to, for the screen
+    inside: bool = False  # whether it is believed to lie in the cell
+    fallback: ParcelState | None = None  # what a withdrawal falls back to when its door stays shut
+    reopened: int = 0
+    ended_ms: int | None = None  # wall time of collected, expired …
+    expires_ms: int | None = None  # wall time
+    due_ms: int | None = None  # monotonic end of the confirmation window
+    generation: int = 0
+
+
+@dataclass(eq=True)
+class Grant(Row):
+    """A right given by the backend, as the last signed list told it."""
+
+    TABLE = "grant"
+    KEY = ("id",)
+    id: str
+    purpose: Purpose
+    parcels: tuple[str, ...]
+    codes: tuple[str, ...] = ()  # HMAC-SHA256 of each code that proves it, in hex
+    not_before_ms: int = 0
+    not_after_ms: int = 0
+
+
+@dataclass(eq=True)
+class Use(Row):
+    """The authorisation of one parcel under one grant."""
+
+    TABLE = "use"
+    KEY = ("grant", "parcel")
+    grant: str
+    parcel: str
+    state: UseState = UseState.FREE
+
+
+@dataclass(eq=True)
+class Intent(Row):
+    """The committed decision to pulse one lock for one authorisation. Never performed again after a restart."""
+
+    TABLE = "intent"
+    KEY = ("id",)
+    id: int
+    cell: int
+    grant: str
+    parcel: str
+    purpose: Purpose
+    number: int = 1  # first, second or third pulse of this try
+    session: int | None = None
+    command: str | None = None  # the signed command it answers
+    open: bool = True  # False once its outcome is known
+    last_ms: int = 0  # monotonic: when it was committed, then the end of its pulse
+
+
+@dataclass(eq=True)
+class Session(Timed):
+    """One person at the screen, from the first touch to the last screen."""
+
+    TABLE = "session"
+    KEY = ("id",)
+    id: int
+    state: SessionState = SessionState.KEYPAD
+    purpose: Purpose | None = None
+    cell: int | None = None
+    grant: str | None = None
+    parcel: str | None = None
+    notice: Notice | None = None
+    remote: bool = False  # opened by a signed command, not at the keypad
+    extended: int = 0  # how often "more time" was asked for
+    due_ms: int | None = None
+    generation: int = 0
+
+
+@dataclass(eq=True)
+class Command(Row):
+    """A signed command that came: used up whatever happened, and a duplicate gets the same answer."""
+
+    TABLE = "command"
+    KEY = ("id",)
+    id: str
+    outcome: Outcome | None = None  # None while it is being carried out
+    received_ms: int = 0  # wall time
+
+
+ROWS: tuple[type[Row], ...] = (Locker, Door, Parcel, Grant, Use, Intent, Session, Command)
+for _row in ROWS:
+    _row.COLUMNS = frozenset(field.name for field in fields(_row))  # type: ignore[arg-type]
+
+R = TypeVar("R", bound=Row)
+Change = tuple[type[Row], tuple[Any, ...], Row | None]  # None: the row was dropped
+
+
+class State:
+    """All rows, what changed since the last commit, and the entries to be journalled with it."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._tables: dict[type[Row], dict[tuple[Any, ...], Row]] = {kind: {} for kind in ROWS}
+        self._changed: dict[tuple[type[Row], tuple[Any, ...]], Row | None] = {}
+        self._entries: list[Entry] = []
+        for row in rows:
+            self.add(row)
+        self._changed.clear()
+
+    @property
+    def locker(self) -> Locker:
+        return next(iter(self.all(Locker)))
+
+    @property
+    def session(self) -> Session | None:
+        return next(iter(self.all(Session)), None)
+
+    def all(self, kind: type[R]) -> Iterable[R]:
+        """Every row of a table, in the order in which they were added."""
+        return self._tables[kind].values()  # type: ignore[return-value]
+
+    def find(self, kind: type[R], *key: Any) -> R | None:
+        return self._tables[kind].get(key)  # type: ignore[return-value]
+
+    def get(self, kind: type[R], *key: Any) -> R:
+        """The row of this key. Raises KeyError: asking for a row that is not there is a bug."""
+        return self._tables[kind][key]  # type: ignore[return-value]
+
+    def add(self, row: R) -> R:
+        """Take the row in; a row of the same key is replaced."""
+        self._tables[type(row)][row.key] = row
+        object.__setattr__(row, "_book", self)
+        self.mark(row)
+        return row
+
+    def drop(self, row: Row) -> None:
+        del self._tables[type(row)][row.key]
+        object.__setattr__(row, "_book", None)
+        self._changed[type(row), row.key] = None
+
+    def mark(self, row: Row) -> None:
+        self._changed[type(row), row.key] = row
+
+    def note(self, kind: EntryKind, **columns: Any) -> None:
+        """Journal an entry with the transaction of the event being handled."""
+        self._entries.append(Entry(kind, **columns))
+
+    def drain(self) -> tuple[list[Change], list[Entry]]:
+        """What the next transaction has to write; afterwards nothing counts as changed."""
+        changes = [(kind, key, row) for (kind, key), row in self._changed.items()]
+        entries, self._entries = self._entries, []
+        self._changed.clear()
+        return changes, entries
+
+    def rows(self) -> list[Row]:
+        """All rows, in a fixed order: two states are equal when these lists are."""
+        return [row for table in self._tables.values() for _, row in sorted(table.items())]
