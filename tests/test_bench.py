@@ -14,9 +14,10 @@ from tests.bench.harness import Against, BenchError, Figure, Peer
 
 READY = """
 import os, signal, socket, sys
-signal.signal(signal.SIGTERM, lambda *_: sys.exit({status}))
+signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})
 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto({message!r}, os.environ["NOTIFY_SOCKET"])
-signal.pause()
+signal.sigwait({{signal.SIGTERM}})
+sys.exit({status})
 """
 
 
