@@ -146,6 +146,18 @@ def shared_codecs(root: Path) -> Iterator[str]:
         yield from (path for name, path in sorted(paths.items()) if _within(name, "hal.locks"))
 
 
+def simulated_branches(root: Path) -> Iterator[str]:
+    """Conditions in firmware and hal that ask whether the world is real: the simulator sits under the wire (rule 2)."""
+    for name, path in modules(root).items():
+        if not _within(name, "firmware", "hal"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
+                asked = ast.unparse(node.test)
+                if re.search(r"simul|\bsim\b|mock|fake|dry_?run", asked, re.IGNORECASE):
+                    yield f"{path.relative_to(root)}:{node.lineno}: a condition on simulation: {asked}"
+
+
 def tracked(root: Path) -> list[Path]:
     """The files under version control, or all files where there is none (an unpacked archive)."""
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=False)
@@ -170,4 +182,12 @@ def forbidden_words(root: Path) -> Iterator[str]:
                     yield f"{path.relative_to(root)}:{number}: {what}: {match[0]}"
 
 
-RULES = (long_modules, long_functions, shared_packages, strangers, shared_codecs, forbidden_words)
+RULES = (
+    long_modules,
+    long_functions,
+    shared_packages,
+    strangers,
+    shared_codecs,
+    simulated_branches,
+    forbidden_words,
+)

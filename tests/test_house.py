@@ -59,6 +59,11 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
         "sim.wire -> sim.frames -> hal.locks.xor",
     ),
     (
+        house.simulated_branches,
+        {"hal/a.py": "import os\nbus = 1 if os.environ.get('MOCK_MODE') else 2"},
+        "hal/a.py:2: a condition on simulation: os.environ.get('MOCK_MODE')",
+    ),
+    (
         house.forbidden_words,
         {"docs/a.md": "see https://" + "py" + "pi.org/simple"},
         "docs/a.md:1: a package registry",
