@@ -1,0 +1,189 @@
+"""The database's tables: ordered migrations that make them, and the statements that fill and read them.
+
+A version is MAJOR * 1,000 + minor. Within a major version a script only adds (tables, or columns that are nullable or have
+a default), so that the previous release still reads and writes a database that the next one has already migrated: a
+locker that rolls back keeps its parcels. What a release must refuse is a newer major version.
+
+Each class of `firmware.rows` has a table of its name with a column per field, and its statements are derived from those
+fields: enumerations and texts as TEXT, tuples as TEXT holding JSON, booleans as INTEGER 0 or 1. There are no foreign
+keys: a signed list may drop a grant whose intent is still open, and a row rightly outlives what it names. Tables keyed
+by text are WITHOUT ROWID: one tree to write, not two.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from firmware.rows import ROWS, Row
+
+APPLICATION_ID = 0x504F5354  # "POST": another program's database is refused before anything is written to it
+
+
+class Migration(NamedTuple):
+    """`version` is what the database becomes (its `user_version`) once the script has run."""
+
+    version: int
+    script: str
+
+
+FIRST = """
+CREATE TABLE locker (
+  id TEXT NOT NULL PRIMARY KEY,
+  epoch INTEGER NOT NULL,
+  boot TEXT NOT NULL,
+  grants_version INTEGER NOT NULL,
+  next_intent INTEGER NOT NULL,
+  next_session INTEGER NOT NULL,
+  wrong_codes INTEGER NOT NULL,
+  wait_ms INTEGER,
+  quiet_ms INTEGER,
+  remote_opens TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE door (
+  cell INTEGER NOT NULL PRIMARY KEY,
+  state TEXT NOT NULL,
+  why TEXT,
+  intent INTEGER,
+  blocked TEXT,
+  pulses TEXT NOT NULL,
+  opened_ms INTEGER,
+  due_ms INTEGER,
+  generation INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE parcel (
+  waybill TEXT NOT NULL PRIMARY KEY,
+  cell INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  direction TEXT NOT NULL,
+  account TEXT NOT NULL,
+  inside INTEGER NOT NULL CHECK (inside IN (0, 1)),
+  fallback TEXT,
+  reopened INTEGER NOT NULL,
+  ended_ms INTEGER,
+  expires_ms INTEGER,
+  due_ms INTEGER,
+  generation INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "grant" (
+  id TEXT NOT NULL PRIMARY KEY,
+  purpose TEXT NOT NULL,
+  parcels TEXT NOT NULL,
+  codes TEXT NOT NULL,
+  not_before_ms INTEGER NOT NULL,
+  not_after_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE use (
+  "grant" TEXT NOT NULL,
+  parcel TEXT NOT NULL,
+  state TEXT NOT NULL,
+  PRIMARY KEY ("grant", parcel)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE intent (
+  id INTEGER NOT NULL PRIMARY KEY,
+  cell INTEGER NOT NULL,
+  "grant" TEXT NOT NULL,
+  parcel TEXT NOT NULL,
+  purpose TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  session INTEGER,
+  command TEXT,
+  open INTEGER NOT NULL CHECK (open IN (0, 1)),
+  last_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE session (
+  id INTEGER NOT NULL PRIMARY KEY,
+  state TEXT NOT NULL,
+  purpose TEXT,
+  cell INTEGER,
+  "grant" TEXT,
+  parcel TEXT,
+  notice TEXT,
+  remote INTEGER NOT NULL CHECK (remote IN (0, 1)),
+  extended INTEGER NOT NULL,
+  due_ms INTEGER,
+  generation INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE command (
+  id TEXT NOT NULL PRIMARY KEY,
+  outcome TEXT,
+  received_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- AUTOINCREMENT remembers the last seq apart from the rows: a journal that lost its end is found, and no seq is given twice.
+CREATE TABLE journal (
+  seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  epoch INTEGER NOT NULL,
+  utc_ms INTEGER NOT NULL,
+  sure INTEGER NOT NULL CHECK (sure IN (0, 1)),
+  body TEXT NOT NULL,
+  hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(1_001, FIRST),)
+
+
+def major(version: int) -> int:
+    """The part of a version that a release must know to touch a database at all."""
+    return version // 1_000
+
+
+class Table:
+    """The statements of one class of rows, and how its columns are read."""
+
+    def __init__(self, kind: type[Row]) -> None:
+        hints = get_type_hints(kind)
+        self.kind: Any = kind
+        self.names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+        self._decoders = [_decoder(hints[name]) for name in self.names]
+        names = [f'"{name}"' for name in self.names]
+        keys = [f'"{name}"' for name in kind.KEY]
+        kept = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys)
+        # An update in place, not REPLACE: the columns that a newer release has added keep what they hold.
+        self.put = (
+            f'INSERT INTO "{kind.TABLE}" ({", ".join(names)}) VALUES ({", ".join("?" * len(names))}) '  # noqa: S608
+            f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {kept}"
+        )
+        self.drop = f'DELETE FROM "{kind.TABLE}" WHERE {" AND ".join(f"{key} = ?" for key in keys)}'  # noqa: S608
+        self.all = f'SELECT {", ".join(names)} FROM "{kind.TABLE}" ORDER BY {", ".join(keys)}'  # noqa: S608
+
+    def encode(self, row: Row) -> list[Any]:
+        return [_sql(getattr(row, name)) for name in self.names]
+
+    def decode(self, columns: tuple[Any, ...]) -> Row:
+        row: Row = self.kind(
+            *(
+                column if decoder is None or column is None else decoder(column)
+                for decoder, column in zip(self._decoders, columns, strict=True)
+            )
+        )
+        return row
+
+
+def _sql(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    return msgspec.json.encode(value).decode() if isinstance(value, tuple) else value
+
+
+def _decoder(hint: Any) -> Callable[[Any], Any] | None:
+    """How a column of this type is read back; None where SQLite's value is the value."""
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    plain = next(kind for kind in kinds if kind is not NoneType)
+    if get_origin(plain) is tuple:
+        return msgspec.json.Decoder(plain).decode
+    return plain if issubclass(plain, Enum) or plain is bool else None
+
+
+TABLES = {kind: Table(kind) for kind in ROWS}

@@ -1,0 +1,267 @@
+"""The store: SQLite with the locker's rows and its journal, one transaction per handled event.
+
+One connection, in WAL with `synchronous=FULL`: what `commit` returned from is on the disk. `locking_mode=EXCLUSIVE` keeps
+every second reader out (a second controller on the same file fails at its start) and needs no shared-memory file. Pages
+of 1 KiB, because a commit touches a few short rows in as many tables and each costs a page. `psow=0` tells SQLite that a
+write torn by a power cut may spoil the whole sector: committed frames are padded to its end and never written over.
+
+The tables and their statements stand in `firmware.schema`. The journal is a hash chain: see `_append`.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import apsw
+import msgspec
+
+from firmware.control import JournalRow
+from firmware.errors import StoreCorrupt, StoreError
+from firmware.model import Entry, Moment
+from firmware.rows import Change, Locker, Row, State
+from firmware.schema import APPLICATION_ID, MIGRATIONS, TABLES, major
+
+PAGE_BYTES = 1_024
+CHECKED_AT_OPEN = 256  # journal rows whose hashes are verified at each start; the whole chain on demand
+GENESIS = bytes(
+    32
+)  # the hash before seq 1: each body names locker, epoch and seq, so no two chains share a row
+
+_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+_DAMAGE = (apsw.CorruptError, apsw.NotADBError)
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What every journal body begins with, in this order; the columns of the entry follow."""
+
+    locker: str
+    epoch: int
+    seq: int
+    utc_ms: int
+    sure: bool
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+
+
+class Store:
+    """The database of one locker. Make it with `open`."""
+
+    last_seq: int  # of the newest journal entry; 0: none
+    head: str  # its hash, in hex
+
+    def __init__(self, connection: apsw.Connection, path: Path | str, locker: str) -> None:
+        self._db = connection
+        self._path = path
+        self._locker = locker
+
+    @classmethod
+    def open(cls, path: Path | str, locker: str, *, vfs: str | None = None) -> Self:
+        """Open the database, make or migrate it where needed, and check it.
+
+        The file is readable by its owner only. With `vfs`, the name of a registered apsw VFS, `path` is that VFS's own.
+
+        Raises StoreCorrupt when the file or its journal is damaged; StoreError when it cannot be opened, is in use, is
+        another locker's, or comes from a release too new. Both name the path.
+        """
+        if vfs is None:
+            _make_private(path)
+        with _told(path):
+            connection = apsw.Connection(f"{Path(path).absolute().as_uri()}?psow=0", _FLAGS, vfs)
+            store = cls(connection, path, locker)
+            try:
+                store._prepare()
+            except BaseException:
+                connection.close(True)
+                raise
+        return store
+
+    def _prepare(self) -> None:
+        pragma = self._db.pragma
+        pragma("locking_mode", "EXCLUSIVE")
+        version = pragma("user_version")
+        if version and pragma("application_id") != APPLICATION_ID:
+            raise StoreError(f"{self._path}: is another program's database")
+        newest = MIGRATIONS[-1].version
+        if major(version) > major(newest):
+            raise StoreError(
+                f"{self._path}: has version {version}; this release knows versions up to {major(newest)}999"
+            )
+        pragma("page_size", PAGE_BYTES)
+        if pragma("journal_mode", "WAL") != "wal":
+            raise StoreError(f"{self._path}: cannot use a write-ahead log here")
+        pragma("synchronous", "FULL")
+        pragma("trusted_schema", False)
+        if (found := pragma("quick_check", 1)) != "ok":
+            raise StoreCorrupt(f"{self._path}: is damaged: {found}")
+        with self._transaction():
+            self._migrate(version)
+            self._own()
+        self.last_seq, head = self._newest()
+        self.head = head.hex()
+        self.verify_chain(CHECKED_AT_OPEN)
+
+    def _migrate(self, version: int) -> None:
+        for migration in MIGRATIONS:
+            if migration.version > version:
+                self._db.execute(migration.script)
+                self._db.pragma("user_version", migration.version)
+        if version == 0:
+            self._db.pragma("application_id", APPLICATION_ID)
+
+    def _own(self) -> None:
+        """A new database becomes this locker's; any other must be."""
+        owners = [row[0] for row in self._db.execute("SELECT id FROM locker")]
+        if not owners and self._newest()[0] == 0:
+            self._write(Locker, (self._locker,), Locker(self._locker))
+        elif not owners:
+            raise StoreCorrupt(f"{self._path}: has a journal but no locker")
+        elif owners != [self._locker]:
+            raise StoreError(f"{self._path}: belongs to locker {owners[0]}, not to {self._locker}")
+
+    def load(self) -> State:
+        """Everything that was committed, each table in the order of its keys. Raises StoreError."""
+        with _told(self._path):
+            try:
+                return State(
+                    table.decode(columns)
+                    for table in TABLES.values()
+                    for columns in self._db.execute(table.all)
+                )
+            except (ValueError, msgspec.DecodeError) as error:
+                raise StoreError(
+                    f"{self._path}: a row holds what this release does not know ({error})"
+                ) from error
+
+    def commit(self, changes: list[Change], entries: list[Entry], now: Moment) -> None:
+        """Write changes and entries in one transaction, which is on the disk on return.
+
+        Raises StoreError when that failed; database, `last_seq` and `head` are then what they were, and the next commit
+        may succeed.
+        """
+        if not changes and not entries:
+            return
+        with _told(self._path):
+            with self._transaction():
+                for kind, key, row in changes:
+                    self._write(kind, key, row)
+                last_seq, head = self._append(entries, now)
+            self.last_seq, self.head = last_seq, head.hex()
+
+    def _write(self, kind: type[Row], key: tuple[Any, ...], row: Row | None) -> None:
+        table = TABLES[kind]
+        if row is None:
+            self._db.execute(table.drop, key)
+        else:
+            self._db.execute(table.put, table.encode(row))
+
+    def _append(self, entries: list[Entry], now: Moment) -> tuple[int, bytes]:
+        """Chain the entries to the journal; the new last seq and its hash.
+
+        A body is JSON without spaces: locker, epoch, seq, utc_ms, sure, then the entry's columns that are not empty, in the
+        order of `model.Entry`. Its hash is SHA-256(previous hash ‖ body in UTF-8), and GENESIS stands before the first.
+        """
+        seq, head = self._newest()
+        if (seq, head.hex()) != (self.last_seq, self.head):
+            raise StoreCorrupt(
+                f"{self._path}: journal: ends at seq {seq}, not at {self.last_seq} as it was left"
+            )
+        epoch = self._db.execute("SELECT epoch FROM locker").get
+        for entry in entries:
+            seq += 1
+            first = _Head(self._locker, epoch, seq, now.utc_ms, now.sure)
+            body = msgspec.json.encode(msgspec.structs.asdict(first) | msgspec.to_builtins(entry))
+            head = hashlib.sha256(head + body).digest()
+            self._db.execute(
+                "INSERT INTO journal (seq, epoch, utc_ms, sure, body, hash) VALUES (?, ?, ?, ?, ?, ?)",
+                (seq, epoch, now.utc_ms, now.sure, body.decode(), head),
+            )
+        return seq, head
+
+    def _newest(self) -> tuple[int, bytes]:
+        row = self._db.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+        return row or (0, GENESIS)
+
+    def journal(self, after: int, limit: int) -> list[JournalRow]:
+        """At most `limit` entries above seq `after`, oldest first. Raises StoreCorrupt where the chain is broken."""
+        with _told(self._path):
+            return list(self._verified(after, limit))
+
+    def verify_chain(self, last: int | None = None) -> None:
+        """Verify the newest `last` journal rows (None: all of them). Raises StoreCorrupt, naming the first bad seq."""
+        with _told(self._path):
+            count = self.last_seq if last is None else min(last, self.last_seq)
+            seq = self.last_seq - count
+            for row in self._verified(seq, count):
+                seq = row.seq
+            given = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").get or 0
+            if seq != given:
+                raise StoreCorrupt(
+                    f"{self._path}: journal: ends at seq {seq}, but {given} entries were written"
+                )
+
+    def _verified(self, after: int, limit: int) -> Iterator[JournalRow]:
+        after = max(after, 0)
+        previous = GENESIS
+        if after:
+            previous = self._db.execute("SELECT hash FROM journal WHERE seq = ?", (after,)).get
+            if previous is None and after < self.last_seq:
+                raise StoreCorrupt(f"{self._path}: journal: seq {after} is missing")
+        rows = self._db.execute(
+            "SELECT seq, epoch, utc_ms, sure, body, hash FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
+            (after, limit),
+        )
+        for expected, (seq, epoch, utc_ms, sure, body, digest) in enumerate(rows, after + 1):
+            if seq != expected:
+                raise StoreCorrupt(f"{self._path}: journal: seq {expected} is missing")
+            text = body.encode()
+            if hashlib.sha256(previous + text).digest() != digest:
+                raise StoreCorrupt(f"{self._path}: journal: seq {seq} does not match its hash")
+            if _decode_head(text) != _Head(self._locker, epoch, seq, utc_ms, bool(sure)):
+                raise StoreCorrupt(f"{self._path}: journal: seq {seq} says something else than its columns")
+            previous = digest
+            yield JournalRow(seq, body, digest.hex())
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Fold the log into the file and let go of it; idempotent."""
+        with _told(self._path):
+            self._db.close()
+
+
+def _make_private(path: Path | str) -> None:
+    """Make the file where it is missing, readable by its owner only; SQLite gives its log the same mode."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(handle, 0o600)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be opened ({error.strerror})") from error
+
+
+@contextlib.contextmanager
+def _told(path: Path | str) -> Iterator[None]:
+    """Turn SQLite's errors into ours, and name the path in each."""
+    try:
+        yield
+    except apsw.BusyError as error:
+        raise StoreError(f"{path}: is in use by another process") from error
+    except _DAMAGE as error:
+        raise StoreCorrupt(f"{path}: is damaged ({error})") from error
+    except apsw.Error as error:
+        raise StoreError(f"{path}: {error}") from error
