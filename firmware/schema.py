@@ -41,7 +41,9 @@ CREATE TABLE locker (
   wrong_codes INTEGER NOT NULL,
   wait_ms INTEGER,
   quiet_ms INTEGER,
-  remote_opens TEXT NOT NULL
+  remote_opens TEXT NOT NULL,
+  due_ms INTEGER,
+  generation INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE door (
@@ -77,7 +79,8 @@ CREATE TABLE "grant" (
   parcels TEXT NOT NULL,
   codes TEXT NOT NULL,
   not_before_ms INTEGER NOT NULL,
-  not_after_ms INTEGER NOT NULL
+  not_after_ms INTEGER NOT NULL,
+  unlisted_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE use (
@@ -94,9 +97,8 @@ CREATE TABLE intent (
   parcel TEXT NOT NULL,
   purpose TEXT NOT NULL,
   number INTEGER NOT NULL,
-  session INTEGER,
   command TEXT,
-  open INTEGER NOT NULL CHECK (open IN (0, 1)),
+  settled INTEGER NOT NULL CHECK (settled IN (0, 1)),
   last_ms INTEGER NOT NULL
 ) STRICT;
 
@@ -108,7 +110,8 @@ CREATE TABLE session (
   "grant" TEXT,
   parcel TEXT,
   notice TEXT,
-  remote INTEGER NOT NULL CHECK (remote IN (0, 1)),
+  other INTEGER,
+  command TEXT,
   extended INTEGER NOT NULL,
   due_ms INTEGER,
   generation INTEGER NOT NULL

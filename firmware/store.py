@@ -1,9 +1,12 @@
 """The store: SQLite with the locker's rows and its journal, one transaction per handled event.
 
 One connection, in WAL with `synchronous=FULL`: what `commit` returned from is on the disk. `locking_mode=EXCLUSIVE` keeps
-every second reader out (a second controller on the same file fails at its start) and needs no shared-memory file. Pages
-of 1 KiB, because a commit touches a few short rows in as many tables and each costs a page. `psow=0` tells SQLite that a
-write torn by a power cut may spoil the whole sector: committed frames are padded to its end and never written over.
+every other reader out (a second controller on the same file fails at its start) and needs no shared-memory file.
+
+`psow=0` tells SQLite that a write torn by a power cut may spoil the whole 4 KiB sector. So what shares a sector with a
+changed page is logged with it, and a commit is padded to the end of its last sector, never to be written over before it
+is in the database. That doubles what a commit writes; pages of 1 KiB, for a commit touches a few short rows in as many
+tables, bring it below what pages of 4 KiB write without that care (tests/core/test_store.py counts).
 
 The tables and their statements stand in `firmware.schema`. The journal is a hash chain: see `_append`.
 """
@@ -44,7 +47,14 @@ class _Head(msgspec.Struct, frozen=True):
     sure: bool
 
 
-_decode_head = msgspec.json.Decoder(_Head).decode
+_heads = msgspec.json.Decoder(_Head)
+
+
+def _begins_with(body: bytes, head: _Head) -> bool:
+    try:
+        return _heads.decode(body) == head
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
 
 
 class Store:
@@ -211,19 +221,18 @@ class Store:
             if previous is None and after < self.last_seq:
                 raise StoreCorrupt(f"{self._path}: journal: seq {after} is missing")
         rows = self._db.execute(
-            "SELECT seq, epoch, utc_ms, sure, body, hash FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
+            "SELECT seq, epoch, utc_ms, sure, CAST(body AS BLOB), hash FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
             (after, limit),
         )
         for expected, (seq, epoch, utc_ms, sure, body, digest) in enumerate(rows, after + 1):
             if seq != expected:
                 raise StoreCorrupt(f"{self._path}: journal: seq {expected} is missing")
-            text = body.encode()
-            if hashlib.sha256(previous + text).digest() != digest:
+            if hashlib.sha256(previous + body).digest() != digest:
                 raise StoreCorrupt(f"{self._path}: journal: seq {seq} does not match its hash")
-            if _decode_head(text) != _Head(self._locker, epoch, seq, utc_ms, bool(sure)):
+            if not _begins_with(body, _Head(self._locker, epoch, seq, utc_ms, bool(sure))):
                 raise StoreCorrupt(f"{self._path}: journal: seq {seq} says something else than its columns")
             previous = digest
-            yield JournalRow(seq, body, digest.hex())
+            yield JournalRow(seq, body.decode(), digest.hex())
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
