@@ -33,19 +33,43 @@ class PulseResult(StrEnum):
     NOT_SENT = "not_sent"  # certain that no coil was energised
 
 
+PULSE_CEILING_MS = 1_000
+"""No configuration may ask for more: makers of such locks allow less than a second (docs/lock-boards.md section 10)."""
+
+
 @dataclass(frozen=True, slots=True)
 class PulseLimits:
-    """The bounds of every coil (docs: rule 7); one instance serves every bank on one supply."""
+    """The bounds of every coil (docs: rule 7); one instance serves every bank on one supply.
 
-    pulse_max_ms: int = 1_000
+    Raises ValueError for bounds that bound nothing.
+    """
+
+    pulse_max_ms: int = PULSE_CEILING_MS
     rest_ms: int = 3_000  # from the end of a coil's pulse to its next
     gap_ms: int = 200  # from the end of any pulse to the next on another coil
     duty_max: float = 0.05
     duty_window_ms: int = 60_000
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.pulse_max_ms <= PULSE_CEILING_MS:
+            raise ValueError(f"pulse_max_ms is {self.pulse_max_ms}, must be 1 to {PULSE_CEILING_MS}")
+        if self.rest_ms < 0 or self.gap_ms < 0:
+            raise ValueError(f"rest_ms and gap_ms are {self.rest_ms} and {self.gap_ms}, must not be negative")
+        if not 0 < self.duty_max <= 1:
+            raise ValueError(f"duty_max is {self.duty_max}, must be above 0 and at most 1")
+        if self.duty_window_ms < self.pulse_max_ms:
+            raise ValueError(f"duty_window_ms is {self.duty_window_ms}, must be at least pulse_max_ms")
+
 
 class HalError(Exception):
-    """Anything the body could not do. Instantiate a subclass: it says whose fault it was."""
+    """Anything the body could not do. Instantiate a subclass: it says whose fault it was.
+
+    `sent` is False only where it is certain that no byte of the request left.
+    """
+
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class PortMissing(HalError):
@@ -93,22 +117,34 @@ class LockBank(Protocol):
     def pulse_timer(self) -> PulseTimer: ...
 
     async def start(self) -> None:
-        """All coils off, then make ready. Raises PortMissing, PortBusy, EchoHeard; safe to call again."""
+        """All coils off, then take the device; asks the board nothing, so that a silent one delays nobody.
+
+        Raises PortMissing, PortBusy; safe to call again, also after close.
+        """
 
     async def read(self) -> tuple[bool | None, ...]:
         """Raw contact levels, channel 1 first; None where the board said nothing of a channel.
 
-        Polarity is applied above. Raises NoReply, GarbledReply, PortLost.
+        Polarity is applied above. Raises NoReply, GarbledReply, EchoHeard, PortMissing, PortBusy, PortLost
+        (also before start and after close).
         """
 
     async def pulse(self, channel: int, pulse_ms: int) -> PulseResult:
-        """Energise one coil once. Never retried here. Raises CoilLimit before anything is sent, and only then."""
+        """Energise one coil once, for at most `pulse_ms`. Never retried here.
+
+        A board that times its pulses keeps its own time and refuses a `pulse_ms` below it. Raises CoilLimit before
+        anything is sent, and only that: whatever else goes wrong is a result. Cancelled, the coil is off as soon as
+        can be: at once where we time the pulse, by itself where the board does.
+        """
 
     def off(self) -> None:
-        """All coils off, now; never raises, may be called in any state."""
+        """All coils off, now, and no pulse that waits for its turn goes out; never raises, in any state.
+
+        A pulse that the board times ends by itself: there is no frame that ends it and none that could be trusted to.
+        """
 
     def close(self) -> None:
-        """All coils off, then let go of the device; idempotent."""
+        """As `off`, then let go of the device; idempotent."""
 
 
 class SerialPort(Protocol):
@@ -124,10 +160,17 @@ class SerialPort(Protocol):
         """Raises PortMissing or PortBusy. `lost` is called at most once per open; the port is closed then."""
 
     def write(self, data: bytes) -> None:
-        """Queue one frame (at most a few hundred bytes). Raises PortLost when the port is closed or gone."""
+        """Queue one frame (at most a few hundred bytes).
 
-    def drain_input(self) -> None:
-        """Throw away whatever has arrived and was not delivered."""
+        Raises PortLost when the port is closed, gone or takes no more bytes: then it is closed, `lost` is not called,
+        and no byte of this frame left.
+        """
+
+    def drain(self) -> None:
+        """Throw away what arrived and was not delivered, and what was written and has not left.
+
+        The second half is for safety: an unlock that waits in a stuck adapter must not go out minutes later.
+        """
 
     def close(self) -> None:
         """Idempotent; `lost` is not called."""
