@@ -27,6 +27,7 @@ FACES_MAY_IMPORT = frozenset(
         "firmware.control",
         "firmware.errors",
         "firmware.model",
+        "firmware.notify",
         "hal",
         "hal.ports",
     }
