@@ -53,6 +53,7 @@ CREATE TABLE door (
   intent INTEGER,
   blocked TEXT,
   pulses TEXT NOT NULL,
+  tries INTEGER NOT NULL,
   opened_ms INTEGER,
   due_ms INTEGER,
   generation INTEGER NOT NULL
