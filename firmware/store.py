@@ -28,6 +28,7 @@ from firmware.rows import Change, Locker, Row, State
 from firmware.schema import APPLICATION_ID, MIGRATIONS, TABLES, major
 
 PAGE_BYTES = 1_024
+LOG_PAGES_MAX = 1_000
 CHECKED_AT_OPEN = 256  # journal rows whose hashes are verified at each start; the whole chain on demand
 GENESIS = bytes(
     32
@@ -67,6 +68,7 @@ class Store:
         self._db = connection
         self._path = path
         self._locker = locker
+        self._log_pages = 0
 
     @classmethod
     def open(cls, path: Path | str, locker: str, *, vfs: str | None = None) -> Self:
@@ -105,6 +107,7 @@ class Store:
             raise StoreError(f"{self._path}: cannot use a write-ahead log here")
         pragma("synchronous", "FULL")
         pragma("trusted_schema", False)
+        self._db.set_wal_hook(self._logged)
         if (found := pragma("quick_check", 1)) != "ok":
             raise StoreCorrupt(f"{self._path}: is damaged: {found}")
         with self._transaction():
@@ -160,6 +163,17 @@ class Store:
                     self._write(kind, key, row)
                 last_seq, head = self._append(entries, now)
             self.last_seq, self.head = last_seq, head.hex()
+        self._fold()
+
+    def _fold(self) -> None:
+        """Fold a long log into the file. Apart from the commit, whose success this must not put in doubt."""
+        if self._log_pages >= LOG_PAGES_MAX:
+            with contextlib.suppress(apsw.Error):  # the log holds all; the next commit tries again
+                self._db.wal_checkpoint()
+
+    def _logged(self, _db: apsw.Connection, _name: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
 
     def _write(self, kind: type[Row], key: tuple[Any, ...], row: Row | None) -> None:
         table = TABLES[kind]
