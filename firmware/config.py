@@ -106,6 +106,7 @@ class Times(Section, frozen=True):
     """Waits of the screen and the custody, in the design's defaults."""
 
     keypad_timeout_s: Count = 45
+    wrong_code_s: Count = 6
     notice_s: Count = 15
     thanks_s: Count = 5
     closing_screen_s: Count = 20

@@ -17,7 +17,9 @@ from firmware.model import Action, Outcome, Problem, Screen
 FRAME_MAX_BYTES = 65_536
 
 
-class Message(Struct, frozen=True, tag_field="type", tag=str.lower, omit_defaults=True, forbid_unknown_fields=True):
+class Message(
+    Struct, frozen=True, tag_field="type", tag=str.lower, omit_defaults=True, forbid_unknown_fields=True
+):
     """Anything on a control socket; `type` is the class's name in small letters."""
 
 
@@ -194,7 +196,9 @@ class Client(Generic[M]):
         try:
             reader, writer = await asyncio.open_unix_connection(path, limit=FRAME_MAX_BYTES)
         except OSError as error:
-            raise Unreachable(f"{path}: the controller cannot be reached ({error.strerror or error})") from None
+            raise Unreachable(
+                f"{path}: the controller cannot be reached ({error.strerror or error})"
+            ) from None
         return cls(reader, writer, pushes)
 
     async def send(self, message: Message) -> None:

@@ -40,7 +40,10 @@ class BankLost(Event, frozen=True):
 
 
 class PulseEnded(Event, frozen=True):
+    """A pulse is over, or was never sent; the result is what the body knows, not what the door did."""
+
     intent: int
+    cell: int
     result: PulseResult
 
 
@@ -112,7 +115,7 @@ class Due(Event, frozen=True):
 
 
 class Checked(Event, frozen=True):
-    """A round trip through the inbox, for the watchdog: changes nothing."""
+    """A round trip through the inbox, for the watchdog and for a look at the clock: changes nothing."""
 
 
 class Effect(Struct, frozen=True):

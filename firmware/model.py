@@ -100,6 +100,7 @@ class Notice(StrEnum):
     AWAITS_TECHNICIAN = "awaits_technician"
     REOPENED_OUT = "reopened_out"
     CELL_OFFLINE = "cell_offline"
+    CELL_OPEN = "cell_open"  # its door stands open: close it first
     ALREADY_DONE = "already_done"  # a courier's work that is finished
     NOT_DUE = "not_due"  # a courier's withdrawal of a parcel that still waits for its buyer
 
@@ -152,11 +153,11 @@ class Outcome(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """What the journal tells. One word each; the columns of `Entry` say of what."""
+    """What the journal tells; the columns of `Entry` say of what."""
 
     STARTED = "started"
     GRANTS = "grants"
-    SESSION = "session"
+    NOTICE = "notice"
     WRONG_CODE = "wrong_code"
     INTENT = "intent"
     OPENED = "opened"
@@ -164,7 +165,6 @@ class EntryKind(StrEnum):
     NOT_OPENED = "not_opened"
     RELEASED = "released"
     STORED = "stored"
-    CLAIMED = "claimed"
     COLLECTED = "collected"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"

@@ -58,8 +58,8 @@ class Timed(Row):
 
 
 @dataclass(eq=True)
-class Locker(Row):
-    """The one row about the machine itself."""
+class Locker(Timed):
+    """The one row about the machine itself. Its deadline is the next step of the keypad's waits."""
 
     TABLE = "locker"
     KEY = ("id",)
@@ -69,10 +69,12 @@ class Locker(Row):
     grants_version: int = 0
     next_intent: int = 1
     next_session: int = 1
-    wrong_codes: int = 0  # in a row, for the waits of the keypad
+    wrong_codes: int = 0  # in a row; steps down with quiet time
     wait_ms: int | None = None  # monotonic: until then the keypad takes no code
-    quiet_ms: int | None = None  # monotonic: when the waits next step down
+    quiet_ms: int | None = None  # monotonic: when `wrong_codes` next steps down
     remote_opens: tuple[int, ...] = ()  # monotonic times of the last remote opens, for the cap
+    due_ms: int | None = None
+    generation: int = 0
 
 
 @dataclass(eq=True)
@@ -86,6 +88,7 @@ class Door(Timed):
     why: Why | None = None
     intent: int | None = None  # the latest intent for this cell
     blocked: str | None = None  # reason why it is offered for no deposit
+    tries: int = 0  # pulses committed in the try that goes on
     pulses: tuple[int, ...] = ()  # monotonic ends of the last pulses, within the duty window
     opened_ms: int | None = None  # monotonic
     due_ms: int | None = None
@@ -111,6 +114,11 @@ class Parcel(Timed):
     due_ms: int | None = None  # monotonic end of the confirmation window
     generation: int = 0
 
+    @property
+    def is_inbound(self) -> bool:
+        """To a recipient, with a storage term; an outbound parcel waits for its courier."""
+        return self.direction is Direction.INBOUND
+
 
 @dataclass(eq=True)
 class Grant(Row):
@@ -124,6 +132,9 @@ class Grant(Row):
     codes: tuple[str, ...] = ()  # HMAC-SHA256 of each code that proves it, in hex
     not_before_ms: int = 0
     not_after_ms: int = 0
+    unlisted_ms: int | None = (
+        None  # wall time since when no signed list names it: kept to explain, not to open
+    )
 
 
 @dataclass(eq=True)
@@ -149,9 +160,8 @@ class Intent(Row):
     parcel: str
     purpose: Purpose
     number: int = 1  # first, second or third pulse of this try
-    session: int | None = None
     command: str | None = None  # the signed command it answers
-    open: bool = True  # False once its outcome is known
+    settled: bool = False  # its outcome is known, or known to be unknowable
     last_ms: int = 0  # monotonic: when it was committed, then the end of its pulse
 
 
@@ -168,7 +178,8 @@ class Session(Timed):
     grant: str | None = None
     parcel: str | None = None
     notice: Notice | None = None
-    remote: bool = False  # opened by a signed command, not at the keypad
+    other: int | None = None  # the cell that opened instead
+    command: str | None = None  # opened by this signed command, not at the keypad
     extended: int = 0  # how often "more time" was asked for
     due_ms: int | None = None
     generation: int = 0

@@ -13,7 +13,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from transitions import Machine
 
-logging.getLogger("transitions").setLevel(logging.ERROR)  # it logs each transition at INFO: a row in every trace
+logging.getLogger("transitions").setLevel(
+    logging.ERROR
+)  # it logs each transition at INFO: a row in every trace
 
 S = TypeVar("S", bound=Enum)
 T = TypeVar("T", bound=Enum)
@@ -33,17 +35,27 @@ class Table(Generic[S, T]):
     """One state machine: states, triggers, the moves between them, and the pairs that are refused."""
 
     def __init__(
-        self, name: str, states: type[S], triggers: type[T], moves: Iterable[Move[S, T]], refused: Mapping[T, tuple[S, ...]]
+        self,
+        name: str,
+        states: type[S],
+        triggers: type[T],
+        moves: Iterable[Move[S, T]],
+        refused: Mapping[T, tuple[S, ...]],
     ) -> None:
         self.name = name
         self.states = states
         self.triggers = triggers
         self.moves = tuple(moves)
-        self.refused = frozenset((state, trigger) for trigger, states_ in refused.items() for state in states_)
+        self.refused = frozenset(
+            (state, trigger) for trigger, states_ in refused.items() for state in states_
+        )
         self._machine = Machine(model=None, states=states, initial=None, auto_transitions=False)
         for move in self.moves:
             self._machine.add_transition(
-                move.trigger.name, list(move.sources), move.dest, conditions=[move.guard] if move.guard else None
+                move.trigger.name,
+                list(move.sources),
+                move.dest,
+                conditions=[move.guard] if move.guard else None,
             )
 
     def fire(self, row: Any, trigger: T) -> None:

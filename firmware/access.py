@@ -1,0 +1,179 @@
+"""Who may open what: authorisations, the judgement of a code or command, and the waits after wrong codes.
+
+Rules:
+- An authorisation is one parcel under one grant. Claimed and spent refuse everyone else; released works again.
+- A code that is known but opens nothing now never counts as wrong: it gets a notice that says why.
+- With the clock unsure, codes work and grants do not run out.
+- Nothing here asks who stands at the screen: a right is proved by its code, its token or its signed command.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from firmware import door as doors
+from firmware import parcel as parcels
+from firmware.model import DoorState, Moment, Notice, ParcelState, Purpose, UseState
+from firmware.rows import Door, Grant, Locker, Parcel, State, Use
+from firmware.table import Move, Table
+
+
+class T(StrEnum):
+    """What can happen to an authorisation."""
+
+    CLAIM = "claim"  # an intent under it was committed
+    SPEND = "spend"  # stored, collected, withdrawn, or put into dispute
+    RELEASE = "release"  # the door read closed after its pulses, or nobody knows after a restart
+
+
+TABLE: Table[UseState, T] = Table(
+    "authorisation",
+    UseState,
+    T,
+    moves=(
+        Move(T.CLAIM, (UseState.FREE, UseState.RELEASED), UseState.CLAIMED),
+        Move(T.CLAIM, (UseState.CLAIMED,), None),  # a reopening
+        Move(T.SPEND, (UseState.CLAIMED,), UseState.SPENT),
+        Move(T.RELEASE, (UseState.CLAIMED,), UseState.RELEASED),
+    ),
+    refused={
+        T.CLAIM: (UseState.SPENT,),
+        T.SPEND: (UseState.FREE, UseState.SPENT, UseState.RELEASED),
+        T.RELEASE: (UseState.FREE, UseState.SPENT, UseState.RELEASED),
+    },
+)
+
+WAITS_S = (0, 0, 0, 5, 15, 30, 60)  # after the first, second … wrong code in a row; the last one stays
+QUIET_S = 120  # without a wrong code, until the waits step down by one
+
+
+class Admit(NamedTuple):
+    """This parcel's cell may be opened under this grant, now."""
+
+    grant: Grant
+    parcel: Parcel
+
+
+_PICKUP_NOTICES = {
+    ParcelState.EXPECTED: Notice.NOT_DELIVERED,
+    ParcelState.UNCONFIRMED: Notice.AWAITS_TECHNICIAN,
+    ParcelState.CLAIMED: Notice.CELL_OPEN,
+    ParcelState.COLLECTED: Notice.COLLECTED,
+    ParcelState.EXPIRED: Notice.EXPIRED,
+    ParcelState.WITHDRAWING: Notice.EXPIRED,
+    ParcelState.WITHDRAWN: Notice.EXPIRED,
+    ParcelState.REFUSED: Notice.REFUSED,
+    ParcelState.DISPUTED: Notice.AWAITS_TECHNICIAN,
+    ParcelState.CANCELLED: Notice.CANCELLED,
+    ParcelState.MISSING: Notice.AWAITS_TECHNICIAN,
+}
+_WITHDRAWAL_NOTICES = {
+    ParcelState.EXPECTED: Notice.NOT_DELIVERED,
+    ParcelState.CLAIMED: Notice.NOT_DUE,
+    ParcelState.OPENED: Notice.NOT_DUE,
+    ParcelState.WITHDRAWING: Notice.CELL_OPEN,
+}
+
+
+def find_grant(state: State, digest: str) -> Grant | None:
+    """The grant that this code's digest proves. Looks at every grant whatever it finds, so that no answer is quicker."""
+    found = [grant for grant in state.all(Grant) if digest in grant.codes]
+    return found[0] if found else None
+
+
+def judge(state: State, grant: Grant, now: Moment, reopen_max: int) -> Admit | Notice:
+    """What a proved right opens now: its first parcel that may be had, else what is to be said of the first one."""
+    verdicts = [
+        judge_parcel(state, grant, state.get(Parcel, waybill), now, reopen_max) for waybill in grant.parcels
+    ]
+    return next((verdict for verdict in verdicts if isinstance(verdict, Admit)), verdicts[0])
+
+
+def judge_parcel(state: State, grant: Grant, parcel: Parcel, now: Moment, reopen_max: int) -> Admit | Notice:
+    """What a proved right opens now, of one of its parcels."""
+    if now.sure and now.utc_ms < grant.not_before_ms:
+        return Notice.NOT_YET_VALID
+    if grant.purpose is Purpose.PICKUP:
+        notice = _pickup_notice(parcel, reopen_max)
+    elif grant.purpose is Purpose.DEPOSIT:
+        notice = _deposit_notice(state, parcel)
+    else:
+        notice = _withdrawal_notice(parcel)
+    if notice is not None:
+        return notice
+    if grant.unlisted_ms is not None:
+        return Notice.CANCELLED
+    if now.sure and grant.not_after_ms and now.utc_ms >= grant.not_after_ms:
+        return Notice.EXPIRED
+    use = state.find(Use, grant.id, parcel.waybill)
+    if use is not None and use.state is UseState.SPENT:
+        return Notice.ALREADY_DONE
+    if parcel.state is ParcelState.OPENED and (use is None or use.state is not UseState.CLAIMED):
+        return Notice.COLLECTED  # opened under another right
+    return _door_notice(state.get(Door, parcel.cell)) or Admit(grant, parcel)
+
+
+def _pickup_notice(parcel: Parcel, reopen_max: int) -> Notice | None:
+    if (
+        parcel.state is ParcelState.OPENED
+    ):  # the door has closed and the window runs: the same right reopens it
+        return Notice.REOPENED_OUT if parcel.reopened >= reopen_max else None
+    return _PICKUP_NOTICES.get(parcel.state)
+
+
+def _deposit_notice(state: State, parcel: Parcel) -> Notice | None:
+    if parcel.state is ParcelState.CANCELLED:
+        return Notice.CANCELLED
+    if parcel.state not in (ParcelState.EXPECTED, ParcelState.UNCONFIRMED):
+        return Notice.ALREADY_DONE
+    others = (other for other in state.all(Parcel) if other.cell == parcel.cell and other is not parcel)
+    taken = any(other.inside or other.state is ParcelState.OPENED for other in others)
+    return Notice.AWAITS_TECHNICIAN if taken or state.get(Door, parcel.cell).blocked else None
+
+
+def _withdrawal_notice(parcel: Parcel) -> Notice | None:
+    if parcel.state in parcels.FINISHED:
+        return Notice.COLLECTED if parcel.state is ParcelState.COLLECTED else Notice.ALREADY_DONE
+    if parcel.state is ParcelState.STORED and parcel.is_inbound:
+        return Notice.NOT_DUE
+    if parcel.state is ParcelState.CANCELLED and not parcel.inside:
+        return Notice.CANCELLED
+    return _WITHDRAWAL_NOTICES.get(parcel.state)
+
+
+def _door_notice(door: Door) -> Notice | None:
+    if door.state in (DoorState.OFFLINE, DoorState.UNKNOWN):
+        return Notice.CELL_OFFLINE
+    return None if door.state in doors.PULSABLE else Notice.CELL_OPEN
+
+
+def count_wrong_code(locker: Locker, now: Moment) -> None:
+    """One more wrong code in a row: the keypad waits, longer each time."""
+    locker.wrong_codes += 1
+    wait_s = WAITS_S[min(locker.wrong_codes, len(WAITS_S)) - 1]
+    locker.wait_ms = now.mono_ms + 1_000 * wait_s if wait_s else None
+    locker.quiet_ms = now.mono_ms + 1_000 * QUIET_S
+    _arm(locker)
+
+
+def step_waits(locker: Locker, now: Moment) -> None:
+    """What the deadline of the locker's row brings: a wait that is over, a step down after quiet time."""
+    if locker.wait_ms is not None and now.mono_ms >= locker.wait_ms:
+        locker.wait_ms = None
+    if locker.quiet_ms is not None and now.mono_ms >= locker.quiet_ms:
+        locker.wrong_codes -= 1
+        locker.quiet_ms = now.mono_ms + 1_000 * QUIET_S if locker.wrong_codes else None
+    _arm(locker)
+
+
+def restart_waits(locker: Locker, now: Moment) -> None:
+    """After another boot the intervals that protect the keypad start again whole."""
+    if not locker.wrong_codes:
+        return
+    wait_s = WAITS_S[min(locker.wrong_codes, len(WAITS_S)) - 1]
+    locker.wait_ms = now.mono_ms + 1_000 * wait_s if locker.wait_ms is not None else None
+    locker.quiet_ms = now.mono_ms + 1_000 * QUIET_S
+    _arm(locker)
+
+
+def _arm(locker: Locker) -> None:
+    locker.arm(min((due for due in (locker.wait_ms, locker.quiet_ms) if due is not None), default=None))

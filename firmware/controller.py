@@ -1,0 +1,188 @@
+"""The locker's decisions: `handle(event, now)` changes state and returns effects. Synchronous and free of I/O.
+
+Everything that comes in passes the table at the end of this module. What an event did is in the state's drain, to be
+committed in one transaction; only then are its effects performed.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from firmware import access, custody, desk, door, opening, orders
+from firmware.config import Config
+from firmware.errors import ConfigError
+from firmware.events import (
+    Answer,
+    BankLost,
+    Checked,
+    CodeTyped,
+    DoorConfirmed,
+    DoorRead,
+    Due,
+    Effect,
+    Event,
+    GrantsCame,
+    KioskJoined,
+    OpenCommanded,
+    Pressed,
+    PulseEnded,
+    Started,
+)
+from firmware.model import DoorState, EntryKind, Moment, Outcome, ParcelState, Screen, UseState
+from firmware.rows import Door, Intent, Locker, Parcel, Session, State, Timed, Use
+from firmware.screen import screen_of
+from firmware.turn import Cabinet, Turn
+
+MOVING = frozenset({DoorState.UNKNOWN, DoorState.UNLOCKING, DoorState.OPEN})  # read at the active rate
+
+
+class Controller:
+    """The one mind over all cells. Its state is the store's; it keeps nothing beside it."""
+
+    def __init__(self, config: Config, state: State) -> None:
+        self.cabinet = Cabinet(config)
+        self.state = state
+
+    def handle(self, event: Event, now: Moment) -> list[Effect]:
+        """Decide. Raises on a bug only: the caller then throws this controller away."""
+        turn = Turn(self.state, self.cabinet, now)
+        HANDLERS[type(event)](turn, event)
+        return turn.effects
+
+    def screen(self) -> Screen:
+        return screen_of(self.state, self.cabinet)
+
+    def next_due(self, now: Moment) -> tuple[int, Due] | None:
+        """The earliest deadline of all rows, in monotonic milliseconds. With the clock unsure, no term runs out."""
+        found: tuple[int, Due] | None = None
+        for kind in TIMED:
+            for row in self.state.all(kind):
+                due_ms = row.due_ms
+                if due_ms is None and isinstance(row, Parcel):
+                    due_ms = _term_ms(row, now)
+                if due_ms is not None and (found is None or due_ms < found[0]):
+                    found = due_ms, Due(kind.TABLE, str(row.key[0]), row.generation)
+        return found
+
+    def active_banks(self) -> frozenset[str]:
+        """The banks whose doors are read at the active rate."""
+        cells = self.cabinet.cells
+        return frozenset(cells[row.cell].bank for row in self.state.all(Door) if row.state in MOVING)
+
+
+TIMED: tuple[type[Timed], ...] = (Locker, Door, Parcel, Session)
+WAITING = (ParcelState.STORED, ParcelState.SUSPECT)
+
+
+def _term_ms(row: Parcel, now: Moment) -> int | None:
+    """When the storage term ends, on the monotonic clock."""
+    if row.expires_ms is None or not now.sure or row.state not in WAITING:
+        return None
+    return now.mono_ms + max(0, row.expires_ms - now.utc_ms)
+
+
+def _start(turn: Turn, event: Started) -> None:
+    """Every door is unknown until read; nobody is at the screen; protecting intervals of another boot begin anew."""
+    state, boot_changed = turn.state, event.boot != turn.state.locker.boot
+    _fit_cabinet(turn)
+    for row in state.all(Door):
+        door.TABLE.fire(row, door.T.BOOT)
+        row.why = row.opened_ms = None
+        row.tries = 0
+        row.arm(None)
+        if boot_changed:
+            row.pulses = tuple(turn.now.mono_ms for _ in row.pulses)
+    for intent in state.all(Intent):
+        intent.settled = turn.use(intent.grant, intent.parcel).state is not UseState.CLAIMED
+        intent.last_ms = turn.now.mono_ms
+    if state.session is not None:
+        state.drop(state.session)
+    if boot_changed:
+        _begin_intervals(turn)
+        state.locker.boot = event.boot
+    _release_strays(turn)
+    turn.note(EntryKind.STARTED, why="boot" if boot_changed else "restart")
+
+
+def _fit_cabinet(turn: Turn) -> None:
+    """A door for each configured cell. Raises ConfigError where a cell that holds a parcel is configured no more."""
+    configured = turn.cabinet.cells
+    for number in configured:
+        if turn.state.find(Door, number) is None:
+            turn.state.add(Door(number))
+    for parcel in turn.state.all(Parcel):
+        if parcel.inside and parcel.cell not in configured:
+            raise ConfigError(f"cells: cell {parcel.cell} holds a parcel and cannot be left out")
+    for row in [row for row in turn.state.all(Door) if row.cell not in configured]:
+        turn.state.drop(row)
+
+
+def _begin_intervals(turn: Turn) -> None:
+    """After another boot, monotonic times of the last one mean nothing: each interval that protects starts whole."""
+    access.restart_waits(turn.state.locker, turn.now)
+    turn.state.locker.remote_opens = tuple(turn.now.mono_ms for _ in turn.state.locker.remote_opens)
+    for parcel in turn.state.all(Parcel):
+        if parcel.due_ms is not None:
+            parcel.arm(turn.after_s(turn.times.confirmation_window_s))
+
+
+def _release_strays(turn: Turn) -> None:
+    """Rights that were claimed by a session that is gone, with no door left to tell how it ended."""
+    held = {(intent.grant, intent.parcel) for intent in turn.state.all(Intent)}
+    for use in turn.state.all(Use):
+        if use.state is UseState.CLAIMED and (use.grant, use.parcel) not in held:
+            custody.release(turn, use)
+
+
+def _read(turn: Turn, event: DoorRead) -> None:
+    row = turn.door(event.cell)
+    if event.closed is None:
+        opening.lost(turn, row)
+    elif event.closed:
+        opening.closed(turn, row)
+    else:
+        opening.opened(turn, row)
+
+
+def _lose_bank(turn: Turn, event: BankLost) -> None:
+    turn.note(EntryKind.BANK_LOST, why=event.bank)
+    for cell in turn.cabinet.cells_of(event.bank):
+        opening.lost(turn, turn.door(cell))
+
+
+def _due(turn: Turn, event: Due) -> None:
+    """A deadline has come. Of another generation, or of a row that is gone, it is stale and does nothing."""
+    for kind in TIMED:
+        for row in turn.state.all(kind) if event.table == kind.TABLE else ():
+            if str(row.key[0]) == event.key and row.generation == event.generation:
+                _DUE[kind](turn, row)
+                return
+
+
+def _parcel_due(turn: Turn, row: Parcel) -> None:
+    if row.due_ms is not None:
+        custody.collect(turn, row, "window")
+    elif custody.is_expired(turn, row):
+        custody.expire(turn, row)
+
+
+_DUE: dict[type[Timed], Callable[[Turn, Any], None]] = {
+    Locker: lambda turn, row: access.step_waits(row, turn.now),
+    Door: opening.rested,
+    Parcel: _parcel_due,
+    Session: desk.due,
+}
+
+HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
+    Started: _start,
+    DoorRead: _read,
+    DoorConfirmed: lambda turn, event: opening.confirmed(turn, event.cell, event.intent, event.closed),
+    BankLost: _lose_bank,
+    PulseEnded: lambda turn, event: opening.pulse_ended(turn, event.intent, event.cell, event.result),
+    Pressed: desk.press,
+    CodeTyped: desk.type_code,
+    KioskJoined: lambda turn, event: desk.joined(turn),
+    GrantsCame: orders.take_grants,
+    OpenCommanded: orders.open_cell,
+    Due: _due,
+    Checked: lambda turn, event: turn.do(Answer(Outcome.DONE)),
+}

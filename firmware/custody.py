@@ -1,0 +1,158 @@
+"""What becomes of a parcel and of its authorisation when an opening ends; nothing else puts a parcel in or takes it out.
+
+Each function changes parcel and authorisation together and journals it, so that no right outlives its parcel.
+"""
+
+from firmware import access, parcel
+from firmware.model import EntryKind, ParcelState, Problem, Purpose, UseState
+from firmware.rows import Intent, Parcel, Use
+from firmware.turn import Turn
+
+CLAIMS = {Purpose.PICKUP: parcel.T.CLAIM, Purpose.WITHDRAWAL: parcel.T.BEGIN_WITHDRAWAL}
+ENDINGS = {
+    Problem.NOT_THERE: (parcel.T.DISPUTE, EntryKind.DISPUTED),
+    Problem.NOT_MINE: (parcel.T.DISPUTE, EntryKind.DISPUTED),
+    Problem.DAMAGED: (parcel.T.DISPUTE, EntryKind.DISPUTED),
+    Problem.REFUSED: (parcel.T.REFUSE, EntryKind.REFUSED),
+}
+
+
+def claimable(turn: Turn, intent: Intent) -> bool:
+    """Whether an opening under this intent may still become what it was meant for."""
+    row = turn.parcel(intent.parcel)
+    if turn.use(intent.grant, intent.parcel).state is UseState.SPENT:
+        return False
+    if intent.purpose in CLAIMS:
+        return row.state in parcel.IN_HAND or parcel.TABLE.may(row, CLAIMS[intent.purpose])
+    return parcel.TABLE.may(row, parcel.T.STORE)
+
+
+def claim(turn: Turn, intent: Intent) -> None:
+    """An intent was committed: its authorisation refuses everyone else from here on. Claiming twice is claiming once."""
+    row = turn.parcel(intent.parcel)
+    if intent.purpose in CLAIMS and row.state not in parcel.IN_HAND:
+        row.fallback = row.state
+        parcel.TABLE.fire(row, CLAIMS[intent.purpose])
+    access.TABLE.fire(turn.use(intent.grant, intent.parcel), access.T.CLAIM)
+
+
+def opened(turn: Turn, intent: Intent) -> None:
+    """The door stands open under a pickup: the confirmation window, if one ran, begins anew when it closes."""
+    row = turn.parcel(intent.parcel)
+    parcel.TABLE.fire(row, parcel.T.OPEN)
+    row.arm(None)
+
+
+def release(turn: Turn, use: Use) -> None:
+    """The opening did not happen, or nobody knows: the right works again, and the parcel is where it was.
+
+    A parcel whose confirmation window runs stays as it is: a reopening that failed takes nothing back.
+    """
+    row = turn.parcel(use.parcel)
+    if row.due_ms is not None or use.state is not UseState.CLAIMED:
+        return
+    access.TABLE.fire(use, access.T.RELEASE)
+    if row.state in parcel.IN_HAND:
+        fall_back(turn, row)
+    turn.note(EntryKind.RELEASED, cell=row.cell, parcel=row.waybill, grant=use.grant)
+
+
+def fall_back(turn: Turn, row: Parcel) -> None:
+    """Back to where it was before it was taken in hand; a term that has run out meanwhile is applied now."""
+    parcel.TABLE.fire(row, parcel.T.FALL_BACK)
+    row.arm(None)
+    if is_expired(turn, row):
+        expire(turn, row)
+
+
+def is_expired(turn: Turn, row: Parcel) -> bool:
+    """Whether its term has run out, by a clock that is sure, while it waits for its buyer."""
+    waits = parcel.TABLE.may(row, parcel.T.EXPIRE)
+    return waits and turn.now.sure and row.expires_ms is not None and turn.now.utc_ms >= row.expires_ms
+
+
+def expire(turn: Turn, row: Parcel) -> None:
+    """The storage term is over: its codes open nothing, a courier may withdraw it."""
+    parcel.TABLE.fire(row, parcel.T.EXPIRE)
+    row.ended_ms = turn.now.utc_ms
+    turn.note(EntryKind.EXPIRED, cell=row.cell, parcel=row.waybill)
+
+
+def store(turn: Turn, intent: Intent) -> None:
+    """The door closed behind a deposit: the storage term starts here, once the clock is sure."""
+    row = turn.parcel(intent.parcel)
+    parcel.TABLE.fire(row, parcel.T.STORE)
+    row.inside = True
+    if row.is_inbound and turn.now.sure:
+        row.expires_ms = turn.now.utc_ms + 3_600_000 * turn.times.storage_term_h
+    access.TABLE.fire(turn.use(intent.grant, intent.parcel), access.T.SPEND)
+    turn.note(EntryKind.STORED, intent)
+
+
+def withdraw(turn: Turn, intent: Intent) -> None:
+    """The door closed behind a withdrawal: the courier has the parcel."""
+    row = turn.parcel(intent.parcel)
+    parcel.TABLE.fire(row, parcel.T.WITHDRAW)
+    _leave(turn, row)
+    access.TABLE.fire(turn.use(intent.grant, intent.parcel), access.T.SPEND)
+    turn.note(EntryKind.WITHDRAWN, intent)
+
+
+def collect(turn: Turn, row: Parcel, why: str) -> None:
+    """The buyer has it: confirmed at the screen, or the window ran out without a reopening (`why`)."""
+    parcel.TABLE.fire(row, parcel.T.COLLECT)
+    _leave(turn, row)
+    grant = _spend(turn, row)
+    turn.note(EntryKind.COLLECTED, cell=row.cell, parcel=row.waybill, grant=grant, why=why)
+
+
+def complain(turn: Turn, row: Parcel, problem: Problem) -> None:
+    """Disputed or refused: the right has ended, the cell is blocked until a technician or courier has looked."""
+    trigger, kind = ENDINGS[problem]
+    parcel.TABLE.fire(row, trigger)
+    row.arm(None)
+    row.ended_ms = turn.now.utc_ms
+    grant = _spend(turn, row)
+    turn.note(kind, cell=row.cell, parcel=row.waybill, grant=grant, why=problem)
+    block(turn, row.cell, f"problem: {problem}")
+
+
+def leave_unknown(turn: Turn, intent: Intent) -> None:
+    """After a restart the door reads closed and nobody saw what happened: never pulsed again, never taken as collected."""
+    row = turn.parcel(intent.parcel)
+    turn.note(EntryKind.OUTCOME_UNKNOWN, intent)
+    if intent.purpose is Purpose.DEPOSIT and row.state is ParcelState.EXPECTED:
+        parcel.TABLE.fire(row, parcel.T.LEAVE_UNCONFIRMED)
+        turn.note(EntryKind.UNCONFIRMED, intent)
+    release(turn, turn.use(intent.grant, intent.parcel))
+
+
+def doubt(turn: Turn, cell: int) -> None:
+    """A door opened that nobody asked for: what lies there is suspect, its right goes on, the backend is told."""
+    for row in turn.state.all(Parcel):
+        if row.cell == cell and row.inside and row.state is ParcelState.STORED:
+            parcel.TABLE.fire(row, parcel.T.DOUBT)
+            turn.note(EntryKind.SUSPECT, cell=cell, parcel=row.waybill)
+
+
+def block(turn: Turn, cell: int, why: str) -> None:
+    """Offer the cell for no deposit until a technician has seen to it. The first reason stands."""
+    door = turn.door(cell)
+    if door.blocked is None:
+        door.blocked = why
+        turn.note(EntryKind.BLOCKED, cell=cell, why=why)
+
+
+def _leave(turn: Turn, row: Parcel) -> None:
+    row.inside = False
+    row.arm(None)
+    row.ended_ms = turn.now.utc_ms
+
+
+def _spend(turn: Turn, row: Parcel) -> str | None:
+    """Spend the authorisation that is claimed on this parcel, and say whose it was."""
+    for use in turn.state.all(Use):
+        if use.parcel == row.waybill and use.state is UseState.CLAIMED:
+            access.TABLE.fire(use, access.T.SPEND)
+            return use.grant
+    return None

@@ -1,0 +1,148 @@
+"""What a person does at the screen, and what the screen does when nobody does anything.
+
+An action counts only where the screen lists it (`screen_of`), so that what may be pressed stands in one place.
+"""
+
+from collections.abc import Callable
+
+from firmware import access, custody, door, opening, session
+from firmware.events import Answer, CodeTyped, Pressed
+from firmware.model import Action, EntryKind, Outcome, ParcelState, Problem, ScreenName, SessionState
+from firmware.rows import Door, Parcel, Session
+from firmware.screen import screen_of
+from firmware.turn import Turn
+
+
+def press(turn: Turn, event: Pressed) -> None:
+    """Perform an action that the screen lists; anything else is answered `not_now` and changes nothing."""
+    listed = event.action in screen_of(turn.state, turn.cabinet).actions
+    complete = event.action is not Action.REPORT or event.problem is not None
+    if not (listed and complete):
+        turn.do(Answer(Outcome.NOT_NOW if complete else Outcome.MALFORMED))
+        return
+    turn.do(Answer(Outcome.DONE))
+    at = turn.state.session
+    if at is None:  # the idle screen lists one action
+        session.linger(turn, turn.open_session())
+    elif event.action is Action.REPORT and event.problem is not None:
+        _report(turn, at, event.problem)
+    else:
+        _PRESSED[event.action](turn, at)
+
+
+def type_code(turn: Turn, event: CodeTyped) -> None:
+    """Judge a typed code. A wrong one costs a wait; a known one opens its cell or says why not."""
+    at = turn.state.session
+    if at is None or screen_of(turn.state, turn.cabinet).name is not ScreenName.KEYPAD:
+        turn.do(Answer(Outcome.NOT_NOW))
+        return
+    if event.digest is None:
+        turn.do(Answer(Outcome.MALFORMED))
+        return
+    turn.do(Answer(Outcome.DONE))
+    grant = access.find_grant(turn.state, event.digest)
+    if grant is None:
+        access.count_wrong_code(turn.state.locker, turn.now)
+        turn.note(EntryKind.WRONG_CODE, count=turn.state.locker.wrong_codes)
+        session.fire(turn, at, session.T.WRONG_CODE)
+        return
+    verdict = access.judge(turn.state, grant, turn.now, turn.times.reopen_max)
+    at.grant, at.purpose = grant.id, grant.purpose
+    if isinstance(verdict, access.Admit):
+        at.parcel, at.cell = verdict.parcel.waybill, verdict.parcel.cell
+        if somebody_elses_door(turn, verdict.parcel.cell):
+            session.fire(turn, at, session.T.FIND_BUSY)
+        else:
+            opening.begin(turn, at)
+        return
+    at.parcel, at.cell, at.notice = grant.parcels[0], turn.parcel(grant.parcels[0]).cell, verdict
+    turn.note(EntryKind.NOTICE, parcel=at.parcel, grant=grant.id, why=verdict)
+    session.fire(turn, at, session.T.KNOWN_CODE)
+
+
+def somebody_elses_door(turn: Turn, cell: int) -> bool:
+    """Whether another door is in somebody's hand: then none is opened. An overdue one has been left, and does not count."""
+    return any(row.state in door.IN_HAND and row.cell != cell for row in turn.state.all(Door))
+
+
+def joined(turn: Turn) -> None:
+    """A kiosk has connected, with a fresh page: whoever had proved nothing starts again."""
+    at = turn.state.session
+    if at is not None and at.state in session.UNPROVED | session.OVER:
+        end(turn, at)
+
+
+def due(turn: Turn, at: Session) -> None:
+    """The session's deadline: the next screen, or the end."""
+    if at.state is SessionState.WRONG:
+        _return(turn, at)
+    elif at.state is SessionState.OPEN:
+        session.fire(turn, at, session.T.REMIND)
+    else:
+        end(turn, at)
+
+
+def end(turn: Turn, at: Session) -> None:
+    """The person has gone, or is done. An open door is left overdue; a pickup that nobody vouched for falls back."""
+    parcel = turn.state.find(Parcel, at.parcel)
+    turn.state.drop(at)
+    for cell in (at.cell, at.other):
+        if cell is not None and at.state in session.AT_THE_DOOR | {SessionState.WRONG_CELL}:
+            opening.leave(turn, turn.door(cell))
+    if parcel is None or at.grant is None or at.state in session.UNPROVED:
+        return
+    if parcel.state is ParcelState.OPENED and turn.door(parcel.cell).opened_ms is None:
+        custody.release(turn, turn.use(at.grant, parcel.waybill))
+
+
+def _again(turn: Turn, at: Session) -> None:
+    """Back to the keypad, or one more try for the cell that stayed shut, under the same right, judged anew."""
+    if at.state is not SessionState.UNOPENED:
+        _return(turn, at)
+        return
+    verdict = access.judge(turn.state, turn.grant(at.grant or ""), turn.now, turn.times.reopen_max)
+    if isinstance(verdict, access.Admit) and verdict.parcel.waybill == at.parcel:
+        opening.begin(turn, at)
+    else:
+        end(turn, at)
+
+
+def _back(turn: Turn, at: Session) -> None:
+    if at.state is SessionState.PROBLEM:
+        session.fire(turn, at, session.T.RETURN)
+    else:
+        end(turn, at)
+
+
+def _return(turn: Turn, at: Session) -> None:
+    at.grant = at.purpose = at.parcel = at.cell = at.notice = None
+    session.fire(turn, at, session.T.RETURN)
+
+
+def _confirm(turn: Turn, at: Session) -> None:
+    custody.collect(turn, turn.parcel(at.parcel or ""), "confirmed")
+    session.fire(turn, at, session.T.FINISH)
+
+
+def _complain(turn: Turn, at: Session) -> None:
+    session.fire(turn, at, session.T.COMPLAIN)
+
+
+def _report(turn: Turn, at: Session, problem: Problem) -> None:
+    custody.complain(turn, turn.parcel(at.parcel or ""), problem)
+    session.fire(turn, at, session.T.REPORT)
+
+
+def _more_time(turn: Turn, at: Session) -> None:
+    at.extended += 1
+    session.linger(turn, at)
+
+
+_PRESSED: dict[Action, Callable[[Turn, Session], None]] = {
+    Action.BACK: _back,
+    Action.AGAIN: _again,
+    Action.CONFIRM: _confirm,
+    Action.REOPEN: opening.begin,
+    Action.PROBLEM: _complain,
+    Action.MORE_TIME: _more_time,
+}

@@ -1,0 +1,81 @@
+"""Everything that waits to be handled, in one bounded queue: the shell runs at its own pace.
+
+When it is full, touches are dropped, commands and codes are answered `busy`, and levels coalesce per cell. Door, pulse
+and timer events are never dropped: their number is bounded by the number of cells.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from firmware.control import Seq
+from firmware.events import CodeTyped, DoorRead, Event, GrantsCame, OpenCommanded, Pressed
+from firmware.model import Outcome
+
+SHED = (Pressed, CodeTyped, GrantsCame, OpenCommanded)
+
+
+class Post(NamedTuple):
+    """An event on its way, and whom to tell what became of it."""
+
+    event: Event
+    seq: Seq | None = None  # the screen it was meant for
+    tell: Callable[[Outcome], None] | None = None
+
+
+class Inbox:
+    """A queue with one reader. `fail` makes that reader raise: so a broken part ends the process in one place."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._posts: deque[Post] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._error: BaseException | None = None
+
+    def __len__(self) -> int:
+        return len(self._posts)
+
+    def put(self, post: Post) -> None:
+        """Take it in, or tell its sender `busy` where there is no room for its kind."""
+        if len(self._posts) >= self._limit:
+            if isinstance(post.event, SHED):
+                if post.tell is not None:
+                    post.tell(Outcome.BUSY)
+                return
+            if isinstance(post.event, DoorRead) and self._coalesce(post):
+                return
+        self._posts.append(post)
+        self._wake()
+
+    def post(self, event: Event) -> None:
+        """Take in an event that nobody waits for."""
+        self.put(Post(event))
+
+    def fail(self, error: BaseException) -> None:
+        """End the reader with this error once it asks for the next event."""
+        self._error = self._error or error
+        self._wake()
+
+    async def get(self) -> Post:
+        """The oldest post. Raises what `fail` was given."""
+        while not self._posts and self._error is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if self._error is not None:
+            raise self._error
+        return self._posts.popleft()
+
+    def _coalesce(self, post: Post) -> bool:
+        """Put the newer level in the place of one that still waits for the same cell."""
+        for index, waiting in enumerate(self._posts):
+            if isinstance(waiting.event, DoorRead) and waiting.event.cell == getattr(
+                post.event, "cell", None
+            ):
+                self._posts[index] = post
+                return True
+        return False
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,142 @@
+"""What the backend orders, once its signature was verified: the list of grants, and the command to open a cell.
+
+The locker, the epoch, the version and the time are compared here, because they need state. Whatever the outcome, a command
+is used up: its id is kept with its outcome, and a duplicate gets the same answer.
+"""
+
+from firmware import access, desk, door, opening
+from firmware.events import Answer, GrantsCame, OpenCommanded
+from firmware.model import DoorState, EntryKind, Outcome, ParcelState, Purpose, SessionState
+from firmware.parcel import FINISHED
+from firmware.rows import Command, Grant, Parcel, Use
+from firmware.session import OVER, UNPROVED
+from firmware.turn import Turn
+
+KEPT_MS = 30 * 24 * 3_600_000  # a known code is explained for 30 days after its right has gone
+
+
+def take_grants(turn: Turn, event: GrantsCame) -> None:
+    """Replace the list of grants. What the new list no longer names opens nothing, but is still explained."""
+    refusal = _refuse_grants(turn, event)
+    turn.do(Answer(refusal or Outcome.DONE))
+    if refusal is not None:
+        return
+    for named in event.parcels:
+        row = turn.state.find(Parcel, named.waybill) or turn.state.add(Parcel(named.waybill, named.cell))
+        if row.state is ParcelState.EXPECTED and not _in_use(turn, row):
+            row.cell = named.cell
+        row.direction, row.account = named.direction, named.account
+    listed = {right.id for right in event.grants}
+    for grant in turn.state.all(Grant):
+        if grant.id not in listed and grant.unlisted_ms is None:
+            grant.unlisted_ms = turn.now.utc_ms
+    for right in event.grants:
+        grant = Grant(
+            right.id, right.purpose, right.parcels, right.codes, right.not_before_ms, right.not_after_ms
+        )
+        if turn.state.find(Grant, right.id) != grant:
+            turn.state.add(grant)
+    _forget(turn)
+    turn.state.locker.grants_version = event.version
+    turn.note(EntryKind.GRANTS, count=event.version)
+
+
+def _refuse_grants(turn: Turn, event: GrantsCame) -> Outcome | None:
+    locker = turn.state.locker
+    if event.locker != locker.id:
+        return Outcome.WRONG_LOCKER
+    if event.epoch != locker.epoch:
+        return Outcome.WRONG_EPOCH
+    if event.version <= locker.grants_version:
+        return Outcome.OLDER
+    known = {named.waybill for named in event.parcels} | {row.waybill for row in turn.state.all(Parcel)}
+    cells_stand = all(named.cell in turn.cabinet.cells for named in event.parcels)
+    rights_stand = all(right.parcels and known.issuperset(right.parcels) for right in event.grants)
+    return None if cells_stand and rights_stand else Outcome.MALFORMED
+
+
+def _forget(turn: Turn) -> None:
+    """Let go of rights that no list has named for `KEPT_MS`, and of finished parcels that nothing names any more."""
+    if not turn.now.sure:
+        return
+    state, before_ms = turn.state, turn.now.utc_ms - KEPT_MS
+    for grant in [
+        row for row in state.all(Grant) if row.unlisted_ms is not None and row.unlisted_ms < before_ms
+    ]:
+        state.drop(grant)
+    named = {waybill for grant in state.all(Grant) for waybill in grant.parcels}
+    for parcel in [row for row in state.all(Parcel) if row.state in FINISHED and row.waybill not in named]:
+        state.drop(parcel)
+        for use in [row for row in state.all(Use) if row.parcel == parcel.waybill]:
+            state.drop(use)
+
+
+def _in_use(turn: Turn, row: Parcel) -> bool:
+    """Whether somebody is about to put this parcel into its cell."""
+    at = turn.state.session
+    return turn.door(row.cell).intent is not None or (at is not None and at.parcel == row.waybill)
+
+
+def open_cell(turn: Turn, event: OpenCommanded) -> None:
+    """Carry out the signed command, or answer why not: never later, by surprise."""
+    known = turn.state.find(Command, event.id)
+    if known is not None:
+        turn.do(Answer(known.outcome or Outcome.BUSY))
+        return
+    command = turn.state.add(Command(event.id, received_ms=turn.now.utc_ms))
+    refusal = _refuse_open(turn, event)
+    if refusal is not None:
+        command.outcome = refusal
+        turn.note(EntryKind.COMMAND, parcel=event.parcel, grant=event.grant, why=refusal)
+        turn.do(Answer(refusal))
+        return
+    locker = turn.state.locker
+    locker.remote_opens = (*_recent_opens(turn), turn.now.mono_ms)
+    at = turn.open_session(Purpose.PICKUP)
+    at.state, at.command = SessionState.OPENING, event.id
+    at.grant, at.parcel, at.cell = event.grant, event.parcel, turn.parcel(event.parcel).cell
+    opening.begin(turn, at)
+
+
+def _refuse_open(turn: Turn, event: OpenCommanded) -> Outcome | None:
+    locker, now = turn.state.locker, turn.now
+    if event.locker != locker.id:
+        return Outcome.WRONG_LOCKER
+    if event.epoch != locker.epoch:
+        return Outcome.WRONG_EPOCH
+    if not now.sure:
+        return Outcome.CLOCK_UNSURE
+    if now.utc_ms < event.not_before_ms:
+        return Outcome.TOO_EARLY
+    if now.utc_ms >= event.not_after_ms:
+        return Outcome.TOO_LATE
+    grant = turn.state.find(Grant, event.grant)
+    if grant is None or grant.purpose is not Purpose.PICKUP or event.parcel not in grant.parcels:
+        return Outcome.NO_SUCH_PARCEL
+    return _refuse_now(turn, grant, turn.parcel(event.parcel))
+
+
+def _refuse_now(turn: Turn, grant: Grant, parcel: Parcel) -> Outcome | None:
+    row = turn.door(parcel.cell)
+    if row.state in door.STANDS_OPEN:
+        return Outcome.ALREADY_OPEN
+    if row.state in (DoorState.OFFLINE, DoorState.UNKNOWN):
+        return Outcome.OFFLINE
+    at = turn.state.session
+    taken = at is not None and at.state not in UNPROVED | OVER
+    own = (
+        at is not None
+        and at.parcel == parcel.waybill
+        and at.state in (SessionState.CLOSING, SessionState.ASKED)
+    )
+    if (taken and not own) or desk.somebody_elses_door(turn, parcel.cell):
+        return Outcome.BUSY
+    one = access.judge_parcel(turn.state, grant, parcel, turn.now, turn.times.reopen_max)
+    if not isinstance(one, access.Admit):
+        return Outcome.NOT_ALLOWED
+    return Outcome.CAP_REACHED if len(_recent_opens(turn)) >= turn.times.remote_open_max else None
+
+
+def _recent_opens(turn: Turn) -> tuple[int, ...]:
+    since = turn.now.mono_ms - 1_000 * turn.times.remote_open_window_s
+    return tuple(at for at in turn.state.locker.remote_opens if at > since)

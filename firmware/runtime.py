@@ -1,0 +1,152 @@
+"""The asyncio shell around the controller: inbox, commit, effects, timers, screen.
+
+For each event: decide, commit, act. When the commit fails, memory is thrown away and rebuilt from the store, and no effect
+of that event is performed; what the body told is tried again, because a door does not tell twice. When `handle` raises, the
+exception passes through: the process ends, coils off, and is started anew.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from firmware.body import Body
+from firmware.config import Config
+from firmware.control import Seq
+from firmware.controller import Controller
+from firmware.errors import StoreError
+from firmware.events import Answer, AnswerLater, Checked, Effect, Event, Pulse, ReadDoor, Started
+from firmware.inbox import SHED, Inbox, Post
+from firmware.model import Entry, Moment, Outcome, Screen, ScreenName
+from firmware.rows import Change, State
+from hal.ports import WallClock
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 0.5  # between two tries to commit what the body told
+SLEEP_MAX_MS = 3_600_000  # wall time may be set meanwhile: look again at least this often
+STORAGE_FAILED = Screen(ScreenName.OUT_OF_SERVICE)
+
+
+class Storage(Protocol):
+    """What the runtime needs of `firmware.store.Store`."""
+
+    def load(self) -> State:
+        """Everything that was committed. Raises StoreError."""
+
+    def commit(self, changes: list[Change], entries: list[Entry], now: Moment) -> None:
+        """One transaction. Raises StoreError, and has written nothing then."""
+
+
+class Runtime:
+    """One controller, its store, its body, and those who watch the screen."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Storage,
+        clock: WallClock,
+        body: Body,
+        inbox: Inbox,
+        *,
+        start: str,
+        boot: str,
+    ) -> None:
+        """`start` is random per start of the process, `boot` names the run of the monotonic clock."""
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._body = body
+        self._inbox = inbox
+        self._boot = boot
+        self._timer: asyncio.TimerHandle | None = None
+        self.controller = Controller(config, store.load())
+        self.seq = Seq(start, 0)
+        self.screen = STORAGE_FAILED
+        self.on_screen: Callable[[], None] = lambda: None  # the gate's: the screen has changed
+        self.on_answer: Callable[[str, Outcome], None] = lambda command, outcome: None  # the gate's
+        self.on_event: Callable[[Post, list[Effect]], None] = lambda post, effects: None  # after each commit
+
+    def now(self) -> Moment:
+        """This moment, on the loop's clock and the wall's."""
+        mono_ms = round(1_000 * asyncio.get_running_loop().time())
+        return Moment(mono_ms, self._clock.utc_ms(), self._clock.sure())
+
+    async def run(self) -> None:
+        """Handle events for ever. Raises whatever a bug raises; StoreError when the store cannot even be read."""
+        try:
+            await self._settle(Post(Started(self._boot)))
+            while True:
+                await self._settle(await self._inbox.get())
+        finally:
+            self._body.off()
+            if self._timer is not None:
+                self._timer.cancel()
+
+    async def _settle(self, post: Post) -> None:
+        """Handle one post, trying again where what it told would be lost otherwise."""
+        while not self._handle(post):
+            if isinstance(post.event, SHED):
+                return
+            await asyncio.sleep(RETRY_S)
+
+    def _handle(self, post: Post) -> bool:
+        """Decide, commit, act. False where the commit failed."""
+        if post.seq is not None and post.seq != self.seq:
+            self._tell(post, Outcome.STALE)
+            return True
+        now = self.now()
+        effects = self.controller.handle(post.event, now)
+        changes, entries = self.controller.state.drain()
+        try:
+            self._store.commit(changes, entries, now)
+        except StoreError as error:
+            log.error("nothing was done: %s", error)
+            self.controller = Controller(self._config, self._store.load())
+            self._tell(post, Outcome.STORAGE_FAILED)
+            self._show(STORAGE_FAILED)
+            return False
+        self._show(self.controller.screen())
+        for effect in effects:
+            self._perform(effect, post)
+        self._body.set_active(self.controller.active_banks())
+        self._arm(now)
+        self.on_event(post, effects)
+        return True
+
+    def _perform(self, effect: Effect, post: Post) -> None:
+        match effect:
+            case Pulse() | ReadDoor():
+                self._body.perform(effect)
+            case Answer(outcome):
+                self._tell(post, outcome)
+            case AnswerLater(command, outcome):
+                self.on_answer(command, outcome)
+
+    def _tell(self, post: Post, outcome: Outcome) -> None:
+        if post.tell is not None:
+            post.tell(outcome)
+
+    def _show(self, screen: Screen) -> None:
+        """Push the screen where it differs. Its number counts on, so that a press on the old one is stale."""
+        if screen != self.screen or self.seq.count == 0:
+            self.screen = screen
+            self.seq = Seq(self.seq.start, self.seq.count + 1)
+            self.on_screen()
+
+    def _arm(self, now: Moment) -> None:
+        """One timer for the earliest deadline of all rows."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        found = self.controller.next_due(now)
+        if found is None:
+            return
+        due_ms, event = found
+        latest_ms = now.mono_ms + SLEEP_MAX_MS
+        ring = event if due_ms <= latest_ms else Checked()
+        self._timer = asyncio.get_running_loop().call_at(min(due_ms, latest_ms) / 1_000, self._ring, ring)
+
+    def _ring(self, event: Event) -> None:
+        self._timer = None
+        self._inbox.post(event)

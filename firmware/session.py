@@ -1,0 +1,291 @@
+"""One person at the screen, from the first touch to the last screen: recipient, courier or sender.
+
+Rules:
+- There is at most one session; no session means the idle screen.
+- Before `OPENING` nothing has been proved: such a session may be replaced at any time.
+- A session leaves `OPEN` and `REMINDED` by its door alone, or detached; its end is not a state: the row is dropped.
+- Only a pickup has a closing screen; a deposit and a withdrawal are over when their door closes.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from firmware.config import Times
+from firmware.model import SessionState as S
+from firmware.rows import Session
+from firmware.table import Move, Table
+from firmware.turn import Turn
+
+
+class T(StrEnum):
+    """What can happen to a session."""
+
+    WRONG_CODE = "wrong_code"
+    KNOWN_CODE = "known_code"  # known, but it opens nothing now
+    FIND_BUSY = "find_busy"  # another person's door is open
+    RETURN = "return"  # back to the keypad, or from the problems to the closing screen
+    GO = "go"  # authorised: an opening begins (again)
+    DOOR_OPENED = "door_opened"
+    STAYED_SHUT = "stayed_shut"
+    MISDIRECT = "misdirect"  # another cell opened instead
+    REMIND = "remind"
+    DOOR_CLOSED = "door_closed"  # a pickup's door, after it stood open long enough to take something out
+    CLOSED_SHORTLY = "closed_shortly"  # a pickup's door, so soon that one must ask
+    FINISH = "finish"  # deposited, withdrawn, or receipt confirmed
+    COMPLAIN = "complain"
+    REPORT = "report"
+
+
+TABLE: Table[S, T] = Table(
+    "session",
+    S,
+    T,
+    moves=(
+        Move(T.WRONG_CODE, (S.KEYPAD,), S.WRONG),
+        Move(T.KNOWN_CODE, (S.KEYPAD,), S.NOTICE),
+        Move(T.FIND_BUSY, (S.KEYPAD,), S.BUSY),
+        Move(T.RETURN, (S.WRONG, S.NOTICE, S.BUSY), S.KEYPAD),
+        Move(T.RETURN, (S.PROBLEM,), S.CLOSING),
+        Move(T.GO, (S.KEYPAD, S.CLOSING, S.ASKED, S.UNOPENED), S.OPENING),
+        Move(T.DOOR_OPENED, (S.OPENING, S.UNOPENED, S.WRONG_CELL), S.OPEN),
+        Move(T.STAYED_SHUT, (S.OPENING, S.WRONG_CELL), S.UNOPENED),
+        Move(T.MISDIRECT, (S.OPENING, S.UNOPENED), S.WRONG_CELL),
+        Move(T.REMIND, (S.OPEN,), S.REMINDED),
+        Move(T.DOOR_CLOSED, (S.OPEN, S.REMINDED), S.CLOSING),
+        Move(T.CLOSED_SHORTLY, (S.OPEN, S.REMINDED), S.ASKED),
+        Move(T.FINISH, (S.OPEN, S.REMINDED, S.CLOSING, S.ASKED), S.THANKS),
+        Move(T.COMPLAIN, (S.CLOSING, S.ASKED), S.PROBLEM),
+        Move(T.REPORT, (S.PROBLEM,), S.NOTED),
+    ),
+    refused={
+        T.WRONG_CODE: (
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPENING,
+            S.OPEN,
+            S.REMINDED,
+            S.CLOSING,
+            S.ASKED,
+            S.PROBLEM,
+            S.NOTED,
+            S.UNOPENED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+        T.KNOWN_CODE: (
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPENING,
+            S.OPEN,
+            S.REMINDED,
+            S.CLOSING,
+            S.ASKED,
+            S.PROBLEM,
+            S.NOTED,
+            S.UNOPENED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+        T.FIND_BUSY: (
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPENING,
+            S.OPEN,
+            S.REMINDED,
+            S.CLOSING,
+            S.ASKED,
+            S.PROBLEM,
+            S.NOTED,
+            S.UNOPENED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+        T.RETURN: (
+            S.KEYPAD,
+            S.OPENING,
+            S.OPEN,
+            S.REMINDED,
+            S.CLOSING,
+            S.ASKED,
+            S.NOTED,
+            S.UNOPENED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+        T.GO: (
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPENING,
+            S.OPEN,
+            S.REMINDED,
+            S.PROBLEM,
+            S.NOTED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+        T.DOOR_OPENED: (
+            S.KEYPAD,
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPEN,
+            S.REMINDED,
+            S.CLOSING,
+            S.ASKED,
+            S.PROBLEM,
+            S.NOTED,
+            S.THANKS,
+        ),
+        T.STAYED_SHUT: (
+            S.KEYPAD,
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPEN,
+            S.REMINDED,
+            S.CLOSING,
+            S.ASKED,
+            S.PROBLEM,
+            S.NOTED,
+            S.UNOPENED,
+            S.THANKS,
+        ),
+        T.MISDIRECT: (
+            S.KEYPAD,
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPEN,
+            S.REMINDED,
+            S.CLOSING,
+            S.ASKED,
+            S.PROBLEM,
+            S.NOTED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+        T.REMIND: (
+            S.KEYPAD,
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPENING,
+            S.REMINDED,
+            S.CLOSING,
+            S.ASKED,
+            S.PROBLEM,
+            S.NOTED,
+            S.UNOPENED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+        T.DOOR_CLOSED: (
+            S.KEYPAD,
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPENING,
+            S.CLOSING,
+            S.ASKED,
+            S.PROBLEM,
+            S.NOTED,
+            S.UNOPENED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+        T.CLOSED_SHORTLY: (
+            S.KEYPAD,
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPENING,
+            S.CLOSING,
+            S.ASKED,
+            S.PROBLEM,
+            S.NOTED,
+            S.UNOPENED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+        T.FINISH: (
+            S.KEYPAD,
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPENING,
+            S.PROBLEM,
+            S.NOTED,
+            S.UNOPENED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+        T.COMPLAIN: (
+            S.KEYPAD,
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPENING,
+            S.OPEN,
+            S.REMINDED,
+            S.PROBLEM,
+            S.NOTED,
+            S.UNOPENED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+        T.REPORT: (
+            S.KEYPAD,
+            S.WRONG,
+            S.NOTICE,
+            S.BUSY,
+            S.OPENING,
+            S.OPEN,
+            S.REMINDED,
+            S.CLOSING,
+            S.ASKED,
+            S.NOTED,
+            S.UNOPENED,
+            S.WRONG_CELL,
+            S.THANKS,
+        ),
+    },
+)
+
+UNPROVED = frozenset({S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY})  # before authorisation
+AT_THE_DOOR = frozenset({S.OPEN, S.REMINDED})
+PATIENT = frozenset(
+    {S.KEYPAD, S.NOTICE, S.CLOSING, S.ASKED, S.PROBLEM, S.UNOPENED}
+)  # "do you need more time?"
+OVER = frozenset({S.THANKS, S.NOTED})  # nothing hangs on this session any more
+
+LINGER_S: dict[S, Callable[[Times], int]] = {
+    S.KEYPAD: lambda times: times.keypad_timeout_s,
+    S.WRONG: lambda times: times.wrong_code_s,
+    S.NOTICE: lambda times: times.notice_s,
+    S.BUSY: lambda times: times.notice_s,
+    S.OPEN: lambda times: times.reminder_s,
+    S.REMINDED: lambda times: times.detach_s - times.reminder_s,
+    S.CLOSING: lambda times: times.closing_screen_s,
+    S.ASKED: lambda times: times.closing_screen_s,
+    S.PROBLEM: lambda times: times.keypad_timeout_s,
+    S.NOTED: lambda times: times.notice_s,
+    S.UNOPENED: lambda times: times.closing_screen_s,
+    S.WRONG_CELL: lambda times: times.detach_s,
+    S.THANKS: lambda times: times.thanks_s,
+}  # an opening has no deadline of its own: its pulses and readings end it
+
+
+def fire(turn: Turn, at: Session, trigger: T) -> None:
+    """Move the session and give its new screen its time."""
+    TABLE.fire(at, trigger)
+    linger(turn, at)
+
+
+def linger(turn: Turn, at: Session) -> None:
+    """The state's own time, from now."""
+    seconds = LINGER_S.get(at.state)
+    at.arm(turn.after_s(seconds(turn.times)) if seconds else None)
