@@ -42,12 +42,12 @@ class BackendKey(Section, frozen=True):
 
 
 class Access(Section, frozen=True):
-    """Whose word counts. Uids may open a role's socket besides root and the controller's own."""
+    """Whose word counts: the backend's keys, and which users may speak in a role besides root and the controller's own."""
 
     backend_keys: tuple[BackendKey, ...]
-    kiosk_uids: tuple[int, ...] = ()
-    link_uids: tuple[int, ...] = ()
-    service_uids: tuple[int, ...] = ()
+    kiosk_users: tuple[str, ...] = ()
+    link_users: tuple[str, ...] = ()
+    service_users: tuple[str, ...] = ()
 
 
 class Bus(Section, frozen=True):

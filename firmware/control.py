@@ -107,6 +107,12 @@ class Journal(Message, frozen=True):
     last: int  # the newest entry's seq: more is to be asked for where rows end below it
 
 
+class Grown(Message, frozen=True):
+    """The journal has entries up to `last`: to the link, after the commit that made them."""
+
+    last: int
+
+
 class Status(Message, frozen=True):
     locker: str
     epoch: int
@@ -143,7 +149,7 @@ KIOSK_REQUESTS = msgspec.json.Decoder(Press | Code | Heartbeat)
 LINK_REQUESTS = msgspec.json.Decoder(Signed | JournalAfter)
 SERVICE_REQUESTS = msgspec.json.Decoder(AskStatus | AskCells | JournalAfter)
 KIOSK_PUSHES = msgspec.json.Decoder(Show | Superseded | Told)
-LINK_PUSHES = msgspec.json.Decoder(Told | Journal)
+LINK_PUSHES = msgspec.json.Decoder(Told | Journal | Grown)
 SERVICE_PUSHES = msgspec.json.Decoder(Status | Cells | Journal | Told)
 
 _encoder = msgspec.json.Encoder()

@@ -129,6 +129,7 @@ class Outcome(StrEnum):
     """The answer to whoever asked: a face's request, or a signed command."""
 
     DONE = "done"
+    ACCEPTED = "accepted"  # it is being carried out; the outcome follows
     STALE = "stale"  # the screen has changed since
     NOT_NOW = "not_now"  # no such action on this screen
     BUSY = "busy"

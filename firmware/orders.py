@@ -81,7 +81,7 @@ def open_cell(turn: Turn, event: OpenCommanded) -> None:
     """Carry out the signed command, or answer why not: never later, by surprise."""
     known = turn.state.find(Command, event.id)
     if known is not None:
-        turn.do(Answer(known.outcome or Outcome.BUSY))
+        turn.do(Answer(known.outcome or Outcome.ACCEPTED))
         return
     command = turn.state.add(Command(event.id, received_ms=turn.now.utc_ms))
     refusal = _refuse_open(turn, event)
@@ -90,6 +90,7 @@ def open_cell(turn: Turn, event: OpenCommanded) -> None:
         turn.note(EntryKind.COMMAND, parcel=event.parcel, grant=event.grant, why=refusal)
         turn.do(Answer(refusal))
         return
+    turn.do(Answer(Outcome.ACCEPTED))
     locker = turn.state.locker
     locker.remote_opens = (*_recent_opens(turn), turn.now.mono_ms)
     at = turn.open_session(Purpose.PICKUP)

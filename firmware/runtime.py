@@ -53,12 +53,13 @@ class Runtime:
         boot: str,
     ) -> None:
         """`start` is random per start of the process, `boot` names the run of the monotonic clock."""
-        self._config = config
+        self.config = config
         self._store = store
         self._clock = clock
         self._body = body
         self._inbox = inbox
         self._boot = boot
+        self._since_ms = 0
         self._timer: asyncio.TimerHandle | None = None
         self.controller = Controller(config, store.load())
         self.seq = Seq(start, 0)
@@ -72,8 +73,13 @@ class Runtime:
         mono_ms = round(1_000 * asyncio.get_running_loop().time())
         return Moment(mono_ms, self._clock.utc_ms(), self._clock.sure())
 
+    def uptime_ms(self) -> int:
+        """Since the first event was handled."""
+        return self.now().mono_ms - self._since_ms
+
     async def run(self) -> None:
         """Handle events for ever. Raises whatever a bug raises; StoreError when the store cannot even be read."""
+        self._since_ms = self.now().mono_ms
         try:
             await self._settle(Post(Started(self._boot)))
             while True:
@@ -102,7 +108,7 @@ class Runtime:
             self._store.commit(changes, entries, now)
         except StoreError as error:
             log.error("nothing was done: %s", error)
-            self.controller = Controller(self._config, self._store.load())
+            self.controller = Controller(self.config, self._store.load())
             self._tell(post, Outcome.STORAGE_FAILED)
             self._show(STORAGE_FAILED)
             return False

@@ -1,0 +1,266 @@
+"""The controller's side of the control sockets: who may ask what, and what becomes of it.
+
+A peer is one connection in one role. It feeds bytes in and is given bytes to send, so the same code serves the Unix sockets
+and a simulated world without any. Secrets stop here: a typed code becomes its digest and a signed object its verified
+claims before an event exists. A peer that sends nonsense, or does not read what it is sent, is dropped; the others go on.
+"""
+
+import logging
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from firmware import __version__, control
+from firmware.body import Body
+from firmware.control import (
+    AskCells,
+    AskStatus,
+    CellRow,
+    Cells,
+    Code,
+    Grown,
+    Heartbeat,
+    Journal,
+    JournalAfter,
+    JournalRow,
+    Message,
+    Press,
+    Show,
+    Signed,
+    Status,
+    Superseded,
+    Told,
+)
+from firmware.errors import ProtocolError, StoreError
+from firmware.events import CodeTyped, KioskJoined, Pressed
+from firmware.inbox import Inbox, Post
+from firmware.model import Outcome
+from firmware.rows import Door, Parcel
+from firmware.runtime import Runtime
+from firmware.signed import Keyring, code_digest, open_signed
+
+log = logging.getLogger(__name__)
+
+BATCH_MAX = 256
+PENDING_MAX = 64  # requests of one peer that wait for their answer
+SERVICE_PEERS_MAX = 8
+
+
+class Role(StrEnum):
+    KIOSK = "kiosk"
+    LINK = "link"
+    SERVICE = "service"
+
+
+REQUESTS: dict[Role, msgspec.json.Decoder[Message]] = {
+    Role.KIOSK: control.KIOSK_REQUESTS,
+    Role.LINK: control.LINK_REQUESTS,
+    Role.SERVICE: control.SERVICE_REQUESTS,
+}
+PEERS_MAX = {Role.KIOSK: 1, Role.LINK: 1, Role.SERVICE: SERVICE_PEERS_MAX}  # beyond it, the oldest goes
+
+
+class Journals(Protocol):
+    """What the gate needs of `firmware.store.Store`."""
+
+    last_seq: int
+
+    def journal(self, after: int, limit: int) -> list[JournalRow]:
+        """Entries above `after`, oldest first. Raises StoreError."""
+
+
+class Peer:
+    """One connection. `send` writes a line, `drop` ends the connection."""
+
+    def __init__(
+        self, gate: "Gate", role: Role, send: Callable[[bytes], None], drop: Callable[[], None]
+    ) -> None:
+        self.role = role
+        self._gate = gate
+        self._send = send
+        self._drop = drop
+        self._lines = control.Lines()
+        self._pending = 0
+        self.open = True
+
+    def feed(self, data: bytes) -> None:
+        """Bytes from the peer. Nonsense ends the connection."""
+        try:
+            for line in self._lines.feed(data):
+                if not self.open:
+                    return
+                self._gate.request(self, control.decode(REQUESTS[self.role], line))
+        except ProtocolError as error:
+            log.warning("%s peer dropped: %s", self.role, error)
+            self.drop()
+
+    def send(self, message: Message) -> None:
+        if self.open:
+            self._send(control.encode(message))
+
+    def asked(self, ask: int | None = None) -> Callable[[Outcome], None] | None:
+        """Room for one more answer, and how to give it; None where too many wait already."""
+        if self._pending >= PENDING_MAX:
+            self.send(Told(Outcome.BUSY, ask=ask))
+            return None
+        self._pending += 1
+        return partial(self._tell, ask)
+
+    def _tell(self, ask: int | None, outcome: Outcome) -> None:
+        self._pending -= 1
+        self.send(Told(outcome, ask=ask))
+
+    def drop(self) -> None:
+        """End the connection; idempotent."""
+        if self.open:
+            self.gone()
+            self._drop()
+
+    def gone(self) -> None:
+        """The connection has ended."""
+        self.open = False
+        self._gate.leave(self)
+
+
+class Gate:
+    """All peers of one controller."""
+
+    def __init__(
+        self, runtime: Runtime, inbox: Inbox, store: Journals, body: Body, keyring: Keyring, code_key: bytes
+    ) -> None:
+        self._runtime = runtime
+        self._inbox = inbox
+        self._store = store
+        self._body = body
+        self._keyring = keyring
+        self._code_key = code_key
+        self._peers: dict[Role, list[Peer]] = {role: [] for role in Role}
+        self._told_seq = store.last_seq
+        runtime.on_screen = self._push_screen
+        runtime.on_answer = self._push_answer
+        runtime.on_event = lambda post, effects: self._push_grown()
+
+    def join(self, role: Role, send: Callable[[bytes], None], drop: Callable[[], None]) -> Peer:
+        """A new connection. Where its role is full, the oldest one goes: the newer wins."""
+        peer = Peer(self, role, send, drop)
+        peers = self._peers[role]
+        if len(peers) >= PEERS_MAX[role]:
+            if role is Role.KIOSK:
+                peers[0].send(Superseded())
+            peers[0].drop()
+        peers.append(peer)
+        if role is Role.KIOSK:
+            self._inbox.post(KioskJoined())
+            peer.send(self._show())
+        return peer
+
+    def leave(self, peer: Peer) -> None:
+        """Forget a connection that has ended."""
+        if peer in self._peers[peer.role]:
+            self._peers[peer.role].remove(peer)
+
+    def request(self, peer: Peer, message: Message) -> None:
+        """Perform what a peer asks for. Its role's decoder has let nothing else through."""
+        match message:
+            case Press(seq, action, problem):
+                if tell := peer.asked():
+                    self._inbox.put(Post(Pressed(action, problem), seq, tell))
+            case Code(seq, code):
+                digest = code_digest(self._code_key, code, self._runtime.config.locker.code_digits)
+                if tell := peer.asked():
+                    self._inbox.put(Post(CodeTyped(digest), seq, tell))
+            case Signed(ask, raw):
+                self._open_signed(peer, ask, raw)
+            case JournalAfter(seq, limit):
+                peer.send(self._journal(seq, min(limit, BATCH_MAX)))
+            case AskStatus():
+                peer.send(self._status())
+            case AskCells():
+                peer.send(self._cells())
+            case Heartbeat():
+                pass
+
+    def _open_signed(self, peer: Peer, ask: int, raw: bytes) -> None:
+        tell = peer.asked(ask)
+        if tell is None:
+            return
+        opened = open_signed(raw, self._keyring)
+        if isinstance(opened, Outcome):
+            log.warning("a signed object was refused: %s", opened)
+            tell(opened)
+        else:
+            self._inbox.put(Post(opened, None, tell))
+
+    def _journal(self, after: int, limit: int) -> Message:
+        """As many entries as fit into one frame."""
+        try:
+            rows = self._store.journal(after, limit)
+        except StoreError as error:
+            log.error("the journal cannot be read: %s", error)
+            return Told(Outcome.STORAGE_FAILED)
+        size = 256
+        for count, row in enumerate(rows):
+            size += len(msgspec.json.encode(row)) + 1
+            if size > control.FRAME_MAX_BYTES:
+                rows = rows[:count]
+                break
+        return Journal(tuple(rows), self._store.last_seq)
+
+    def _show(self) -> Show:
+        screen, now = self._runtime.screen, self._runtime.now()
+        left_ms = max(0, screen.due_ms - now.mono_ms) if screen.due_ms is not None else None
+        return Show(self._runtime.seq, msgspec.structs.replace(screen, due_ms=None), left_ms)
+
+    def _push_screen(self) -> None:
+        for peer in self._peers[Role.KIOSK]:
+            peer.send(self._show())
+
+    def _push_answer(self, command: str, outcome: Outcome) -> None:
+        for peer in self._peers[Role.LINK]:
+            peer.send(Told(outcome, command=command))
+
+    def _push_grown(self) -> None:
+        if self._store.last_seq != self._told_seq:
+            self._told_seq = self._store.last_seq
+            for peer in self._peers[Role.LINK]:
+                peer.send(Grown(self._told_seq))
+
+    def _status(self) -> Status:
+        state, now = self._runtime.controller.state, self._runtime.now()
+        return Status(
+            locker=state.locker.id,
+            epoch=state.locker.epoch,
+            firmware=__version__,
+            grants_version=state.locker.grants_version,
+            journal_last=self._store.last_seq,
+            clock_sure=now.sure,
+            screen=self._runtime.screen.name,
+            parcels_inside=sum(parcel.inside for parcel in state.all(Parcel)),
+            banks=dict(self._body.banks),
+            inbox=len(self._inbox),
+            uptime_s=self._runtime.uptime_ms() // 1_000,
+        )
+
+    def _cells(self) -> Cells:
+        state = self._runtime.controller.state
+        inside = {parcel.cell: parcel for parcel in state.all(Parcel) if parcel.inside}
+        rows = []
+        for number, cell in sorted(self._runtime.controller.cabinet.cells.items()):
+            door, parcel = state.find(Door, number), inside.get(number)
+            rows.append(
+                CellRow(
+                    cell=number,
+                    size=cell.size,
+                    bank=cell.bank,
+                    channel=cell.channel,
+                    door=door.state if door else "unknown",
+                    why=door.why if door else None,
+                    blocked=door.blocked if door else None,
+                    parcel=parcel.waybill if parcel else None,
+                    parcel_state=parcel.state if parcel else None,
+                )
+            )
+        return Cells(tuple(rows))
