@@ -1,0 +1,26 @@
+"""A reference backend: orders, codes and SMS, signed grants and commands, and the journal that moves an order along.
+
+It trusts the locker's journal for custody and nothing else: money moves only on the locker's own entry, and once.
+"""
+
+from sim.backend.backend import Backend, Command, Site
+from sim.backend.journal import JournalBroken, Ledger
+from sim.backend.link import Link, SocketLink
+from sim.backend.orders import Order, Refund, Sms, Stage
+from sim.backend.signing import Signer, unsigned
+
+__all__ = [
+    "Backend",
+    "Command",
+    "JournalBroken",
+    "Ledger",
+    "Link",
+    "Order",
+    "Refund",
+    "Signer",
+    "Site",
+    "Sms",
+    "SocketLink",
+    "Stage",
+    "unsigned",
+]

@@ -1,0 +1,225 @@
+"""The backend's mind: what it sells, what it signs, and what it believes of the locker's journal."""
+
+import hmac
+import random
+from collections.abc import Callable, Iterable
+from datetime import timedelta, timezone, tzinfo
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from firmware.control import JournalRow
+from firmware.model import Direction, EntryKind, Purpose
+from sim.backend.journal import Ledger
+from sim.backend.orders import (
+    ENDED,
+    REFUNDED_AT,
+    STAGES,
+    Grant,
+    Order,
+    Refund,
+    Sms,
+    Stage,
+    kept_until,
+    sms_of_grant,
+)
+from sim.backend.signing import COMMAND, GRANTS, Signer
+
+ALMATY = timezone(timedelta(hours=5))  # since 1 March 2024; a fixed one, for not every host knows it yet
+
+
+class Site(Struct, frozen=True):
+    """The locker that this backend serves. `code_key` is the key of its code digests."""
+
+    locker: str
+    address: str
+    code_key: bytes
+    epoch: int = 1
+    code_digits: int = 8
+    storage_term_h: int = 72
+    zone: tzinfo = ALMATY
+
+
+class Command(NamedTuple):
+    """A signed command and the id under which its outcome comes back."""
+
+    id: str
+    object: bytes
+
+
+class Backend:
+    """Serves one locker. Chance and time are given: the same seed and clock make the same backend, byte for byte."""
+
+    def __init__(self, site: Site, signer: Signer, utc_ms: Callable[[], int], chance: random.Random) -> None:
+        self.site = site
+        self.signer = signer
+        self.orders: dict[str, Order] = {}
+        self.phones: dict[str, list[Sms]] = {}
+        self.refunds: list[Refund] = []
+        self.alarms: list[str] = []  # what a person at the operator's has to look at
+        self.ledger = Ledger(site.locker, site.epoch)
+        self.revision = 0  # counts the changes of what the next list says
+        self.version = 0  # of the last list
+        self._utc_ms = utc_ms
+        self._chance = chance
+        self._codes: set[str] = set()
+        self._commands = 0
+
+    def order(
+        self,
+        waybill: str,
+        cell: int,
+        buyer: str,
+        account: str = "Kaspi Gold",
+        direction: Direction = Direction.INBOUND,
+        courier: str = "courier",
+        not_before_ms: int = 0,
+        sms_at_order: bool = False,
+    ) -> Order:
+        """Take an order. The courier (of an outbound parcel, its sender) gets a code now.
+
+        The buyer's code, which works from `not_before_ms` on, comes by SMS once the locker says that the parcel is
+        stored, or now with `sms_at_order`. Raises ValueError for a waybill that is known.
+        """
+        if waybill in self.orders:
+            raise ValueError(f"{waybill}: is ordered already")
+        order = self.orders[waybill] = Order(waybill, cell, buyer, account, direction)
+        inbound = direction is Direction.INBOUND
+        self._send_code(order, self._grant(order, Purpose.DEPOSIT, courier if inbound else buyer))
+        if inbound:
+            pickup = self._grant(order, Purpose.PICKUP, buyer, not_before_ms)
+            if sms_at_order:
+                order.told = True
+                self._send_code(order, pickup)
+        return order
+
+    def withdraw(self, waybill: str, courier: str = "courier") -> Grant:
+        """Send a courier for the parcel: a withdrawal grant, its code by SMS. Raises ValueError the second time."""
+        order = self.orders[waybill]
+        if Purpose.WITHDRAWAL in order.grants:
+            raise ValueError(f"{waybill}: a courier was sent already")
+        grant = self._grant(order, Purpose.WITHDRAWAL, courier)
+        self._send_code(order, grant)
+        return grant
+
+    def code(self, waybill: str, purpose: Purpose) -> str:
+        """The code that proves this right, whether or not its holder has been told."""
+        return self.orders[waybill].grants[purpose].code
+
+    def last_code(self, person: str) -> str:
+        """The newest code on somebody's phone. Raises LookupError where there is none."""
+        for sms in reversed(self.phones.get(person, [])):
+            if sms.code is not None:
+                return sms.code
+        raise LookupError(f"{person} has no code on the phone")
+
+    def grants(self) -> bytes:
+        """The next full list, signed: every parcel that may still be in the locker's hands, with its rights."""
+        self.version += 1
+        open_orders = [order for order in self.orders.values() if order.stage not in ENDED]
+        payload = {
+            "locker": self.site.locker,
+            "epoch": self.site.epoch,
+            "version": self.version,
+            "parcels": [
+                {
+                    "waybill": order.waybill,
+                    "cell": order.cell,
+                    "direction": order.direction.value,
+                    "account": order.account,
+                }
+                for order in open_orders
+            ],
+            "grants": [self._right(order, grant) for order in open_orders for grant in order.grants.values()],
+        }
+        return self.signer.sign(GRANTS, payload)
+
+    def open_command(self, waybill: str, valid_s: int = 60, not_before_ms: int | None = None) -> Command:
+        """The buyer's «Открыть ячейку»: a signed command, valid for `valid_s` from now (or from `not_before_ms`)."""
+        self._commands += 1
+        since_ms = self._utc_ms() if not_before_ms is None else not_before_ms
+        payload = {
+            "id": f"open-{self._commands}",
+            "locker": self.site.locker,
+            "epoch": self.site.epoch,
+            "grant": self.orders[waybill].grants[Purpose.PICKUP].id,
+            "parcel": waybill,
+            "not_before_ms": since_ms,
+            "not_after_ms": since_ms + 1_000 * valid_s,
+        }
+        return Command(f"open-{self._commands}", self.signer.sign(COMMAND, payload))
+
+    def journal(self, rows: Iterable[JournalRow]) -> None:
+        """Believe what the locker tells, in its order. Raises JournalBroken, believing none of these rows."""
+        for body in self.ledger.take(rows):
+            if body["kind"] == EntryKind.GRANTS:
+                self.version = max(
+                    self.version, int(body.get("count", 0))
+                )  # a list below it would be refused
+            if body["kind"] in STAGES:
+                self._move(body)
+
+    def _move(self, body: dict[str, Any]) -> None:
+        seq, stage = body["seq"], STAGES[body["kind"]]
+        order = self.orders.get(str(body.get("parcel")))
+        if order is None:
+            self.alarms.append(f"entry {seq}: {body.get('parcel')} is {stage}, and nobody ordered it")
+            return
+        if order.stage in ENDED:
+            self.alarms.append(f"entry {seq}: {order.waybill} is {stage} after it was {order.stage}")
+            return
+        order.stage = stage
+        if order.direction is Direction.INBOUND:
+            self._tell(order, body)
+            if stage in REFUNDED_AT:
+                self._refund(order, seq)
+            elif stage is Stage.COLLECTED and any(refund.waybill == order.waybill for refund in self.refunds):
+                self.alarms.append(f"entry {seq}: {order.waybill} was collected after its refund")
+        if stage in ENDED:
+            self.revision += 1
+
+    def _tell(self, order: Order, body: dict[str, Any]) -> None:
+        if order.stage is Stage.STORED and not order.told:
+            order.told = True
+            deadline_ms = body["utc_ms"] + 3_600_000 * self.site.storage_term_h
+            until = kept_until(deadline_ms, self.site.zone) if body["sure"] else ""
+            self._send_code(order, order.grants[Purpose.PICKUP], until)
+        elif order.stage is Stage.EXPIRED:
+            self._send(
+                order.person, f"Срок хранения {order.waybill} истёк. Деньги вернутся на {order.account}."
+            )
+
+    def _refund(self, order: Order, seq: int) -> None:
+        if all(refund.waybill != order.waybill for refund in self.refunds):
+            self.refunds.append(Refund(order.waybill, order.account, seq))
+
+    def _grant(self, order: Order, purpose: Purpose, holder: str, not_before_ms: int = 0) -> Grant:
+        grant = Grant(f"{purpose}-{order.waybill}", purpose, holder, self._draw(), not_before_ms)
+        order.grants[purpose] = grant
+        self.revision += 1
+        return grant
+
+    def _draw(self) -> str:
+        """A code that this backend has never given to anybody."""
+        digits = self.site.code_digits
+        while (code := f"{self._chance.randrange(10**digits):0{digits}}") in self._codes:
+            pass
+        self._codes.add(code)
+        return code
+
+    def _right(self, order: Order, grant: Grant) -> dict[str, Any]:
+        return {
+            "id": grant.id,
+            "purpose": grant.purpose.value,
+            "parcels": [order.waybill],
+            "codes": [hmac.digest(self.site.code_key, grant.code.encode(), "sha256").hex()],
+            "not_before_ms": grant.not_before_ms,
+            "not_after_ms": grant.not_after_ms,
+        }
+
+    def _send_code(self, order: Order, grant: Grant, until: str = "") -> None:
+        text = sms_of_grant(self.site.locker, self.site.address, order, grant, until)
+        self._send(grant.holder, text, grant.code)
+
+    def _send(self, person: str, text: str, code: str | None = None) -> None:
+        self.phones.setdefault(person, []).append(Sms(text, self._utc_ms(), code))
