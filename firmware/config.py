@@ -1,14 +1,19 @@
 """The configuration: one TOML file into frozen structs. Units stand in the names, every number has a bound.
 
-An unknown key is an error with a suggestion; a wrong value is an error that names file, key and bound.
+An unknown key is an error with a suggestion; a wrong value is an error that names file, key and bound. Reading a file,
+and what no single value can tell (a cell on a channel that its bank lacks), is in `firmware.config_file`.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=100_000)]
+User = Annotated[str, Meta(min_length=1, max_length=32)]
+Pin = Annotated[int, Meta(ge=0, le=511)]
+Pins = Annotated[tuple[Pin, ...], Meta(min_length=1, max_length=64)]
+Senses = Literal["hook", "door", "both"]  # what the feedback contact follows: hal.ports.Senses
 Name = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z0-9_-]+$")]
 
 
@@ -23,14 +28,14 @@ class LockerSection(Section, frozen=True):
     address: Annotated[str, Meta(min_length=1, max_length=200)]
     support_phone: Annotated[str, Meta(min_length=3, max_length=32)]
     code_digits: Annotated[int, Meta(ge=6, le=10)] = 8
-    timezone: str = "Asia/Almaty"
+    timezone: Annotated[str, Meta(min_length=1, max_length=64)] = "Asia/Almaty"
 
 
 class Paths(Section, frozen=True):
     """Where state, sockets and secrets live. `credentials` empty: systemd's $CREDENTIALS_DIRECTORY."""
 
-    state: Path = Path("/var/lib/postomat")
-    run: Path = Path("/run/postomat")
+    state: Path = field(default_factory=lambda: Path("/var/lib/postomat"))
+    run: Path = field(default_factory=lambda: Path("/run/postomat"))
     credentials: Path | None = None
 
 
@@ -44,17 +49,17 @@ class BackendKey(Section, frozen=True):
 class Access(Section, frozen=True):
     """Whose word counts: the backend's keys, and which users may speak in a role besides root and the controller's own."""
 
-    backend_keys: tuple[BackendKey, ...]
-    kiosk_users: tuple[str, ...] = ()
-    link_users: tuple[str, ...] = ()
-    service_users: tuple[str, ...] = ()
+    backend_keys: Annotated[tuple[BackendKey, ...], Meta(min_length=1, max_length=16)]
+    kiosk_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
+    link_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
+    service_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
 
 
 class Bus(Section, frozen=True):
     """One RS-485 line."""
 
     name: Name
-    device: str
+    device: Annotated[str, Meta(max_length=255, pattern="^/")]
     baud: Annotated[int, Meta(ge=1_200, le=115_200)] = 9_600
     echo: bool = False  # the adapter returns our own bytes
     reply_timeout_ms: Annotated[int, Meta(ge=20, le=2_000)] = 150
@@ -68,8 +73,10 @@ class Xor8a80(Section, frozen=True, tag_field="kind", tag="xor8a80"):
     address: Annotated[int, Meta(ge=1, le=32)]
     channels: Annotated[int, Meta(ge=1, le=50)]
     closed_level: bool = True  # the contact's level while locked: 11 for closing feedback, 00 for opening
-    first_byte: str = "low"  # low: the first status byte holds channels 1 to 8; high: the last one does
-    senses: str = "hook"
+    first_byte: Literal["low", "high"] = (
+        "low"  # low: the first status byte holds channels 1 to 8; high: the last one does
+    )
+    senses: Senses = "hook"
     pulse_ms: Annotated[int, Meta(ge=50, le=1_000)] = 300  # the board's own time
 
 
@@ -77,13 +84,17 @@ class Gpio(Section, frozen=True, tag_field="kind", tag="gpio"):
     """Locks and contacts on the computer's own pins (BCM numbers), channel 1 first."""
 
     name: Name
-    lock_pins: tuple[int, ...]
-    sensor_pins: tuple[int, ...]
-    chip: Annotated[int, Meta(ge=0)] = 0
-    pull: str = "up"  # up, down, none
+    lock_pins: Pins
+    sensor_pins: Pins
+    chip: Annotated[int, Meta(ge=0, le=15)] = 0
+    pull: Literal["up", "down", "none"] = "up"  # the resistor at each contact
     closed_level: bool = False
-    senses: str = "door"
+    senses: Senses = "door"
     pulse_ms: Annotated[int, Meta(ge=50, le=1_000)] = 400
+
+    @property
+    def channels(self) -> int:
+        return len(self.lock_pins)
 
 
 Bank = Xor8a80 | Gpio
@@ -95,7 +106,7 @@ class Cell(Section, frozen=True):
     number: Annotated[int, Meta(ge=1, le=999)]
     bank: Name
     channel: Count
-    size: Annotated[str, Meta(pattern=r"^(S|M|L|XL)$")] = "M"
+    size: Literal["S", "M", "L", "XL"] = "M"
     column: Annotated[int, Meta(ge=0, le=40)] = 0
     bottom_mm: Annotated[int, Meta(ge=0, le=2_500)] = 0  # above the floor
     height_mm: Annotated[int, Meta(ge=50, le=2_000)] = 200
@@ -140,7 +151,7 @@ class Kiosk(Section, frozen=True):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 8_081
-    language: Annotated[str, Meta(pattern=r"^(ru|kk|en)$")] = "ru"
+    language: Literal["ru", "kk", "en"] = "ru"
     pixels_per_mm: Annotated[float, Meta(ge=1, le=20)] = 3.78
     frame_ancestors: tuple[str, ...] = ()  # origins that may embed the page; none on a locker
 
@@ -151,9 +162,9 @@ class Config(Section, frozen=True):
     locker: LockerSection
     access: Access
     cells: Annotated[tuple[Cell, ...], Meta(min_length=1, max_length=512)]
-    banks: Annotated[tuple[Bank, ...], Meta(min_length=1)]
-    buses: tuple[Bus, ...] = ()
-    paths: Paths = Paths()
+    banks: Annotated[tuple[Bank, ...], Meta(min_length=1, max_length=64)]
+    buses: Annotated[tuple[Bus, ...], Meta(max_length=16)] = ()
+    paths: Paths = field(default_factory=Paths)
     times: Times = Times()
     locks: Locks = Locks()
     kiosk: Kiosk = Kiosk()
