@@ -1,0 +1,119 @@
+// The pictures: each is a thing and, on it, a sign that says what is the matter. Drawn here, so that nothing is
+// fetched; classes of style.css give the colours (l line, p paper, t tint, a accent, k ink).
+
+import { s } from "./dom.js";
+
+const path = (kind, d) => s("path", { class: kind, d });
+const rect = (kind, x, y, width, height, rx = 0) => s("rect", { class: kind, x, y, width, height, rx });
+const circle = (kind, cx, cy, r) => s("circle", { class: kind, cx, cy, r });
+const group = (attributes, ...children) => s("g", attributes, ...children);
+const move = (x, y, scale = 1) => ({ transform: `translate(${x} ${y}) scale(${scale})` });
+
+const box = () => [
+  path("p l", "M0-42 40-21V23L0 44-40 23V-21z"),
+  path("t", "M0 0 40-21V23L0 44z"),
+  path("a", "M-24-29.4-12-35.7 28-14.7V1L16 7.3V-8.4z"),
+  path("l", "M-40-21 0 0 40-21M0 0V44M0-42 40-21V23L0 44-40 23V-21z"),
+];
+const frame = (inside) => [rect("p l", 26, 22, 88, 116, 8), rect(inside, 38, 34, 64, 92, 3)];
+const THINGS = {
+  parcel: () => [group(move(76, 82, 1.35), ...box())],
+  cell: () => [...frame("p l"), path("l", "M92 72v18M26 48h-6M26 112h-6"), rect("t", 46, 44, 30, 12, 3)],
+  open: () => [...frame("k"), path("p l", "M102 34 140 20V140L102 126z"), path("l", "M131 74v14")],
+  ajar: () => [
+    ...frame("k"), path("p l", "M102 34 56 24V136l46-10z"), path("l", "M64 74v14"),
+    path("al", "M14 62 2 56M12 80H-2M14 98 2 104"),
+  ],
+  filled: () => [...frame("t"), group(move(70, 92, 0.68), ...box()), path("l", "M38 126h64")],
+  phone: () => [
+    rect("p l", 26, 34, 66, 114, 12), path("l", "M52 136h14"),
+    path("t l", "M58 14h80a8 8 0 0 1 8 8v36a8 8 0 0 1-8 8H90L74 82V66H58a8 8 0 0 1-8-8V22a8 8 0 0 1 8-8z"),
+    ...[76, 98, 120].map((x) => circle("k", x, 40, 5)),
+  ],
+  truck: () => [
+    rect("t l", 8, 46, 82, 66, 6), path("p l", "M90 66h30l22 24v22H90z"), path("l", "M104 78h13l11 13h-24z"),
+    path("l", "M8 112h134"), circle("p l", 38, 116, 14), circle("p l", 114, 116, 14), path("a", "M42 46h14v26H42z"),
+  ],
+  calendar: () => [
+    rect("p l", 24, 32, 104, 100, 10), path("a", "M24 42a10 10 0 0 1 10-10h84a10 10 0 0 1 10 10v18H24z"),
+    path("l", "M48 20v22M104 20v22"), ...[44, 68, 92].flatMap((x) => [rect("t", x, 74, 14, 14, 3), rect("t", x, 100, 14, 14, 3)]),
+  ],
+  list: () => [
+    rect("p l", 32, 26, 88, 116, 8), rect("t l", 56, 14, 40, 24, 6), path("l", "M50 62h52M50 86h52M50 110h26"),
+  ],
+  hourglass: () => [
+    path("p l", "M42 24h76M42 136h76M50 24v18c0 22 30 26 30 38s-30 16-30 38v18M110 24v18c0 22-30 26-30 38s30 16 30 38v18"),
+    path("a", "M60 130c0-16 20-18 20-30 0 12 20 14 20 30zM62 48h36c-4 12-18 14-18 26 0-12-14-14-18-26z"),
+  ],
+  clock: () => [circle("p l", 80, 80, 58), path("l", "M80 34v8M80 118v8M34 80h8M118 80h8"), path("al", "M80 50v32l20 14")],
+  plug: () => [
+    path("l", "M8 112c26 0 18-38 44-38"), path("t l", "M52 52h18a22 22 0 0 1 0 44H52z"), path("l", "M92 66h14M92 84h14"),
+    path("t l", "M130 48h-8a26 26 0 0 0 0 52h8z"), path("l", "M130 74h26"), path("al", "M98 26v12M112 30l-6 10M84 30l6 10"),
+  ],
+  locker: () => [
+    rect("p l", 22, 16, 116, 124, 8), path("l", "M60 16v124M100 16v124M22 56h38M22 98h38M100 46h38M100 78h38M100 110h38M60 92h40"),
+    rect("a", 68, 30, 24, 36, 4), path("l", "M36 140v8M124 140v8"),
+  ],
+};
+const SIGNS = {
+  check: () => path("s", "M-12 1-4 10 13-9"),
+  cross: () => path("s", "M-10-10 10 10M10-10-10 10"),
+  mind: () => [path("s", "M0-14V3"), path("s", "M0 13v.1")],
+  ask: () => [path("s", "M-8-8c1-8 16-8 16 1C8-1 0-1 0 5"), path("s", "M0 14v.1")],
+  clock: () => path("s", "M0-12V1L9 7"),
+  back: () => path("s", "M-12-3H6a8 8 0 0 1 0 15H-4M-12-3-4-11M-12-3-4 5"),
+  lock: () => [rect("w", -11, -3, 22, 16, 3), path("s", "M-6-3v-4a6 6 0 0 1 12 0v4")],
+  heart: () => path("w", "M0 14C-20 1-14-13-5-11-2-10 0-6 0-6s2-4 5-5C14-13 20 1 0 14z"),
+  wrench: () => path("s", "M-11 11 2-2M14-6A9 9 0 1 1 6-14L5-6z"),
+};
+const sign = (name) => group({ class: "sign", ...move(124, 124, 1.12) }, circle("a ring", 0, 0, 26), SIGNS[name]());
+const arrow = (kind, d) => group({ class: kind }, path("al", d));
+
+const both = (thing, mark) => () => [...THINGS[thing](), sign(mark)];
+const PICTURES = {
+  code: THINGS.phone,
+  code_wrong: both("phone", "cross"),
+  code_early: both("phone", "clock"),
+  clock: THINGS.clock,
+  opening: THINGS.ajar,
+  take: () => [...THINGS.open(), group({ class: "out" }, group(move(56, 104, 0.86), ...box())), arrow("out", "M34 60 10 36M10 54V36h18")],
+  put: () => [...THINGS.open(), group({ class: "in" }, group(move(48, 108, 0.86), ...box())), arrow("in", "M8 34 34 60M34 42v18H16")],
+  close: () => [...frame("k"), group({ class: "swing" }, path("p l", "M102 34 140 20V140L102 126z"), path("l", "M131 74v14")),
+    path("al", "M140 4C118-10 82-8 62 8M62-8V9h18")],
+  closed: both("cell", "check"),
+  asked: both("parcel", "ask"),
+  trouble: both("parcel", "mind"),
+  noted: both("list", "check"),
+  jammed: () => [...THINGS.cell(), arrow("press", "M152 80h-34M130 66l-14 14 14 14")],
+  not_yours: both("open", "mind"),
+  enjoy: both("parcel", "heart"),
+  stored: both("filled", "check"),
+  fetched: both("truck", "check"),
+  serviced: both("cell", "wrench"),
+  busy: THINGS.hourglass,
+  broken: both("locker", "wrench"),
+  offline: THINGS.plug,
+  connecting: THINGS.locker,
+  not_delivered: THINGS.truck,
+  collected: both("parcel", "check"),
+  expired: both("calendar", "cross"),
+  refused: both("parcel", "back"),
+  cancelled: both("parcel", "cross"),
+  awaits_technician: both("cell", "clock"),
+  reopened_out: both("cell", "lock"),
+  cell_offline: both("cell", "cross"),
+  cell_open: THINGS.open,
+  already_done: both("list", "clock"),
+  not_due: both("parcel", "clock"),
+};
+
+/** A picture by name; decorative, because the words beside it say the same. */
+export function picture(name) {
+  return s("svg", { class: "picture", "data-picture": name, viewBox: "-8 -14 176 176", "aria-hidden": "true" }, PICTURES[name]());
+}
+
+export const reachIcon = (low) => s("svg", { class: "icon", viewBox: "0 0 48 48", "aria-hidden": "true" },
+  circle("k", 20, 8, 4.5), path("l", "M20 15v13h12l6 11M20 20h10M15 22a11 11 0 1 0 15 15"),
+  path("l", low ? "M42 22V6M37 11l5-5 5 5" : "M42 6v16M37 17l5 5 5-5"));
+export const eraseIcon = () => s("svg", { class: "icon", viewBox: "0 0 48 48", "aria-hidden": "true" },
+  path("l", "M16 10h26v28H16L4 24zM22 18l12 12M34 18 22 30"));

@@ -1,0 +1,124 @@
+// Every screen as a description: which picture, which words, which buttons. view.js makes elements of it.
+//
+// A description has: picture, title and lines as [key, parameters]; cells to mark in the cabinet; `named`, the cell
+// that the screen speaks of; buttons; and flags: `locker` (number and address in large), `phone`, `countdown`,
+// `keypad`, `languages`. A button exists only for an action that the controller listed.
+
+const SECONDS = (left) => ({ s: Math.ceil(left / 1_000) });
+
+const LABELS = {
+  again: "action.again", back: "action.back", confirm: "action.confirm", more_time: "more_time.yes",
+  problem: "action.problem", reopen: "action.reopen", start: "action.start",
+};
+
+/** Buttons for those of `wanted` that may be pressed now; the first one is the one to see. */
+function buttons(screen, wanted, labels = {}) {
+  return wanted.filter((action) => screen.actions.includes(action))
+    .map((action, index) => ({
+      action, label: [labels[action] ?? LABELS[action]], look: index === 0 && action !== "back" ? "first" : action === "back" ? "quiet" : "other",
+    }));
+}
+
+/** A screen about the person's own cell and its door. */
+const atCell = (picture) => (screen) => ({
+  picture, named: screen.cell, cells: [screen.cell], title: [`screen.${screen.name}`], lines: [[`${screen.name}.text`]],
+  buttons: [],
+});
+
+/** Whether they have the parcel: after the door was shut. */
+const afterDoor = (picture) => (screen) => ({
+  ...atCell(picture)(screen), countdown: true, buttons: buttons(screen, ["confirm", "reopen", "problem"]),
+});
+
+function idle(screen) {
+  const open = screen.open_cells;
+  return {
+    picture: null, cells: open, title: ["screen.idle"], languages: true, lines: [["idle.how"]],
+    warning: open.length === 1 ? ["idle.open_cell", { cell: open[0] }]
+      : open.length ? ["idle.open_cells", { n: open.length, cells: open }] : null,
+    buttons: buttons(screen, ["start"]),
+  };
+}
+
+function notice(screen) {
+  const key = `notice.${screen.notice}`;
+  const dated = screen.date_ms !== undefined;
+  return {
+    picture: screen.notice === "not_yet_valid" ? "code_early" : screen.notice, title: [key],
+    named: screen.cell, cells: screen.cell === undefined ? [] : [screen.cell],
+    lines: [
+      dated ? { optional: true, text: [`${key}.date`, { date_ms: screen.date_ms }] } : null,
+      [`${key}.text`],
+      screen.account ? ["notice.refund", { account: screen.account }] : null,
+    ],
+    buttons: buttons(screen, ["again", "back"], { again: "action.other_code" }),
+  };
+}
+
+const PROBLEMS = ["not_there", "not_mine", "damaged", "refused"];
+const THANKS = { pickup: "enjoy", deposit: "stored", withdrawal: "fetched", service: "serviced" };
+
+export const SCREENS = {
+  idle,
+  keypad: (screen) => ({
+    picture: "code", title: ["screen.keypad"], lines: screen.wrong >= 3 ? [["locker.compare"]] : [], locker: true,
+    keypad: true, languages: true, buttons: buttons(screen, ["back"]),
+  }),
+  wrong_code: (screen) => ({
+    picture: "code_wrong", title: ["screen.wrong_code"], locker: true,
+    lines: [screen.wrong >= 3 ? ["locker.compare"] : ["wrong_code.text"]], buttons: buttons(screen, ["again", "back"]),
+  }),
+  wait: (screen) => ({
+    picture: "clock", title: (left) => ["screen.wait", SECONDS(left)], locker: true, lines: [["wait.text"]],
+    buttons: buttons(screen, ["back"]),
+  }),
+  notice,
+  opening: atCell("opening"),
+  take_parcel: atCell("take"),
+  put_parcel: atCell("put"),
+  close_door: atCell("close"),
+  closing: afterDoor("closed"),
+  ask_taken: afterDoor("asked"),
+  problem: (screen) => ({
+    picture: "trouble", named: screen.cell, cells: [], title: ["screen.problem"], lines: [],
+    buttons: [
+      ...(screen.actions.includes("report") ? PROBLEMS : [])
+        .map((problem) => ({ action: "report", problem, label: [`problem.${problem}`], look: "other" })),
+      ...buttons(screen, ["back"]),
+    ],
+  }),
+  problem_noted: (screen) => ({
+    ...atCell("noted")(screen), cells: [], phone: true, buttons: buttons(screen, ["back"], { back: "action.done" }),
+  }),
+  not_opened: (screen) => ({
+    ...atCell("jammed")(screen), lines: screen.can_retry ? [["not_opened.text"]] : [], phone: true,
+    buttons: buttons(screen, ["again", "back"]),
+  }),
+  wrong_cell: (screen) => ({
+    ...atCell("not_yours")(screen), named: screen.open_cells[0], cells: screen.open_cells,
+  }),
+  thanks: (screen) => ({
+    picture: THANKS[screen.purpose] ?? "enjoy", title: [`thanks.${screen.purpose ?? "pickup"}`],
+    lines: screen.purpose === "deposit" ? [["thanks.deposit.text"]] : [],
+    buttons: buttons(screen, ["back"], { back: "action.done" }),
+  }),
+  busy: (screen) => ({
+    picture: "busy", title: ["screen.busy"], lines: [["busy.text"]], countdown: true, buttons: buttons(screen, ["back"]),
+  }),
+  out_of_service: () => ({ picture: "broken", title: ["screen.out_of_service"], lines: [], phone: true, locker: true, buttons: [] }),
+
+  // What no controller sends: the page's own state.
+  connecting: () => ({ picture: "connecting", title: ["screen.connecting"], lines: [], buttons: [] }),
+  offline: () => ({
+    picture: "offline", title: ["screen.offline"], phone: true, lines: [["offline.text"], (left) => (left > 0 ? ["offline.next", SECONDS(left)] : null)],
+    buttons: [],
+  }),
+  superseded: () => ({
+    picture: "busy", title: ["screen.busy"], lines: [["busy.elsewhere"]],
+    buttons: [{ local: "resume", label: ["action.resume"], look: "first" }],
+  }),
+};
+
+/** The last seconds of a screen ask whether more time is needed, where the controller would give some. */
+export const MORE_TIME_FROM_MS = 10_000;
+export const moreTime = { ask: ["more_time.ask"], left: (left) => ["time.left", SECONDS(left)], yes: [LABELS.more_time] };

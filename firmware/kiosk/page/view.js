@@ -1,0 +1,151 @@
+// Elements for a description of screens.js. What changes with the clock is painted by `tick`, the rest once.
+
+import { drawCabinet } from "./cabinet.js";
+import { h } from "./dom.js";
+import { picture, reachIcon } from "./pictures.js";
+import { MORE_TIME_FROM_MS, moreTime } from "./screens.js";
+import { LANGUAGES } from "./texts.js";
+
+export class View {
+  /** `hands`: press(button), speak(language), reach(), and the keypad. */
+  constructor(layout, catalogues, hands) {
+    this.layout = layout;
+    this.catalogues = catalogues;
+    this.hands = hands;
+    this.header = document.getElementById("header");
+    this.main = document.getElementById("screen");
+    this.spoken = document.getElementById("spoken");
+    this.time = document.getElementById("time");
+    this.name = "";
+  }
+
+  /** Show `screen`, described by `description`, in `language`; `left` milliseconds until it changes, or null. */
+  show(screen, description, language, left) {
+    this.texts = this.catalogues[language];
+    this.moving = [];
+    document.documentElement.lang = language;
+    document.documentElement.dataset.screen = screen.name;
+    this.header.replaceChildren(this.whose(description), this.tools(description));
+    const idle = screen.name === "idle";
+    this.main.replaceChildren(
+      this.stage(description, idle),
+      idle ? this.greeting(description, language) : this.words(description),
+      this.controls(screen, description, idle, language),
+    );
+    this.run(left);
+    this.enter(screen.name);
+    const heading = this.main.querySelector("h1").innerText;
+    if (this.spoken.textContent !== heading) this.spoken.textContent = heading;
+    this.spoken.lang = language;
+  }
+
+  /** Paint what depends on the milliseconds left. */
+  tick(left) {
+    for (const paint of this.moving) paint(left);
+  }
+
+  enter(name) {
+    if (name === this.name) return;
+    this.name = name;
+    this.main.classList.add("entering"); // a double tap must not press what has just come under the finger
+    setTimeout(() => this.main.classList.remove("entering"), 250);
+  }
+
+  run(left) {
+    this.time.replaceChildren();
+    if (left === null) return;
+    const bar = h("i");
+    bar.style.animationDuration = `${left}ms`;
+    this.time.append(bar);
+  }
+
+  whose(description) {
+    const { locker, address } = this.layout;
+    return h("p", { class: description.locker ? "whose large" : "whose" },
+      h("strong", {}, this.texts.say("locker.name", { id: locker })), h("span", { lang: "ru" }, address));
+  }
+
+  tools(description) {
+    if (!description.languages) return null;
+    const low = document.documentElement.dataset.reach === "low";
+    return h("nav", { "aria-label": this.texts.say("language") },
+      LANGUAGES.map((language) => h("button", {
+        class: "language", lang: language, "data-language": language,
+        "aria-pressed": String(language === this.texts.language), onclick: () => this.hands.speak(language),
+      }, this.catalogues[language].name)),
+      h("button", {
+        class: "reach", "aria-label": this.texts.say(low ? "reach.up" : "reach.down"), onclick: () => this.hands.reach(),
+      }, reachIcon(low)));
+  }
+
+  stage(description, idle) {
+    const marked = description.cells ?? [];
+    const alt = marked.length ? this.texts.say("cabinet.alt_cells", { cells: marked }) : this.texts.say("cabinet.alt");
+    return h("section", { class: "stage" },
+      description.picture ? picture(description.picture) : null,
+      idle || marked.length ? drawCabinet(this.layout.cells, marked, alt) : null);
+  }
+
+  words(description) {
+    const lines = [...(description.lines ?? []), description.phone ? ["support"] : null];
+    return h("section", { class: "words" },
+      description.named === undefined ? null
+        : h("p", { class: "named" }, this.texts.say("cell.name", { cell: description.named })),
+      this.text("h1", description.title),
+      lines.map((line) => this.line(line)),
+      description.countdown ? this.text("p", moreTime.left, "left") : null);
+  }
+
+  line(line) {
+    if (line?.optional) line = this.texts.has(line.text[0]) ? line.text : null;
+    return line === null ? null : this.text("p", line);
+  }
+
+  /** An element with a text; a function of the time left is painted again with each second. */
+  text(tag, text, kind = null) {
+    const element = h(tag, { class: kind });
+    const paint = (left) => {
+      const now = typeof text === "function" ? text(left) : text;
+      element.textContent = now ? this.texts.say(...now) : "";
+    };
+    if (typeof text === "function") this.moving.push(paint);
+    paint(0);
+    return element;
+  }
+
+  /** The idle screen speaks Russian and Kazakh at once, and the chosen language first. */
+  greeting(description, language) {
+    const spoken = this.together(language);
+    return h("section", { class: "words" },
+      h("h1", {}, spoken.map((texts) => h("span", { lang: texts.language }, texts.say(...description.title)))),
+      spoken.map((texts) => h("p", { lang: texts.language }, texts.say(...description.lines[0]))),
+      description.warning
+        ? h("div", { class: "warning" }, spoken.map((texts) => h("p", { lang: texts.language }, texts.say(...description.warning))))
+        : null);
+  }
+
+  together(language) {
+    return [...new Set([language, "ru", "kk"])].map((each) => this.catalogues[each]);
+  }
+
+  controls(screen, description, idle, language) {
+    const texts = idle ? this.together(language) : [this.texts];
+    return h("section", { class: "controls" },
+      screen.actions.includes("more_time") ? this.offer() : null,
+      description.keypad ? this.hands.keypad.element(this.texts) : null,
+      description.buttons.map((button) => h("button", {
+        class: `button ${button.look}`, "data-action": button.action ?? button.local, "data-problem": button.problem,
+        onclick: () => this.hands.press(button),
+      }, texts.map((each) => h("span", { lang: each.language }, each.say(...button.label))))));
+  }
+
+  offer() {
+    const offer = h("aside", { class: "more", role: "alert" },
+      h("p", {}, this.texts.say(...moreTime.ask)), this.text("p", moreTime.left, "left"),
+      h("button", { class: "button first", "data-action": "more_time", onclick: () => this.hands.press({ action: "more_time" }) },
+        this.texts.say(...moreTime.yes)));
+    offer.hidden = true;
+    this.moving.push((left) => { offer.hidden = left > MORE_TIME_FROM_MS || left <= 0; });
+    return offer;
+  }
+}
