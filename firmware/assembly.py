@@ -1,0 +1,50 @@
+"""A controller put together: store, gate, runtime and body around one configuration.
+
+What touches the machine (drivers, clock, randomness, secrets) is handed in: by `firmware.__main__` on a locker, by the
+simulator with bytes and pins of its own. Everything between is the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from firmware.body import Body, Line
+from firmware.config import Config
+from firmware.gate import Gate
+from firmware.inbox import Inbox
+from firmware.runtime import Runtime
+from firmware.signed import Keyring
+from firmware.store import Store
+from firmware.turn import Cabinet
+from hal.ports import WallClock
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The parts of a running controller."""
+
+    config: Config
+    store: Store
+    inbox: Inbox
+    body: Body
+    runtime: Runtime
+    gate: Gate
+
+    def attach(self, lines: Mapping[str, Line]) -> None:
+        """Give the body its lines, by the names of their banks."""
+        self.body.attach(lines)
+
+
+def assemble(
+    config: Config, store: Store, clock: WallClock, *, code_key: bytes, start: str, boot: str
+) -> Assembly:
+    """Put the parts together; nothing runs yet. Raises StoreError when the store cannot be read.
+
+    `start` is random per start of the process, `boot` names the run of the monotonic clock, `code_key` is the key of the
+    codes' digests.
+    """
+    inbox = Inbox(config.inbox_max)
+    body = Body(Cabinet(config), inbox)
+    runtime = Runtime(config, store, clock, body, inbox, start=start, boot=boot)
+    keyring = Keyring({key.id: bytes.fromhex(key.public) for key in config.access.backend_keys})
+    gate = Gate(runtime, inbox, store, body, keyring, code_key)
+    return Assembly(config, store, inbox, body, runtime, gate)

@@ -1,0 +1,120 @@
+"""`postomat ctl`: a technician's commands from a shell, over the service role's socket. Read-only.
+
+Data goes to stdout, as a table for people or as JSON for scripts; messages go to stderr.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from firmware.control import (
+    SERVICE_PUSHES,
+    AskCells,
+    AskStatus,
+    Cells,
+    Client,
+    Journal,
+    JournalAfter,
+    JournalRow,
+    Message,
+    Status,
+    Told,
+)
+from firmware.errors import ProtocolError, Unreachable
+
+ANSWER_TIMEOUT_S = 5
+M = TypeVar("M", bound=Message)
+Say = Callable[[str], None]
+
+
+async def status(socket: Path, say: Say, *, as_json: bool) -> None:
+    """What the locker is doing. Raises Unreachable."""
+    answer = await _ask(socket, AskStatus(), Status)
+    if as_json:
+        say(_json(answer))
+        return
+    facts = msgspec.to_builtins(answer)
+    facts["banks"] = ", ".join(f"{name} {state}" for name, state in answer.banks.items())
+    facts["clock_sure"] = "yes" if answer.clock_sure else "no"
+    del facts["type"]
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        say(f"{name.replace('_', ' '):<{width}}  {value}")
+
+
+async def cells(socket: Path, say: Say, *, as_json: bool) -> None:
+    """Every cell: door, parcel, whether it is blocked. Raises Unreachable."""
+    answer = await _ask(socket, AskCells(), Cells)
+    if as_json:
+        say(_json([msgspec.to_builtins(row) for row in answer.cells]))
+        return
+    rows = [
+        (
+            row.cell,
+            row.size,
+            f"{row.bank}/{row.channel}",
+            row.door,
+            row.why,
+            row.parcel,
+            row.parcel_state,
+            row.blocked,
+        )
+        for row in answer.cells
+    ]
+    _table(say, ("cell", "size", "lock", "door", "why", "parcel", "state", "blocked"), rows)
+
+
+async def journal(socket: Path, say: Say, *, after: int, limit: int, as_json: bool) -> None:
+    """Up to `limit` entries above `after`; a negative `after` counts from the end. Raises Unreachable."""
+    if after < 0:
+        last = (await _ask(socket, JournalAfter(0, 1), Journal)).last
+        after = max(0, last + after)
+    rows: list[JournalRow] = []
+    while len(rows) < limit:
+        page = await _ask(socket, JournalAfter(after, limit - len(rows)), Journal)
+        if not page.rows:
+            break
+        rows.extend(page.rows)
+        after = page.rows[-1].seq
+    for row in rows:
+        say(_json({"hash": row.hash, **msgspec.json.decode(row.body)}) if as_json else _line(row))
+
+
+def _line(row: JournalRow) -> str:
+    body: dict[str, Any] = msgspec.json.decode(row.body)
+    rest = " ".join(
+        f"{name}={body[name]}"
+        for name in ("cell", "parcel", "grant", "intent", "count", "why")
+        if name in body
+    )
+    return f"{row.seq:>7}  {body['utc_ms']}{' ' if body['sure'] else '?'}  {body['kind']:<16}{rest}"
+
+
+async def _ask(socket: Path, question: Message, kind: type[M]) -> M:
+    client = await Client.connect(socket, SERVICE_PUSHES)
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            await client.send(question)
+            answer: Message = await client.receive()
+    except TimeoutError:
+        raise Unreachable(f"{socket}: the controller does not answer within {ANSWER_TIMEOUT_S} s") from None
+    finally:
+        await client.close()
+    if isinstance(answer, kind):
+        return answer
+    why = answer.outcome if isinstance(answer, Told) else type(answer).__name__
+    raise ProtocolError(f"{socket}: the controller answered {why}")
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _table(say: Say, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    texts = [heads, *(["" if value is None else str(value) for value in row] for row in rows)]
+    widths = [max(len(row[column]) for row in texts) for column in range(len(heads))]
+    for row in texts:
+        say("  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip())
