@@ -171,6 +171,10 @@ class Xor8A80Bank:
             raise CoilLimit(
                 f"{self.name}: a pulse of {pulse_ms} ms was asked for, and the board's own lasts {self.board_pulse_ms}"
             )
+        if pulse_ms > self._guard.limits.pulse_max_ms:
+            raise CoilLimit(
+                f"{self.name}: a pulse of {pulse_ms} ms, over pulse_max_ms {self._guard.limits.pulse_max_ms}"
+            )
         offs = self._offs
 
         def admit() -> None:
