@@ -1,14 +1,15 @@
-"""Reading the configuration's file: the first problem in it becomes one line that says where it is and what would be right.
+"""The configuration's file: `load` reads it, and `check`, `show` and `schema` are what `postomat config` prints.
 
-Types and bounds are checked by msgspec from the structs of `firmware.config`; here its messages become those of a person
-who edits TOML, and `_problems` looks at what only several keys together can tell.
+The first problem becomes one line that says where it is and what would be right. Types and bounds are checked by msgspec
+from the structs of `firmware.config`; here its messages become those of a person who edits TOML, and `_problems` looks
+at what only several keys together can tell.
 """
 
 import difflib
 import json
 import re
 import tomllib
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -16,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from firmware.config import Config, Gpio, Section, Xor8a80
+from firmware.config import Config, Gpio, Paths, Section, Xor8a80
 from firmware.errors import ConfigError
 
 FILE_MAX_BYTES = 1_048_576
@@ -34,11 +35,11 @@ _WORDS = {
 
 def load(path: Path) -> Config:
     """The configuration in the file. Raises ConfigError with one line: file, key, what is wrong and what is expected."""
-    return read(path)[0]
+    return _read(path)[0]
 
 
-def read(path: Path) -> tuple[Config, dict[str, Any]]:
-    """The configuration, and the document as it was written (it tells what is default). Raises as `load` does."""
+def _read(path: Path) -> tuple[Config, dict[str, Any]]:
+    """The configuration, and the document as it was written (it tells what is default)."""
     document = _parse(path)
     try:
         config = msgspec.convert(document, Config, dec_hook=_to_path)
@@ -47,6 +48,32 @@ def read(path: Path) -> tuple[Config, dict[str, Any]]:
     for problem in _problems(config):
         raise ConfigError(f"{path}: {problem}")
     return config, document
+
+
+def check(path: Path) -> str:
+    """One line on a file that is right. Raises ConfigError where it is not."""
+    config, _ = _read(path)
+    return f"{path}: right; cells: {len(config.cells)}, lock banks: {len(config.banks)}"
+
+
+def show(path: Path, *, origin: bool = False) -> str:
+    """The configuration in effect as TOML, which loads as the same; with `origin` each key tells whether the file set it.
+
+    Raises ConfigError.
+    """
+    config, document = _read(path)
+    built = msgspec.to_builtins(config, enc_hook=str)
+    return "\n".join(_table("", built, document, origin)).lstrip()
+
+
+def schema() -> str:
+    """JSON Schema of the file, for editors that complete and check TOML by one."""
+    made = msgspec.json.schema(Config, schema_hook=lambda _: {"type": "string"})
+    for field in msgspec.structs.fields(Paths):
+        if field.default_factory is not msgspec.NODEFAULT:  # msgspec leaves out what a factory makes
+            made["$defs"]["Paths"]["properties"][field.name]["default"] = str(field.default_factory())
+    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "postomat.toml"} | made
+    return json.dumps(made, ensure_ascii=False, indent=2)
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -109,8 +136,8 @@ def _follow(place: str, document: dict[str, Any]) -> tuple[Any, Any]:
         else:
             hint, value = get_type_hints(hint).get(name), value.get(name)
         if isinstance(hint, UnionType) and isinstance(value, dict):
-            tagged = [kind for kind in get_args(hint) if kind.__struct_config__.tag == value.get("kind")]
-            hint = tagged[0] if tagged else hint
+            structs = [kind for kind in get_args(hint) if issubclass(kind, Section)]
+            hint = next((kind for kind in structs if kind.__struct_config__.tag == value.get("kind")), hint)
     return hint, value
 
 
@@ -127,8 +154,10 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return _WORDS["object" if isinstance(value, dict) else "array"]
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return f"an array of {len(value)}"
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
 
@@ -205,3 +234,33 @@ def _cell_problems(config: Config) -> Iterator[str]:
             yield f"cells[{n}].channel: {cell.channel}, but bank {cell.bank} has channels 1 to {bank.channels}"
         elif (other := taken.setdefault((cell.bank, cell.channel), cell.number)) != cell.number:
             yield f"cells[{n}].channel: {cell.channel} of bank {cell.bank} is already that of cell {other}"
+
+
+def _table(prefix: str, built: Mapping[str, Any], written: Mapping[str, Any], origin: bool) -> Iterator[str]:
+    """The lines of one table: its own keys first, for they would belong to whatever header stands above them."""
+    deeper = {key: value for key, value in built.items() if _is_table(value)}
+    for key, value in built.items():
+        if key not in deeper:
+            line = f"# {key} is not set" if value is None else f"{key} = {_toml(value)}"
+            yield line + (f"  # {'file' if key in written else 'default'}" if origin else "")
+    for key, value in deeper.items():
+        if isinstance(value, Mapping):
+            yield from ("", f"[{prefix}{key}]")
+            yield from _table(f"{prefix}{key}.", value, written.get(key, {}), origin)
+        else:
+            for each, written_each in zip(
+                value, written[key], strict=True
+            ):  # no list of tables has a default
+                yield from ("", f"[[{prefix}{key}]]")
+                yield from _table(f"{prefix}{key}.", each, written_each, origin)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping) or (
+        isinstance(value, Sequence) and bool(value) and isinstance(value[0], Mapping)
+    )
+
+
+def _toml(value: Any) -> str:
+    """A value on one line. JSON's numbers, strings, booleans and arrays are TOML's, but for the character DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
