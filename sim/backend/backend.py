@@ -12,6 +12,7 @@ from firmware.control import JournalRow
 from firmware.model import Direction, EntryKind, Purpose
 from sim.backend.journal import Ledger
 from sim.backend.orders import (
+    DEPOSITABLE,
     ENDED,
     REFUNDED_AT,
     STAGES,
@@ -114,23 +115,23 @@ class Backend:
         raise LookupError(f"{person} has no code on the phone")
 
     def grants(self) -> bytes:
-        """The next full list, signed: every parcel that may still be in the locker's hands, with its rights."""
+        """The next full list, signed: every parcel that may still be in the locker's hands, with what is open of its rights.
+
+        What has ended meanwhile leaves with the next change: the locker knows it, and a list costs it a transaction.
+        """
         self.version += 1
         open_orders = [order for order in self.orders.values() if order.stage not in ENDED]
         payload = {
             "locker": self.site.locker,
             "epoch": self.site.epoch,
             "version": self.version,
-            "parcels": [
-                {
-                    "waybill": order.waybill,
-                    "cell": order.cell,
-                    "direction": order.direction.value,
-                    "account": order.account,
-                }
+            "parcels": [self._parcel(order) for order in open_orders],
+            "grants": [
+                self._right(order, grant)
                 for order in open_orders
+                for grant in order.grants.values()
+                if grant.purpose is not Purpose.DEPOSIT or order.stage in DEPOSITABLE
             ],
-            "grants": [self._right(order, grant) for order in open_orders for grant in order.grants.values()],
         }
         return self.signer.sign(GRANTS, payload)
 
@@ -153,9 +154,7 @@ class Backend:
         """Believe what the locker tells, in its order. Raises JournalBroken, believing none of these rows."""
         for body in self.ledger.take(rows):
             if body["kind"] == EntryKind.GRANTS:
-                self.version = max(
-                    self.version, int(body.get("count", 0))
-                )  # a list below it would be refused
+                self.version = max(self.version, body["count"])  # a list below it would be refused
             if body["kind"] in STAGES:
                 self._move(body)
 
@@ -175,8 +174,6 @@ class Backend:
                 self._refund(order, seq)
             elif stage is Stage.COLLECTED and any(refund.waybill == order.waybill for refund in self.refunds):
                 self.alarms.append(f"entry {seq}: {order.waybill} was collected after its refund")
-        if stage in ENDED:
-            self.revision += 1
 
     def _tell(self, order: Order, body: dict[str, Any]) -> None:
         if order.stage is Stage.STORED and not order.told:
@@ -207,15 +204,18 @@ class Backend:
         self._codes.add(code)
         return code
 
+    def _parcel(self, order: Order) -> dict[str, Any]:
+        told = {"waybill": order.waybill, "cell": order.cell, "account": order.account}
+        return told if order.direction is Direction.INBOUND else {**told, "direction": order.direction.value}
+
     def _right(self, order: Order, grant: Grant) -> dict[str, Any]:
-        return {
+        told = {
             "id": grant.id,
             "purpose": grant.purpose.value,
             "parcels": [order.waybill],
             "codes": [hmac.digest(self.site.code_key, grant.code.encode(), "sha256").hex()],
-            "not_before_ms": grant.not_before_ms,
-            "not_after_ms": grant.not_after_ms,
         }
+        return {**told, "not_before_ms": grant.not_before_ms} if grant.not_before_ms else told
 
     def _send_code(self, order: Order, grant: Grant, until: str = "") -> None:
         text = sms_of_grant(self.site.locker, self.site.address, order, grant, until)

@@ -52,7 +52,10 @@ class Ledger:
         try:
             body = json.loads(row.body)
             told = body["locker"], body["epoch"], body["seq"]
-            if not isinstance(body["kind"], str) or not isinstance(body["utc_ms"], int):
+            if not isinstance(body["kind"], str) or {int} != {
+                type(body["utc_ms"]),
+                type(body.get("count", 0)),
+            }:
                 raise TypeError
         except (ValueError, KeyError, TypeError):
             raise JournalBroken(f"entry {row.seq} is not an entry") from None

@@ -34,6 +34,7 @@ STAGES = {
     EntryKind.SUSPECT: Stage.SUSPECT,
     EntryKind.WITHDRAWN: Stage.WITHDRAWN,
 }
+DEPOSITABLE = frozenset({Stage.ORDERED, Stage.UNCONFIRMED})
 ENDED = frozenset({Stage.COLLECTED, Stage.WITHDRAWN})
 # The buyer will not have it any more. A dispute is settled by people first.
 REFUNDED_AT = frozenset({Stage.EXPIRED, Stage.REFUSED, Stage.WITHDRAWN})
@@ -64,7 +65,6 @@ class Grant:
     holder: str
     code: str
     not_before_ms: int = 0
-    not_after_ms: int = 0
 
 
 @dataclass
