@@ -5,8 +5,8 @@ every other reader out (a second controller on the same file fails at its start)
 
 `psow=0` tells SQLite that a write torn by a power cut may spoil the whole 4 KiB sector. So what shares a sector with a
 changed page is logged with it, and a commit is padded to the end of its last sector, never to be written over before it
-is in the database. That doubles what a commit writes; pages of 1 KiB, for a commit touches a few short rows in as many
-tables, bring it below what pages of 4 KiB write without that care (tests/core/test_store.py counts).
+is in the database. That doubles what a commit writes, to 18 KB; pages of 1 KiB, for a commit touches a few short rows in
+as many tables, bring it below what pages of 4 KiB write without that care (tests/core/test_disk.py holds the bound).
 
 The tables and their statements stand in `firmware.schema`. The journal is a hash chain: see `_append`.
 """
@@ -28,11 +28,10 @@ from firmware.rows import Change, Locker, Row, State
 from firmware.schema import APPLICATION_ID, MIGRATIONS, TABLES, major
 
 PAGE_BYTES = 1_024
-LOG_PAGES_MAX = 1_000
+LOG_PAGES_MAX = 1_000  # then the log is folded into the file
 CHECKED_AT_OPEN = 256  # journal rows whose hashes are verified at each start; the whole chain on demand
-GENESIS = bytes(
-    32
-)  # the hash before seq 1: each body names locker, epoch and seq, so no two chains share a row
+# The hash before seq 1. Each body names locker, epoch and seq, so no two chains share a row.
+GENESIS = bytes(32)
 
 _FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError)
@@ -95,7 +94,7 @@ class Store:
         pragma = self._db.pragma
         pragma("locking_mode", "EXCLUSIVE")
         version = pragma("user_version")
-        if version and pragma("application_id") != APPLICATION_ID:
+        if pragma("page_count") and pragma("application_id") != APPLICATION_ID:
             raise StoreError(f"{self._path}: is another program's database")
         newest = MIGRATIONS[-1].version
         if major(version) > major(newest):

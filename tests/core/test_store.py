@@ -209,7 +209,8 @@ def test_another_lockers_database_is_refused(opened: Store, path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("PRAGMA user_version = 7", "is another program's database"),
+        ("", "is another program's database"),
+        ("PRAGMA user_version = 1001", "is another program's database"),
         (
             "PRAGMA application_id = 0x504F5354; PRAGMA user_version = 2000",
             "has version 2000; this release knows versions up to 1999",
