@@ -3,7 +3,7 @@
 Boards share two wires and answer only when asked. What goes wrong on such a line is a matter of time: a request too
 close behind a reply is not heard (docs/lock-boards.md section 9: 56 of 56), and a reply that comes after its deadline
 would be taken for the answer to the next request. So each exchange begins with a measured silence, and one that failed
-or was cancelled poisons the line: what still arrives is thrown away until the line has been quiet for a while.
+or was cancelled poisons the line: nothing is asked for a while, and what arrives in it is thrown away.
 
 The bus knows no protocol: a bank hands it a frame and a function that finds the reply in the bytes heard so far.
 """
