@@ -1,7 +1,7 @@
 """The backend's end of the link role (firmware.control): signed objects go down, outcomes and the journal come up.
 
 `Link` is free of I/O: bytes are fed to it and it hands bytes to whatever it is attached to, so that the same code serves a
-real Unix socket (`SocketLink`) and a wire in memory. A later issue puts a broker between the two.
+real Unix socket (`SocketLink`) and a wire in memory.
 """
 
 import asyncio
@@ -9,7 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, cast
 
-from firmware.control import LINK_PUSHES, Journal, JournalAfter, Lines, Message, Signed, Told, decode, encode
+from firmware.control import (
+    LINK_PUSHES,
+    Grown,
+    Journal,
+    JournalAfter,
+    Lines,
+    Message,
+    Signed,
+    Told,
+    decode,
+    encode,
+)
 from firmware.errors import ProtocolError, Unreachable
 from firmware.model import Outcome
 from sim.backend.backend import Backend
@@ -67,6 +78,8 @@ class Link:
                     self._told(told)
                 case Journal() as journal:
                     self._read(journal)
+                case Grown() if not self._reading:
+                    self.read_journal()
 
     def send(self, signed: bytes) -> int:
         """Send any object, also a bad one; the answer will stand under the number that is returned."""
@@ -125,6 +138,8 @@ class Link:
         self._reading = bool(journal.rows) and self.backend.ledger.last < journal.last
         if self._reading:
             self.read_journal()
+        elif self._list is None and self._offered != self.backend.revision:
+            self.send_grants()
 
 
 class SocketLink(asyncio.Protocol):

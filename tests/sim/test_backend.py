@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from firmware.control import (
     FRAME_MAX_BYTES,
     LINK_REQUESTS,
+    Grown,
     Journal,
     JournalAfter,
     JournalRow,
@@ -455,10 +456,21 @@ def test_a_list_that_is_older_than_the_lockers_is_sent_again_as_a_newer_one(back
     line.book.write("grants", count=5)
     line.link.sync()
     line.flow()
-    assert not line.link.is_settled
+    assert (line.link.is_settled, line.gate.version, backend.alarms) == (True, 6, [])
+    assert [said.version for said in line.gate.objects] == [1, 6]
+
+
+def test_a_journal_that_has_grown_is_read_without_being_asked(backend: Backend) -> None:
+    line = Line(backend)
+    backend.order("KZ1", 7, "Айгерим")
     line.link.sync()
     line.flow()
-    assert (line.link.is_settled, line.gate.version, backend.alarms) == (True, 6, [])
+    for kind in ("wrong_code", "stored", "wrong_code"):
+        line.book.write(kind, parcel="KZ1")
+        line.up.send(encode(Grown(len(line.book.rows))))
+    line.flow()
+    assert (backend.ledger.last, line.link.is_settled) == (3, True)
+    assert backend.orders["KZ1"].stage is Stage.STORED
 
 
 def test_a_list_that_is_refused_for_good_is_an_alarm_and_not_repeated(backend: Backend) -> None:
