@@ -1,7 +1,6 @@
-"""`postomat`: the composition root of the device's processes, and the only importer of lock drivers.
+"""`postomat`: the composition root of the device's processes.
 
-Each driver and each face is imported only when the configuration or the command names it, so that a process holds what it
-needs and nothing else. Exit codes: 0 fine, 1 failed, 2 usage, 3 configuration, 4 controller unreachable, 5 refused,
+Each face is imported only when its command is given, so that a process holds what it needs and nothing else. Exit codes: 0 fine, 1 failed, 2 usage, 3 configuration, 4 controller unreachable, 5 refused,
 6 hardware.
 """
 
@@ -12,12 +11,12 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from firmware import __version__, notify
-from firmware.config import Bus, Config, Gpio, Xor8a80
+from firmware.config import Config
 from firmware.errors import ConfigError, HardwareError, PostomatError
 
 DEFAULT_CONFIG = Path("/etc/postomat/postomat.toml")
@@ -26,96 +25,9 @@ CODE_KEY_BYTES = 32
 KNOWN_POLL_S = 0.01
 
 
-def connect(
-    assembly: Any,
-    *,
-    port: Callable[[Bus], Any],
-    pins: Callable[[Gpio], Any],
-) -> Mapping[str, Any]:
-    """Drivers for every bank of the configuration, as lines by bank name. To be called on the running loop."""
-    from hal.coils import CoilGuard
-    from hal.line import Line
-    from hal.ports import PulseLimits
-    from hal.watch import Watch
-
-    config: Config = assembly.config
-    locks = config.locks
-    loop = asyncio.get_running_loop()
-    limits = PulseLimits(
-        rest_ms=1_000 * locks.rest_s,
-        gap_ms=locks.gap_ms,
-        duty_max=locks.duty_max,
-        duty_window_ms=1_000 * locks.duty_window_s,
-    )
-    guard = CoilGuard(limits, lambda: round(1_000 * loop.time()))
-    lines: dict[str, Line] = {}
-    for banks in _by_line(config):
-        drivers = _drivers(config, banks, guard, port, pins)
-        watch = Watch(
-            [(driver, bank.closed_level) for driver, bank in zip(drivers, banks, strict=True)],
-            assembly.body.on_level,
-            assembly.body.on_lost,
-            poll_idle_hz=locks.poll_idle_hz,
-            poll_active_hz=locks.poll_active_hz,
-            offline_after_misses=locks.offline_after_misses,
-        )
-        line = Line(watch, drivers, assembly.inbox.fail)
-        lines.update((bank.name, line) for bank in banks)
-    assembly.body.attach(lines)
-    return lines
-
-
-def _by_line(config: Config) -> list[list[Any]]:
-    """The banks that share a wire: those of one bus together, each set of pins alone."""
-    lines: dict[str, list[Any]] = {}
-    for bank in config.banks:
-        lines.setdefault(f"bus {bank.bus}" if isinstance(bank, Xor8a80) else f"pins {bank.name}", []).append(
-            bank
-        )
-    return list(lines.values())
-
-
-def _drivers(
-    config: Config, banks: list[Any], guard: Any, port: Callable[[Bus], Any], pins: Callable[[Gpio], Any]
-) -> list[Any]:
-    from hal.ports import Senses
-
-    if isinstance(banks[0], Gpio):
-        from hal.locks.gpio import GpioBank, Pins, Pull
-
-        (bank,) = banks
-        channels = {
-            channel: Pins(output, entry)
-            for channel, (output, entry) in enumerate(zip(bank.lock_pins, bank.sensor_pins, strict=True), 1)
-        }
-        return [
-            GpioBank(
-                bank.name, pins(bank), guard, pins=channels, senses=Senses(bank.senses), pull=Pull(bank.pull)
-            )
-        ]
-    from hal.locks.xor8a80 import ByteOrder, Xor8A80Bank
-    from hal.rs485 import Bus as Line485
-
-    settings = next(bus for bus in config.buses if bus.name == banks[0].bus)
-    wire = Line485(port(settings), echo=settings.echo)
-    return [
-        Xor8A80Bank(
-            bank.name,
-            wire,
-            guard,
-            address=bank.address,
-            channels=bank.channels,
-            senses=Senses(bank.senses),
-            byte_order=ByteOrder.FIRST if bank.first_byte == "low" else ByteOrder.LAST,
-            board_pulse_ms=bank.pulse_ms,
-            reply_ms=settings.reply_timeout_ms,
-        )
-        for bank in banks
-    ]
-
-
 async def control(config: Config) -> None:
     """`postomat run`: the controller, until SIGTERM or SIGINT. Raises what ends it otherwise."""
+    from firmware import drivers
     from firmware.assembly import assemble
     from firmware.sockets import listen
     from firmware.store import Store
@@ -127,7 +39,9 @@ async def control(config: Config) -> None:
     assembly = assemble(
         config, store, SystemClock(), code_key=code_key, start=secrets.token_hex(8), boot=boot_id()
     )
-    lines = list(dict.fromkeys(connect(assembly, port=_serial_port, pins=_gpio_pins).values()))
+    lines = list(
+        dict.fromkeys(drivers.connect(assembly, port=drivers.serial_port, pins=drivers.gpio_pins).values())
+    )
     running = asyncio.get_running_loop().create_task(assembly.runtime.run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
@@ -169,18 +83,6 @@ async def _tell_systemd(assembly: Any) -> None:
     while period_s is not None:
         assembly.inbox.put(Post(Checked(), tell=lambda outcome: notify.feed()))
         await asyncio.sleep(period_s / 3)
-
-
-def _serial_port(bus: Bus) -> Any:
-    from hal.serialport import TtyPort
-
-    return TtyPort(bus.device, bus.baud)
-
-
-def _gpio_pins(bank: Gpio) -> Any:
-    from hal.locks.gpio import lgpio_factory
-
-    return lgpio_factory(bank.chip)
 
 
 def read_code_key(config: Config) -> bytes:

@@ -62,8 +62,13 @@ def show(path: Path, *, origin: bool = False) -> str:
     Raises ConfigError.
     """
     config, document = _read(path)
+    return text(config, document, origin=origin)
+
+
+def text(config: Config, written: Mapping[str, Any] | None = None, *, origin: bool = False) -> str:
+    """A configuration as TOML that loads as the same; `written` is what its file set, for `origin`."""
     built = msgspec.to_builtins(config, enc_hook=str)
-    return "\n".join(_table("", built, document, origin)).lstrip()
+    return "\n".join(_table("", built, written or built, origin)).lstrip()
 
 
 def schema() -> str:

@@ -141,7 +141,7 @@ class Gate:
         self._told_seq = store.last_seq
         runtime.on_screen = self._push_screen
         runtime.on_answer = self._push_answer
-        runtime.on_event = lambda post, effects: self._push_grown()
+        runtime.observers.append(lambda post, effects: self._push_grown())
 
     def join(self, role: Role, send: Callable[[bytes], None], drop: Callable[[], None]) -> Peer:
         """A new connection. Where its role is full, the oldest one goes: the newer wins."""

@@ -66,7 +66,7 @@ class Runtime:
         self.screen = STORAGE_FAILED
         self.on_screen: Callable[[], None] = lambda: None  # the gate's: the screen has changed
         self.on_answer: Callable[[str, Outcome], None] = lambda command, outcome: None  # the gate's
-        self.on_event: Callable[[Post, list[Effect]], None] = lambda post, effects: None  # after each commit
+        self.observers: list[Callable[[Post, list[Effect]], None]] = []  # called after each commit
 
     def now(self) -> Moment:
         """This moment, on the loop's clock and the wall's."""
@@ -117,7 +117,8 @@ class Runtime:
             self._perform(effect, post)
         self._body.set_active(self.controller.active_banks())
         self._arm(now)
-        self.on_event(post, effects)
+        for observe in self.observers:
+            observe(post, effects)
         return True
 
     def _perform(self, effect: Effect, post: Post) -> None:

@@ -66,10 +66,10 @@ async def serve(config: Config, listener: socket.socket | None = None) -> None:
 
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(screen.shut)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
     await runner.setup()
     try:
-        await web.SockSite(runner, listener, shutdown_timeout=CLOSE_S).start()
+        await web.SockSite(runner, listener).start()
         notify.ready()
         await watch.run()
     finally:

@@ -1,0 +1,72 @@
+"""The world behind a configuration: a cell of matter for each cell, a simulated board for each bank, a line for each bus.
+
+What it hands out are the ends that drivers open: a port per bus, in memory or as the device file of a pty, and a pin factory
+per GPIO bank.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from firmware.config import Bus, Config, Gpio, Xor8a80
+from sim.board8a80 import Board8A80
+from sim.wire import Line, MemoryPort, PtyAdapter
+from sim.world import Contact, World
+
+
+class SimCabinet:
+    """One cabinet, mechanically and electrically."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.world = World(max(cell.number for cell in config.cells))
+        self.lines = {bus.name: Line(baud=bus.baud, echo=bus.echo) for bus in config.buses}
+        self.ports: dict[str, MemoryPort] = {}
+        self.ptys: dict[str, PtyAdapter] = {}
+        self.boards = {bank.name: self._board(bank) for bank in config.banks if isinstance(bank, Xor8a80)}
+
+    def port(self, bus: Bus) -> MemoryPort:
+        """The in-memory end of a bus."""
+        return self.ports.setdefault(bus.name, MemoryPort(self.lines[bus.name], bus.device))
+
+    def plug_ptys(self, folder: Path) -> Config:
+        """A device file per bus below `folder`, and the configuration that names them. For the real loop."""
+        import msgspec
+
+        buses = []
+        for bus in self.config.buses:
+            adapter = self.ptys[bus.name] = PtyAdapter(self.lines[bus.name], folder / f"tty-{bus.name}")
+            adapter.plug()
+            buses.append(msgspec.structs.replace(bus, device=str(adapter.link)))
+        return msgspec.structs.replace(self.config, buses=tuple(buses))
+
+    def pins(self, bank: Gpio) -> Any:
+        """The pin factory of a GPIO bank."""
+        from sim.pins import pin_factory
+
+        wiring = {
+            cell: (bank.lock_pins[channel - 1], bank.sensor_pins[channel - 1])
+            for channel, cell in self._wiring(bank.name).items()
+        }
+        return pin_factory(self.world, wiring, Contact(bank.senses))
+
+    def close(self) -> None:
+        """Remove the device files."""
+        for adapter in self.ptys.values():
+            adapter.unplug()
+
+    def _board(self, bank: Xor8a80) -> Board8A80:
+        return Board8A80(
+            self.lines[bank.bus],
+            self.world,
+            self._wiring(bank.name),
+            address=bank.address,
+            channels=bank.channels,
+            contact=Contact(bank.senses),
+            closed_is_11=bank.closed_level,
+            low_byte_first=bank.first_byte == "low",
+            pulse_ms=bank.pulse_ms,
+        )
+
+    def _wiring(self, bank: str) -> dict[int, int]:
+        """By channel, the cell that hangs on it."""
+        return {cell.channel: cell.number for cell in self.config.cells if cell.bank == bank}

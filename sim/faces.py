@@ -1,0 +1,95 @@
+"""Who touches the screen: the kiosk's side of the control protocol, joined in memory or through the shipped kiosk's page."""
+
+import asyncio
+from typing import Any, Protocol
+
+from firmware.assembly import Assembly
+from firmware.control import KIOSK_PUSHES, Code, Message, Press, Show, Told, decode, encode
+from firmware.gate import Peer, Role
+from firmware.model import Action, Outcome, Problem
+from sim.locker import SimLocker
+
+
+class Touch(Protocol):
+    """A person's finger."""
+
+    show: Show | None  # what the screen shows now
+    told: list[Outcome]  # the answers so far
+
+    def send(self, message: Message) -> None:
+        """What the page would send."""
+
+
+def press(face: Touch, action: Action, problem: Problem | None = None) -> None:
+    """Press a button of the screen that is shown now. Raises RuntimeError where there is none."""
+    face.send(Press(_shown(face).seq, action, problem))
+
+
+def type_code(face: Touch, code: str) -> None:
+    """Type a whole code: the page sends it with the last digit."""
+    face.send(Code(_shown(face).seq, code))
+
+
+def _shown(face: Touch) -> Show:
+    if face.show is None:
+        raise RuntimeError("the screen shows nothing yet")
+    return face.show
+
+
+class MemoryKiosk:
+    """A kiosk joined to the gate without a socket; it joins each new controller by itself."""
+
+    def __init__(self, locker: SimLocker) -> None:
+        self.show: Show | None = None
+        self.told: list[Outcome] = []
+        self._locker = locker
+        self._peer: Peer | None = None
+        locker.observe(self._join)
+
+    def _join(self, parts: Assembly) -> None:
+        self._peer = parts.gate.join(Role.KIOSK, self._pushed, lambda: None)
+
+    def _pushed(self, line: bytes) -> None:
+        message = decode(KIOSK_PUSHES, line)
+        if isinstance(message, Show):
+            self.show = message
+        elif isinstance(message, Told):
+            self.told.append(message.outcome)
+        self._locker.moved.set()
+
+    def send(self, message: Message) -> None:
+        """Hand the line to the gate, as the socket would."""
+        if self._peer is not None:
+            self._peer.feed(encode(message))
+
+
+class PageKiosk:
+    """The shipped kiosk's page, as its WebSocket sees it. Make it with `open`."""
+
+    def __init__(self, locker: SimLocker, page: Any) -> None:
+        self.show: Show | None = None
+        self.told: list[Outcome] = []
+        self._locker = locker
+        self._page = page
+        self._reading = asyncio.get_running_loop().create_task(self._read())
+        self._sending: list[asyncio.Task[None]] = []
+
+    def send(self, message: Message) -> None:
+        """Send the text that the page sends."""
+        task = asyncio.get_running_loop().create_task(self._page.send_str(encode(message).decode()))
+        self._sending = [*(other for other in self._sending if not other.done()), task]
+
+    async def close(self) -> None:
+        """End the connection."""
+        self._reading.cancel()
+        await asyncio.wait([self._reading])
+        await self._page.close()
+
+    async def _read(self) -> None:
+        async for message in self._page:
+            push = decode(KIOSK_PUSHES, message.data.encode()) if '"away"' not in message.data else None
+            if isinstance(push, Show):
+                self.show = push
+            elif isinstance(push, Told):
+                self.told.append(push.outcome)
+            self._locker.moved.set()

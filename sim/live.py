@@ -1,0 +1,98 @@
+"""The live simulator: the real loop, device files on ptys, real sockets, and the shipped kiosk as a process of its own."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import msgspec
+
+from firmware.config import Kiosk
+from firmware.config_file import text
+from sim.faces import PageKiosk, Touch
+from sim.locker import SimLocker
+
+KIOSK_START_S = 20.0
+KIOSK_END_S = 5.0
+
+
+class KioskProcess:
+    """`postomat kiosk`, as it ships, for a simulated locker. Make it with `start`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
+        self.url = url
+        self._process = process
+
+    @classmethod
+    async def start(
+        cls, locker: SimLocker, frame_ancestors: tuple[str, ...] = (), port: int = 0
+    ) -> "KioskProcess":
+        """Start it on a free port (or the one given), and return once its page can be had."""
+        port = port or free_port()
+        kiosk = msgspec.structs.replace(locker.config.kiosk, port=port, frame_ancestors=frame_ancestors)
+        path = locker.folder / "kiosk.toml"
+        path.write_text(text(msgspec.structs.replace(locker.config, kiosk=kiosk)))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "firmware", "kiosk", "--config", str(path)
+        )
+        this = cls(process, f"http://{_host(kiosk)}:{port}")
+        try:
+            async with asyncio.timeout(KIOSK_START_S):
+                await this._answers()
+        except BaseException:
+            await this.stop()
+            raise
+        return this
+
+    async def stop(self) -> None:
+        """End it; by force where it does not end by itself."""
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(self._process.wait(), KIOSK_END_S)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+
+    async def _answers(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            while self._process.returncode is None:
+                try:
+                    async with session.get(self.url):
+                        return
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.05)
+        raise RuntimeError(f"the kiosk ended with {self._process.returncode}")
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _host(kiosk: Kiosk) -> str:
+    return f"[{kiosk.host}]" if ":" in kiosk.host else kiosk.host
+
+
+@asynccontextmanager
+async def open_page(locker: SimLocker) -> AsyncIterator[Touch]:
+    """A switched-on live locker, and the shipped kiosk's page as its WebSocket sees it."""
+    await locker.switch_on()
+    kiosk = await KioskProcess.start(locker)
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{kiosk.url}/ws", origin=kiosk.url) as page,
+        ):
+            face = PageKiosk(locker, page)
+            while face.show is None:
+                await asyncio.sleep(0.01)
+            yield face
+            await face.close()
+    finally:
+        await kiosk.stop()

@@ -1,0 +1,140 @@
+"""A whole simulated locker: the shipped controller over a simulated cabinet, its backend, and the link between them.
+
+The same in virtual time, where faces are joined to the gate in memory, and live, where they come through real sockets.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from firmware.assembly import Assembly, assemble
+from firmware.config import Access, BackendKey, Config, Paths
+from firmware.drivers import connect, serial_port
+from firmware.gate import Peer, Role
+from firmware.sockets import listen
+from firmware.store import Store
+from sim.backend import Backend, Link, Signer, Site
+from sim.cabinet import SimCabinet
+from sim.clock import SimClock
+
+
+class SimLocker:
+    """One locker and everything around it but its people. Make it on the loop it is to live on."""
+
+    def __init__(self, config: Config, folder: Path, seed: int = 0, *, live: bool = False) -> None:
+        """`folder` takes database, sockets and device files; all chance comes from `seed`."""
+        self.chance = random.Random(seed)
+        self.live = live
+        self.code_key = self.chance.randbytes(32)
+        signer = Signer(self.chance.randbytes(32), "sim-1")
+        config = msgspec.structs.replace(
+            config,
+            access=Access((BackendKey(signer.key_id, signer.public.hex()),)),
+            paths=Paths(state=folder, run=folder, credentials=folder),
+        )
+        self.folder = folder
+        self.cabinet = SimCabinet(config)
+        self.config = self.cabinet.plug_ptys(folder) if live else config
+        self.world = self.cabinet.world
+        self.clock = SimClock()
+        site = Site(
+            config.locker.id, config.locker.address, self.code_key, code_digits=config.locker.code_digits
+        )
+        self.backend = Backend(site, signer, self.clock.utc_ms, self.chance)
+        self.link = Link(self.backend)
+        self.moved = asyncio.Event()  # something has changed: whoever waits looks again
+        self.boot = "boot-1"
+        self.assembly: Assembly | None = None
+        self._observers: list[Callable[[Assembly], None]] = []
+        self._running: asyncio.Task[None] | None = None
+        self._servers: list[asyncio.Server] = []
+        self.world.observe(lambda cell: self.moved.set())
+
+    @property
+    def controller(self) -> Assembly:
+        """The running controller. Raises RuntimeError while the locker is off."""
+        if self.assembly is None:
+            raise RuntimeError("the locker is switched off")
+        return self.assembly
+
+    def observe(self, observer: Callable[[Assembly], None]) -> None:
+        """Call `observer` with each new assembly, before it runs."""
+        self._observers.append(observer)
+
+    async def switch_on(self) -> None:
+        """Start the controller, and attach the backend to it."""
+        store = Store.open(self.folder / "postomat.db", self.config.locker.id)
+        start = self.chance.randbytes(8).hex()
+        parts = self.assembly = assemble(
+            self.config, store, self.clock, code_key=self.code_key, start=start, boot=self.boot
+        )
+        parts.runtime.observers.append(lambda post, effects: self.moved.set())
+        for observer in self._observers:
+            observer(parts)
+        lines = connect(parts, port=self._port, pins=self.cabinet.pins)
+        for line in dict.fromkeys(lines.values()):
+            await line.start()
+        self._running = asyncio.get_running_loop().create_task(parts.runtime.run())
+        if self.live:
+            self._servers = await listen(parts.gate, self.config)
+        self._attach_backend(parts)
+        while not parts.body.known:
+            await asyncio.sleep(0.01)
+
+    async def switch_off(self) -> None:
+        """End the controller in an orderly way."""
+        parts, self.assembly = self.assembly, None
+        if parts is None:
+            return
+        self.link.detach()
+        for server in self._servers:
+            server.close()
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+        await parts.body.close()
+        parts.store.close()
+
+    async def close(self) -> None:
+        """Switch off, and remove the device files."""
+        await self.switch_off()
+        self.cabinet.close()
+
+    def check(self) -> None:
+        """Raise what has ended the controller, if anything has."""
+        if self._running is not None and self._running.done() and not self._running.cancelled():
+            self._running.result()
+
+    def _port(self, bus: Any) -> Any:
+        return serial_port(bus) if self.live else self.cabinet.port(bus)
+
+    def _attach_backend(self, parts: Assembly) -> None:
+        """The link's end, in memory: its bytes are those of the socket."""
+        peer: Peer = parts.gate.join(Role.LINK, self._from_controller, self.link.detach)
+        self.link.attach(_ToPeer(peer))
+        self.link.sync()
+
+    def _from_controller(self, line: bytes) -> None:
+        # Not within the controller's own step: the backend answers in a step of its own, as over a socket.
+        asyncio.get_running_loop().call_soon(self._feed_link, line)
+
+    def _feed_link(self, line: bytes) -> None:
+        if self.link.is_attached:
+            self.link.feed(line)
+            self.moved.set()
+
+
+class _ToPeer:
+    """What the backend's link writes to."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def send(self, data: bytes) -> None:
+        self._peer.feed(data)

@@ -1,0 +1,267 @@
+"""The verbs of a scenario: what people, the backend and matter do, and what is expected to be seen.
+
+A line is a verb, its objects, and `key=value` pairs, as a shell would split them. What is expected is waited for, until
+`PATIENCE_S` of the scenario's time have passed; entries of the journal are expected in their order.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from firmware.control import JournalRow
+from firmware.model import Action, DoorState, Problem, Purpose, Screen
+from firmware.rows import Door, Parcel
+from sim import faces
+from sim.faces import Touch
+from sim.locker import SimLocker
+from sim.script import Failed, TimedOut, matches, seconds
+from sim.world import Condition, Sensor
+
+PATIENCE_S = 30.0
+REACH_S = 4.0  # what a person takes to put something in or take it out
+
+
+class Steps:
+    """One play of a scenario."""
+
+    def __init__(self, locker: SimLocker, face: Touch) -> None:
+        self._locker = locker
+        self._face = face
+        self._read = 0  # the newest journal entry that was expected
+        self._commands: dict[str, str] = {}  # waybill → the last open command's id
+
+    # The backend
+
+    async def do_order(self, waybill: str, cell: str, buyer: str = "alia", **options: str) -> None:
+        """Order a parcel into a cell. Options: account, direction=outbound, valid_in=TIME, early=yes (SMS at order)."""
+        valid_in_s = seconds(options.pop("valid_in", "0s"))
+        not_before_ms = self._locker.clock.utc_ms() + round(1_000 * valid_in_s) if valid_in_s else 0
+        early = options.pop("early", "no") == "yes"
+        self._locker.backend.order(
+            waybill,
+            int(cell),
+            buyer,
+            not_before_ms=not_before_ms,
+            sms_at_order=early,
+            **options,  # type: ignore[arg-type]
+        )
+        await self._sync()
+
+    async def do_withdraw(self, waybill: str) -> None:
+        """Send a courier for a parcel."""
+        self._locker.backend.withdraw(waybill)
+        await self._sync()
+
+    async def do_command(self, verb: str, waybill: str, within: str = "60s") -> None:
+        """`command open WAYBILL`: the app's «Открыть ячейку»."""
+        if verb != "open":
+            raise ValueError(f"no command {verb!r}")
+        self._commands[waybill] = self._locker.link.send_open(waybill, round(seconds(within)))
+
+    async def do_outcome(self, waybill: str, outcome: str) -> None:
+        """Expect the outcome of the last command for this parcel."""
+        command = self._commands[waybill]
+        outcomes = self._locker.link.outcomes
+        await self._until(
+            lambda: outcomes.get(command) == outcome, lambda: f"the outcome is {outcomes.get(command)}"
+        )
+
+    async def do_sms(self, person: str, *words: str) -> None:
+        """Expect an SMS that holds these words on somebody's phone."""
+        phones = self._locker.backend.phones
+
+        def arrived() -> bool:
+            return any(all(word in sms.text for word in words) for sms in phones.get(person, []))
+
+        await self._until(arrived, lambda: f"{person} has {[sms.text for sms in phones.get(person, [])]}")
+
+    async def do_refund(self, waybill: str, account: str) -> None:
+        """Expect exactly one refund for this order, to this account."""
+        refunds = self._locker.backend.refunds
+
+        def paid() -> list[str]:
+            return [refund.account for refund in refunds if refund.waybill == waybill]
+
+        await self._until(lambda: paid() == [account], lambda: f"refunded: {paid()}")
+
+    # People
+
+    async def do_press(self, action: str, problem: str | None = None) -> None:
+        """Press a button of the screen that is shown."""
+        pressed, told = Action(action), Problem(problem) if problem else None
+        await self._touch(lambda: faces.press(self._face, pressed, told))
+
+    async def do_type(self, whose: str, waybill: str | None = None) -> None:
+        """Type a code: `type 12345678`, `type alia` (from the last SMS), `type pickup KZ1`, `type wrong`."""
+        if waybill is not None:
+            code = self._locker.backend.code(waybill, Purpose(whose))
+        elif whose == "wrong":
+            code = self._unknown_code()
+        else:
+            code = whose if whose.isdigit() else self._locker.backend.last_code(whose)
+        await self._touch(lambda: faces.type_code(self._face, code))
+
+    async def do_put(self, waybill: str, cell: str, after: str = f"{REACH_S}s") -> None:
+        """Lay a parcel into an open cell."""
+        await asyncio.sleep(seconds(after))
+        self._locker.world.put(int(cell), waybill)
+
+    async def do_take(self, waybill: str, cell: str, after: str = f"{REACH_S}s") -> None:
+        """Take a parcel out of an open cell."""
+        await asyncio.sleep(seconds(after))
+        found = self._locker.world.take(int(cell))
+        if found != waybill:
+            raise Failed(f"{found} lay in cell {cell}")
+
+    async def do_close(self, cell: str) -> None:
+        """Push a door shut."""
+        if not self._locker.world.close(int(cell)):
+            raise Failed("it did not latch")
+
+    async def do_pull(self, cell: str) -> None:
+        """Pull at a door."""
+        self._locker.world.pull(int(cell))
+
+    async def do_push(self, cell: str) -> None:
+        """Lean against a door, for a later pulse."""
+        self._locker.world.press(int(cell))
+
+    async def do_force(self, cell: str) -> None:
+        """A crowbar."""
+        self._locker.world.force(int(cell))
+
+    async def do_wait(self, time: str) -> None:
+        """Let time pass: 5s, 3m, 2h, 3d."""
+        await asyncio.sleep(seconds(time))
+
+    # Matter and machine
+
+    async def do_afflict(self, cell: str, condition: str) -> None:
+        """Give a lock or door one of `sim.world.Condition`."""
+        self._locker.world.afflict(int(cell), Condition(condition))
+
+    async def do_sensor(self, cell: str, sensor: str) -> None:
+        """Give a contact one of `sim.world.Sensor`."""
+        self._locker.world.break_sensor(int(cell), Sensor(sensor))
+
+    async def do_restart(self) -> None:
+        """Stop the controller and start it again; the machine stays on."""
+        await self._locker.switch_off()
+        await self._locker.switch_on()
+
+    async def do_clock(self, sure: str) -> None:
+        """`clock sure` or `clock unsure`."""
+        self._locker.clock.is_sure = {"sure": True, "unsure": False}[sure]
+
+    # What is expected
+
+    async def do_see(self, screen: str, **fields: str) -> None:
+        """Expect a screen, with these fields."""
+        wanted = {"name": screen, **fields}
+        await self._until(lambda: matches(self._screen(), wanted), lambda: f"the screen is {self._screen()}")
+
+    async def do_told(self, outcome: str) -> None:
+        """Expect the answer to the last press or code."""
+        await self._until(lambda: self._face.told[-1:] == [outcome], lambda: f"told {self._face.told[-3:]}")
+
+    async def do_journal(self, kind: str, **fields: str) -> None:
+        """Expect an entry after those that were expected before."""
+        wanted = {"kind": kind, **fields}
+
+        def found() -> bool:
+            for row in self._rows():
+                if matches(msgspec.json.decode(row.body), wanted):
+                    self._read = row.seq
+                    return True
+            return False
+
+        await self._until(
+            found, lambda: "the journal goes on with " + ", ".join(row.body for row in self._rows())
+        )
+
+    async def do_quiet(self, kind: str) -> None:
+        """Expect that no such entry has come since the last one that was expected."""
+        if any(msgspec.json.decode(row.body)["kind"] == kind for row in self._rows()):
+            raise Failed(f"there is an entry {kind!r}")
+
+    async def do_parcel(self, waybill: str, state: str) -> None:
+        """Expect what the locker believes of a parcel."""
+        rows = self._locker.controller.runtime.controller
+        await self._until(
+            lambda: (row := rows.state.find(Parcel, waybill)) is not None and row.state == state,
+            lambda: f"it is {rows.state.find(Parcel, waybill)}",
+        )
+
+    async def do_door(self, cell: str, state: str) -> None:
+        """Expect what the locker believes of a door."""
+        wanted = DoorState(state)
+        rows = self._locker.controller.runtime.controller
+        await self._until(
+            lambda: rows.state.get(Door, int(cell)).state is wanted,
+            lambda: f"it is {rows.state.get(Door, int(cell)).state}",
+        )
+
+    async def do_holds(self, cell: str, waybill: str) -> None:
+        """Expect what really lies in a cell: a waybill, or `nothing`."""
+        found = self._locker.world.cells[int(cell)].parcel or "nothing"
+        if found != waybill:
+            raise Failed(f"cell {cell} holds {found}")
+
+    async def do_pulses(self, cell: str, count: str) -> None:
+        """Expect how often a coil was really energised since the world began."""
+        found = self._locker.world.cells[int(cell)].coil.pulses
+        if found != int(count):
+            raise Failed(f"{found} pulses")
+
+    async def settle(self) -> None:
+        """What must hold at the end of every scenario. Raises Failed."""
+        self._locker.check()
+        await self._until(lambda: self._locker.link.is_settled, lambda: "the backend is behind")
+        world, parts = self._locker.world, self._locker.controller
+        if world.coils_on_max > 1:
+            raise Failed(f"{world.coils_on_max} coils were on at once")
+        hot = [
+            cell.number for cell in world.cells.values() if cell.coil.longest_s > 1 or cell.coil.hottest_s > 3
+        ]
+        if hot:
+            raise Failed(f"coils beyond their bounds: {hot}")
+        if self._locker.backend.alarms:
+            raise Failed(f"the backend's alarms: {self._locker.backend.alarms}")
+        if parts.store.load().rows() != parts.runtime.controller.state.rows():
+            raise Failed("memory is not what the store would give back")
+
+    async def _sync(self) -> None:
+        self._locker.link.sync()
+        await self._until(lambda: self._locker.link.is_settled, lambda: "the locker has not taken the list")
+
+    async def _touch(self, touch: Callable[[], None]) -> None:
+        """Touch, and wait for the answer that every touch gets, so that the next one meets the next screen."""
+        before = len(self._face.told)
+        touch()
+        await self._until(lambda: len(self._face.told) > before, lambda: "the touch has no answer")
+
+    def _screen(self) -> Screen | None:
+        return self._face.show.screen if self._face.show else None
+
+    def _rows(self) -> list[JournalRow]:
+        return self._locker.controller.store.journal(self._read, 1_000)
+
+    def _unknown_code(self) -> str:
+        digits = self._locker.config.locker.code_digits
+        orders = self._locker.backend.orders.values()
+        given = {grant.code for order in orders for grant in order.grants.values()}
+        while (code := f"{self._locker.chance.randrange(10**digits):0{digits}}") in given:
+            pass
+        return code
+
+    async def _until(self, holds: Callable[[], bool], what: Callable[[], str]) -> None:
+        """Return once it holds. Raises TimedOut with what is the case instead, or what ended the controller."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not holds():
+                    self._locker.check()
+                    self._locker.moved.clear()
+                    await self._locker.moved.wait()
+        except TimeoutError:
+            raise TimedOut(what()) from None
