@@ -68,7 +68,7 @@ export class View {
   tools(description) {
     if (!description.languages) return null;
     const low = document.documentElement.dataset.reach === "low";
-    return h("nav", { "aria-label": this.texts.say("language") },
+    return h("nav", { "aria-label": this.texts.say("language.choose") },
       LANGUAGES.map((language) => h("button", {
         class: "language", lang: language, "data-language": language,
         "aria-pressed": String(language === this.texts.language), onclick: () => this.hands.speak(language),
@@ -87,7 +87,7 @@ export class View {
   }
 
   words(description) {
-    const lines = [...(description.lines ?? []), description.phone ? ["support"] : null];
+    const lines = [...(description.lines ?? []), description.phone ? ["support.call"] : null];
     return h("section", { class: "words" },
       description.named === undefined ? null
         : h("p", { class: "named" }, this.texts.say("cell.name", { cell: description.named })),

@@ -1,0 +1,132 @@
+"""A controller that shows what a test tells it to, over the real protocol on a real Unix socket."""
+
+import asyncio
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from firmware.config import Access, BackendKey, Bus, Cell, Config, Kiosk, LockerSection, Paths, Xor8a80
+from firmware.control import (
+    KIOSK_REQUESTS,
+    Code,
+    Heartbeat,
+    Message,
+    Press,
+    Seq,
+    Show,
+    Superseded,
+    decode,
+    encode,
+)
+from firmware.model import Action, Screen, ScreenName
+
+CONNECT_S = 10.0  # a bound on waiting, never a measure
+IDLE = Screen(ScreenName.IDLE, actions=(Action.START,))
+
+
+class ScriptedController:
+    """The kiosk role of the controller: every face that comes is shown the screen of the moment."""
+
+    def __init__(self, run: Path) -> None:
+        self.path = run / "kiosk.sock"
+        self.screen = Show(Seq("t", 0), IDLE)
+        self.asked: asyncio.Queue[Press | Code] = asyncio.Queue()
+        self.beats: asyncio.Queue[Heartbeat] = asyncio.Queue()
+        self.joined: asyncio.Queue[None] = asyncio.Queue()
+        self.left: asyncio.Queue[None] = asyncio.Queue()
+        self._server: asyncio.Server | None = None
+        self._faces: list[asyncio.StreamWriter] = []
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_unix_server(self._serve, self.path)
+
+    async def stop(self) -> None:
+        """Gone, as a killed controller is: every connection ends."""
+        assert self._server
+        self._server.close()
+        faces, self._faces = self._faces, []
+        for face in faces:
+            face.close()
+        for _ in faces:
+            await self.left.get()
+        self.path.unlink(missing_ok=True)
+
+    async def show(self, screen: Screen, left_ms: int | None = None) -> Seq:
+        """Push a screen to whoever is there, and to whoever comes."""
+        seq = Seq("t", self.screen.seq.count + 1)
+        self.screen = Show(seq, screen, left_ms)
+        await self.push(self.screen)
+        return seq
+
+    async def push(self, message: Message) -> None:
+        for face in self._faces:
+            face.write(encode(message))
+            await face.drain()
+
+    async def next_request(self) -> Press | Code:
+        return await asyncio.wait_for(self.asked.get(), CONNECT_S)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for older in self._faces:
+            older.write(encode(Superseded()))
+        self._faces = [*self._faces, writer]
+        writer.write(encode(self.screen))
+        self.joined.put_nowait(None)
+        with suppress(ConnectionError):
+            while line := await reader.readline():
+                request = decode(KIOSK_REQUESTS, line)
+                if isinstance(request, Heartbeat):
+                    self.beats.put_nowait(request)
+                else:
+                    self.asked.put_nowait(request)
+        self._faces = [face for face in self._faces if face is not writer]
+        writer.close()
+        self.left.put_nowait(None)
+
+
+def cabinet() -> tuple[Cell, ...]:
+    """Four columns, 22 cells of all sizes; the second column leaves room for the screen."""
+    heights: dict[int, list[tuple[Literal["S", "M", "L", "XL"], int]]] = {
+        0: [("S", 120)] * 4 + [("M", 220)] * 4 + [("L", 400)],
+        1: [("XL", 560), ("M", 220)],
+        2: [("S", 120)] * 4 + [("M", 220)] * 2 + [("L", 440)],
+        3: [("L", 440), ("M", 220), ("M", 220), ("XL", 880)],
+    }
+    cells: list[Cell] = []
+    for column, boxes in heights.items():
+        bottom_mm = 0
+        for size, height_mm in reversed(boxes):
+            cells.append(
+                Cell(
+                    number=len(cells) + 1,
+                    bank="a",
+                    channel=len(cells) + 1,
+                    size=size,
+                    column=column,
+                    bottom_mm=bottom_mm,
+                    height_mm=height_mm,
+                )
+            )
+            bottom_mm += height_mm
+    return tuple(cells)
+
+
+def config(run: Path, port: int = 8_081, **kiosk: Any) -> Config:
+    """A locker as it stands in a street of Almaty."""
+    return Config(
+        locker=LockerSection("0123", "Алматы, проспект Абая, 52", "+7 727 258 59 65"),
+        access=Access((BackendKey("k1", "0" * 64),)),
+        cells=cabinet(),
+        banks=(Xor8a80("a", "b1", 1, 24),),
+        buses=(Bus("b1", "/dev/ttyS9"),),
+        paths=Paths(run=run),
+        kiosk=msgspec.convert({"port": port, **kiosk}, Kiosk),
+    )
+
+
+def listener() -> socket.socket:
+    """A socket on a free port of this machine, bound already so that nobody else takes it."""
+    return socket.create_server(("127.0.0.1", 0))
