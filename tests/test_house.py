@@ -46,7 +46,7 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
     (
         house.strangers,
         {"firmware/runtime.py": "def f():\n    from hal.locks import gpio", "hal/locks/gpio.py": ""},
-        "firmware.runtime imports hal.locks.gpio: only firmware.__main__ names a driver",
+        "firmware.runtime imports hal.locks.gpio: only firmware.drivers and firmware.__main__ name a driver",
     ),
     (house.strangers, {"hal/ports.py": "import msgspec"}, "hal.ports imports msgspec"),
     (
