@@ -49,7 +49,7 @@ class Board8A80:
             return
         at = 0
         while at < len(data):
-            length = 3 + self._status_length() + 1 if data[at] == 0x90 else 5
+            length = 2 + self._status_length() + 1 if data[at] == 0x90 else 5
             frame = data[at : at + length]
             if len(frame) == length and frame[1] == self.address and self._obey(frame):
                 at += length
