@@ -20,7 +20,16 @@ from hypothesis import strategies as st
 
 from firmware.events import GrantedParcel, GrantedRight, GrantsCame, OpenCommanded
 from firmware.model import Direction, Outcome, Purpose
-from firmware.signed import DEPTH_MAX, OBJECT_MAX_BYTES, PARCELS_MAX, Keyring, Kind, code_digest, open_signed
+from firmware.signed import (
+    DEPTH_MAX,
+    OBJECT_MAX_BYTES,
+    PARCELS_MAX,
+    Keyring,
+    Kind,
+    _decoded,
+    code_digest,
+    open_signed,
+)
 from sim.backend import Signer, unsigned
 
 SEED = bytes(range(32))
@@ -336,6 +345,12 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 def test_a_well_signed_body_of_another_form_is_malformed(body: bytes) -> None:
     assert open_signed(sealed_body(Kind.COMMAND, body), KEYRING) is Outcome.MALFORMED
+
+
+def test_the_nesting_limit_is_where_it_says() -> None:
+    assert str(_decoded(nested(DEPTH_MAX))).count("[") == DEPTH_MAX
+    with pytest.raises(ValueError, match="nested too deeply"):
+        _decoded(nested(DEPTH_MAX + 1))
 
 
 def test_an_object_above_the_limit_is_not_even_looked_at() -> None:
