@@ -119,7 +119,7 @@ class LockBank(Protocol):
     async def start(self) -> None:
         """All coils off, then take the device; asks the board nothing, so that a silent one delays nobody.
 
-        Raises PortMissing, PortBusy; safe to call again, also after close.
+        Raises PortMissing, PortBusy, and then each later reading tries again. Safe to call again, also after close.
         """
 
     async def read(self) -> tuple[bool | None, ...]:

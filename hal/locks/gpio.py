@@ -81,41 +81,23 @@ class GpioBank:
         self._guard = guard
         self._pins = pins
         self._pull = pull
+        self._wanted = False  # between start and close, also where the pins could not be had
         self._outputs: dict[int, Any] = {}
         self._inputs: dict[int, Any] = {}
         self._pulses: dict[int, _Pulse] = {}
 
     async def start(self) -> None:
+        self._wanted = True
         if self._outputs:
             self.off()
-            return
-        from gpiozero import InputDevice, OutputDevice
-
-        pull_up = {Pull.UP: True, Pull.DOWN: False, Pull.NONE: None}[self._pull]
-        # All outputs first: a coil that an earlier process left on goes off before anything can fail.
-        try:
-            for channel, pins in self._pins.items():
-                if self._factory.pin(pins.output).info.pull == "up":
-                    raise PortMissing(
-                        f"{self.name}: GPIO {pins.output} has a fixed pull-up: no output for a coil"
-                    )
-                self._outputs[channel] = OutputDevice(
-                    pins.output, active_high=True, initial_value=False, pin_factory=self._factory
-                )
-            for channel, pins in self._pins.items():
-                self._inputs[channel] = InputDevice(
-                    pins.input,
-                    pull_up=pull_up,
-                    active_state=True if pull_up is None else None,
-                    pin_factory=self._factory,
-                )
-        except Exception as error:
-            self.close()
-            raise self._refusal(error) from error
+        else:
+            self._claim()
 
     async def read(self) -> tuple[bool | None, ...]:
-        if not self._inputs:
+        if not self._wanted:
             raise PortLost(f"{self.name}: not started")
+        if not self._inputs:
+            self._claim()
         try:
             return tuple(bool(self._inputs[channel].pin.state) for channel in sorted(self._inputs))
         except Exception as error:
@@ -148,6 +130,36 @@ class GpioBank:
                 output.off()
 
     def close(self) -> None:
+        self._wanted = False
+        self._let_go()
+
+    def _claim(self) -> None:
+        """Make the pins ours. Raises PortMissing, PortBusy, and then none is."""
+        from gpiozero import InputDevice, OutputDevice
+
+        pull_up = {Pull.UP: True, Pull.DOWN: False, Pull.NONE: None}[self._pull]
+        # All outputs first: a coil that an earlier process left on goes off before anything can fail.
+        try:
+            for channel, pins in self._pins.items():
+                if self._factory.pin(pins.output).info.pull == "up":
+                    raise PortMissing(
+                        f"{self.name}: GPIO {pins.output} has a fixed pull-up: no output for a coil"
+                    )
+                self._outputs[channel] = OutputDevice(
+                    pins.output, active_high=True, initial_value=False, pin_factory=self._factory
+                )
+            for channel, pins in self._pins.items():
+                self._inputs[channel] = InputDevice(
+                    pins.input,
+                    pull_up=pull_up,
+                    active_state=True if pull_up is None else None,
+                    pin_factory=self._factory,
+                )
+        except Exception as error:
+            self._let_go()
+            raise self._refusal(error) from error
+
+    def _let_go(self) -> None:
         self.off()
         for device in (*self._outputs.values(), *self._inputs.values()):
             with contextlib.suppress(Exception):

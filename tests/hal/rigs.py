@@ -39,6 +39,7 @@ class Rig:
     opened: PulseResult  # what a pulse that opened a door returns
     take_away: Callable[[], None]  # the device vanishes
     occupy: Callable[[], Awaitable[None]]  # another process takes the device
+    vacate: Callable[[], None]  # and leaves it
 
     async def start(self) -> None:
         await self.bank.start()
@@ -75,8 +76,11 @@ async def in_memory(folder: Path) -> AsyncIterator[Rig]:
     async def occupy() -> None:
         port.held = True
 
+    def vacate() -> None:
+        port.held = False
+
     bank = board_bank(port)
-    yield Rig(world, bank, True, True, PulseResult.ACKNOWLEDGED, port.unplug, occupy)
+    yield Rig(world, bank, True, True, PulseResult.ACKNOWLEDGED, port.unplug, occupy, vacate)
     bank.close()
     await asyncio.sleep(1)
 
@@ -94,7 +98,7 @@ async def on_a_pty(folder: Path) -> AsyncIterator[Rig]:
 
     # Real time: a busy machine must not look like a silent board.
     bank = board_bank(TtyPort(str(adapter.link), 9_600), reply_ms=5_000)
-    yield Rig(world, bank, True, False, PulseResult.ACKNOWLEDGED, adapter.unplug, occupy)
+    yield Rig(world, bank, True, False, PulseResult.ACKNOWLEDGED, adapter.unplug, occupy, other.close)
     bank.close()
     other.close()
     adapter.unplug()
@@ -110,7 +114,7 @@ async def on_pins(folder: Path) -> AsyncIterator[Rig]:
     def take_away() -> None:
         bank._pins = {1: Pins(output=99, input=98)}
 
-    yield Rig(world, bank, False, True, PulseResult.SENT, take_away, other.start)
+    yield Rig(world, bank, False, True, PulseResult.SENT, take_away, other.start, other.close)
     bank.close()
     other.close()
 

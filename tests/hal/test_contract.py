@@ -190,5 +190,15 @@ def test_a_device_that_another_holds(check: Check) -> None:
         await rig.occupy()
         with pytest.raises(PortBusy):
             await rig.bank.start()
+        with pytest.raises(PortBusy):
+            await rig.bank.read()
+        rig.vacate()
+        levels: tuple[bool | None, ...] = ()
+        while not levels:  # taken by a reading, without a second start
+            try:
+                levels = await rig.bank.read()
+            except PortBusy:
+                await asyncio.sleep(0.1)
+        assert levels == (rig.closed_level,) * CHANNELS
 
     check(body)
