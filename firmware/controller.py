@@ -59,14 +59,20 @@ class Controller:
                 due_ms = row.due_ms
                 if due_ms is None and isinstance(row, Parcel):
                     due_ms = _term_ms(row, now)
-                if due_ms is not None and (found is None or due_ms < found[0]):
-                    found = due_ms, Due(kind.TABLE, str(row.key[0]), row.generation)
+                if due_ms is not None:
+                    due = due_ms, Due(kind.TABLE, str(row.key[0]), row.generation)
+                    found = min(found or due, due, key=_order)
         return found
 
     def active_banks(self) -> frozenset[str]:
         """The banks whose doors are read at the active rate."""
         cells = self.cabinet.cells
         return frozenset(cells[row.cell].bank for row in self.state.all(Door) if row.state in MOVING)
+
+
+def _order(due: tuple[int, Due]) -> tuple[int, str, str]:
+    """Equal deadlines have an order of their own: rows have another after a reload."""
+    return due[0], due[1].table, due[1].key
 
 
 TIMED: tuple[type[Timed], ...] = (Locker, Door, Parcel, Session)

@@ -44,6 +44,11 @@ def _came_from(state: S) -> Callable[[Parcel], bool]:
     return guard
 
 
+def lies_inside(parcel: Parcel) -> bool:
+    """Guard: a cancellation before the deposit leaves nothing to fetch."""
+    return parcel.inside
+
+
 FETCHABLE = (
     S.STORED,
     S.EXPIRED,
@@ -69,7 +74,8 @@ _MOVES: tuple[Move[S, T], ...] = (
     Move(T.CANCEL, (S.EXPECTED, S.STORED), S.CANCELLED),
     Move(T.EXTEND, (S.EXPIRED,), S.STORED),
     Move(T.EXTEND, (S.STORED,), None),
-    Move(T.BEGIN_WITHDRAWAL, FETCHABLE, S.WITHDRAWING),
+    Move(T.BEGIN_WITHDRAWAL, tuple(state for state in FETCHABLE if state is not S.CANCELLED), S.WITHDRAWING),
+    Move(T.BEGIN_WITHDRAWAL, (S.CANCELLED,), S.WITHDRAWING, lies_inside),
     Move(T.WITHDRAW, (S.WITHDRAWING,), S.WITHDRAWN),
     Move(T.MISS, (S.WITHDRAWING,), S.MISSING),
     Move(T.DOUBT, (S.STORED, S.EXPECTED), S.SUSPECT),

@@ -1,7 +1,7 @@
 """The verbs of a scenario: what people, the backend and matter do, and what is expected to be seen.
 
 A line is a verb, its objects, and `key=value` pairs, as a shell would split them. What is expected is waited for, until
-`PATIENCE_S` of the scenario's time have passed; entries of the journal are expected in their order.
+`within` (30s unless told) of the scenario's time has passed; entries of the journal are expected in their order.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from sim.locker import SimLocker
 from sim.script import Failed, TimedOut, matches, seconds
 from sim.world import Condition, Sensor
 
-PATIENCE_S = 30.0
+PATIENCE = "30s"
 REACH_S = 4.0  # what a person takes to put something in or take it out
 
 
@@ -87,20 +87,39 @@ class Steps:
 
     # People
 
-    async def do_press(self, action: str, problem: str | None = None) -> None:
-        """Press a button of the screen that is shown."""
+    async def do_press(self, action: str, problem: str | None = None, blind: str = "no") -> None:
+        """Press a button once the screen has it; with blind=yes at once, whatever the screen shows."""
         pressed, told = Action(action), Problem(problem) if problem else None
+        if blind != "yes":
+            await self._until(
+                lambda: (screen := self._screen()) is not None and pressed in screen.actions,
+                lambda: f"the screen has no such button: {self._screen()}",
+            )
         await self._touch(lambda: faces.press(self._face, pressed, told))
 
-    async def do_type(self, whose: str, waybill: str | None = None) -> None:
-        """Type a code: `type 12345678`, `type alia` (from the last SMS), `type pickup KZ1`, `type wrong`."""
+    async def do_type(self, whose: str, waybill: str | None = None, blind: str = "no") -> None:
+        """Type a code on the keypad: `type 12345678`, `type alia` (from the last SMS), `type pickup KZ1`, `type wrong`."""
         if waybill is not None:
             code = self._locker.backend.code(waybill, Purpose(whose))
         elif whose == "wrong":
             code = self._unknown_code()
         else:
             code = whose if whose.isdigit() else self._locker.backend.last_code(whose)
+        if blind != "yes":
+            await self.do_see("keypad")
         await self._touch(lambda: faces.type_code(self._face, code))
+
+    async def do_deposit(self, waybill: str, cell: str) -> None:
+        """The courier's whole visit: code, open cell, parcel in, door shut, back to idle."""
+        await self.do_see("idle")
+        await self.do_press("start")
+        await self.do_type("deposit", waybill)
+        await self.do_see("put_parcel", cell=cell)
+        await self.do_put(waybill, cell)
+        await self.do_close(cell)
+        await self.do_journal("stored", parcel=waybill)
+        await self.do_see("idle")
+        await self._sync()
 
     async def do_put(self, waybill: str, cell: str, after: str = f"{REACH_S}s") -> None:
         """Lay a parcel into an open cell."""
@@ -156,16 +175,18 @@ class Steps:
 
     # What is expected
 
-    async def do_see(self, screen: str, **fields: str) -> None:
+    async def do_see(self, screen: str, within: str = PATIENCE, **fields: str) -> None:
         """Expect a screen, with these fields."""
         wanted = {"name": screen, **fields}
-        await self._until(lambda: matches(self._screen(), wanted), lambda: f"the screen is {self._screen()}")
+        await self._until(
+            lambda: matches(self._screen(), wanted), lambda: f"the screen is {self._screen()}", within
+        )
 
     async def do_told(self, outcome: str) -> None:
         """Expect the answer to the last press or code."""
         await self._until(lambda: self._face.told[-1:] == [outcome], lambda: f"told {self._face.told[-3:]}")
 
-    async def do_journal(self, kind: str, **fields: str) -> None:
+    async def do_journal(self, kind: str, within: str = PATIENCE, **fields: str) -> None:
         """Expect an entry after those that were expected before."""
         wanted = {"kind": kind, **fields}
 
@@ -177,7 +198,7 @@ class Steps:
             return False
 
         await self._until(
-            found, lambda: "the journal goes on with " + ", ".join(row.body for row in self._rows())
+            found, lambda: "the journal goes on with " + ", ".join(row.body for row in self._rows()), within
         )
 
     async def do_quiet(self, kind: str) -> None:
@@ -255,10 +276,12 @@ class Steps:
             pass
         return code
 
-    async def _until(self, holds: Callable[[], bool], what: Callable[[], str]) -> None:
+    async def _until(
+        self, holds: Callable[[], bool], what: Callable[[], str], within: str = PATIENCE
+    ) -> None:
         """Return once it holds. Raises TimedOut with what is the case instead, or what ended the controller."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(seconds(within)):
                 while not holds():
                     self._locker.check()
                     self._locker.moved.clear()

@@ -18,7 +18,11 @@ TABLES = {table.name: table for _, table in diagrams.tables()}
 # Rows on which each table's guards can be told apart: what they look at, in every value.
 ROWS: dict[str, Callable[[], list[Row]]] = {
     "door": lambda: [Door(1)],
-    "parcel": lambda: [Parcel("KZ1", 1, fallback=state) for state in (None, *ParcelState)],
+    "parcel": lambda: [
+        Parcel("KZ1", 1, fallback=state, inside=inside)
+        for state in (None, *ParcelState)
+        for inside in (False, True)
+    ],
     "session": lambda: [Session(1)],
     "authorisation": lambda: [Use("g", "KZ1")],
 }
