@@ -4,11 +4,14 @@ The controller is the shipped command on a configuration of 96 cells; its lock b
 """
 
 import secrets
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.bench.harness import Against, BenchError, Measure, Peer, figure
 from tests.bench.process import bare_python_mb, bare_python_s, resident_mb, started
@@ -18,19 +21,24 @@ CHANNELS = 24
 
 
 @contextmanager
-def boards(addresses: range, channels: int) -> Iterator[str]:
-    """The device behind which simulated 8A/80 boards of these addresses answer, in a process of their own."""
-    raise BenchError("no simulated boards for the benchmarks yet")
-    yield ""
+def boards(config: Path, folder: Path) -> Iterator[None]:
+    """Simulated boards behind every bus of the configuration, in a process of their own, at `folder`/tty-NAME."""
+    command = [sys.executable, "-m", "tests.bench.boards", str(config), str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        if process.stdout is None or process.stdout.readline() != b"ready\n":
+            raise BenchError(f"the simulated boards ended with {process.wait()}")
+        yield
+        process.communicate()
 
 
-def configuration(folder: Path, device: str) -> str:
+def configuration(folder: Path) -> str:
     """A locker of BOARDS x CHANNELS cells that keeps everything below `folder`."""
+    public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
     lines = [
         'locker = { id = "bench", address = "-", support_phone = "000" }',
         f'paths = {{ state = "{folder}/state", run = "{folder}/run", credentials = "{folder}/credentials" }}',
-        f'access = {{ backend_keys = [{{ id = "bench", public = "{secrets.token_hex(32)}" }}] }}',
-        f'buses = [{{ name = "bus", device = "{device}" }}]',
+        f'access = {{ backend_keys = [{{ id = "bench", public = "{public.hex()}" }}] }}',
+        f'buses = [{{ name = "bus", device = "{folder}/tty-bus" }}]',
     ]
     for board in range(1, BOARDS + 1):
         lines += ["[[banks]]", 'kind = "xor8a80"', f'name = "board{board}"', 'bus = "bus"']
@@ -49,18 +57,16 @@ def configuration(folder: Path, device: str) -> str:
 @contextmanager
 def locker() -> Iterator[list[str | Path]]:
     """The command that runs the controller of a locker whose boards answer."""
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-") as name,
-        boards(range(1, BOARDS + 1), CHANNELS) as device,
-    ):
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         for part in ("state", "run", "credentials"):
             (folder / part).mkdir(mode=0o700)
         for key in ("code_key", "journal_key"):
             (folder / "credentials" / key).write_bytes(secrets.token_bytes(32))
         config = folder / "postomat.toml"
-        config.write_text(configuration(folder, device), encoding="utf-8")
-        yield [Path(sys.executable).parent / "postomat", "run", "--config", config]
+        config.write_text(configuration(folder), encoding="utf-8")
+        with boards(config, folder):
+            yield [Path(sys.executable).parent / "postomat", "run", "--config", config]
 
 
 @figure(
