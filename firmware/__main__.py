@@ -19,10 +19,11 @@ from firmware import __version__, notify
 from firmware.config import Config
 from firmware.errors import ConfigError, HardwareError, PostomatError
 
+log = logging.getLogger(__name__)
+
 DEFAULT_CONFIG = Path("/etc/postomat/postomat.toml")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 CODE_KEY_BYTES = 32
-KNOWN_POLL_S = 0.01
 
 
 async def control(config: Config) -> None:
@@ -54,13 +55,13 @@ async def control(config: Config) -> None:
                 + "; ".join(str(error) for some in refusals for error in some)
             )
         for error in (error for some in refusals for error in some):
-            logging.warning("%s", error)
+            log.warning("%s", error)
         servers = await listen(assembly.gate, config)
         watchdog = asyncio.get_running_loop().create_task(_tell_systemd(assembly))
         try:
             await running
         except asyncio.CancelledError:
-            logging.info("stopped")
+            log.info("stopped")
         finally:
             watchdog.cancel()
     finally:
@@ -76,8 +77,7 @@ async def _tell_systemd(assembly: Any) -> None:
     from firmware.events import Checked
     from firmware.inbox import Post
 
-    while not assembly.body.known:
-        await asyncio.sleep(KNOWN_POLL_S)
+    await assembly.body.known.wait()
     notify.ready()
     period_s = notify.watchdog_period_s()
     while period_s is not None:
@@ -161,7 +161,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _COMMANDS[options.command](options)
     except PostomatError as error:
-        print(f"postomat: {error}", file=sys.stderr)  # noqa: T201 - the one line for the person at the shell
+        print(f"postomat: {error}", file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, BrokenPipeError):
         return 1
@@ -210,7 +210,7 @@ def _config(options: argparse.Namespace) -> None:
 
 
 def _say(text: str) -> None:
-    print(text)  # noqa: T201 - data goes to stdout
+    print(text)
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {

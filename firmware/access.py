@@ -47,7 +47,7 @@ QUIET_S = 120  # without a wrong code, until the waits step down by one
 
 
 class Admit(NamedTuple):
-    """This parcel's cell may be opened under this grant, now."""
+    """A parcel's cell may be opened under a grant, now."""
 
     grant: Grant
     parcel: Parcel

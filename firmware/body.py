@@ -48,19 +48,15 @@ class Body:
         self._worker: asyncio.Task[None] | None = None
         self._active: frozenset[str] = frozenset()
         self.banks = dict.fromkeys(cabinet.banks, "unread")  # unread, online, offline: for a technician
+        self.known = asyncio.Event()  # every bank was read once or declared offline
 
     def attach(self, lines: Mapping[str, Line]) -> None:
         """Take the lines, by the names of their banks."""
         self._lines = lines
 
-    @property
-    def known(self) -> bool:
-        """Whether every bank was read once or declared offline."""
-        return "unread" not in self.banks.values()
-
     def on_level(self, bank: str, channel: int, closed: bool | None) -> None:
         """A line's callback: a level changed, twice read."""
-        self.banks[bank] = "online"
+        self._know(bank, "online")
         cell = self._cells.get((bank, channel))
         if cell is not None:
             self._inbox.post(DoorRead(cell, closed))
@@ -68,8 +64,13 @@ class Body:
     def on_lost(self, bank: str, error: Exception) -> None:
         """A line's callback: the bank has not answered for long enough."""
         log.warning("bank %s is offline: %s", bank, error)
-        self.banks[bank] = "offline"
+        self._know(bank, "offline")
         self._inbox.post(BankLost(bank))
+
+    def _know(self, bank: str, state: str) -> None:
+        self.banks[bank] = state
+        if "unread" not in self.banks.values():
+            self.known.set()
 
     def perform(self, effect: Pulse | ReadDoor) -> None:
         """Queue an effect whose event is committed."""

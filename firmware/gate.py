@@ -50,6 +50,8 @@ SERVICE_PEERS_MAX = 8
 
 
 class Role(StrEnum):
+    """What a connection may ask for: one socket each."""
+
     KIOSK = "kiosk"
     LINK = "link"
     SERVICE = "service"

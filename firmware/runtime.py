@@ -69,7 +69,7 @@ class Runtime:
         self.observers: list[Callable[[Post, list[Effect]], None]] = []  # called after each commit
 
     def now(self) -> Moment:
-        """This moment, on the loop's clock and the wall's."""
+        """The present moment, on the loop's clock and the wall's."""
         mono_ms = round(1_000 * asyncio.get_running_loop().time())
         return Moment(mono_ms, self._clock.utc_ms(), self._clock.sure())
 

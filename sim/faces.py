@@ -69,6 +69,7 @@ class PageKiosk:
     def __init__(self, locker: SimLocker, page: Any) -> None:
         self.show: Show | None = None
         self.told: list[Outcome] = []
+        self.shown = asyncio.Event()
         self._locker = locker
         self._page = page
         self._reading = asyncio.get_running_loop().create_task(self._read())
@@ -90,6 +91,7 @@ class PageKiosk:
             push = decode(KIOSK_PUSHES, message.data.encode()) if '"away"' not in message.data else None
             if isinstance(push, Show):
                 self.show = push
+                self.shown.set()
             elif isinstance(push, Told):
                 self.told.append(push.outcome)
             self._locker.moved.set()

@@ -83,8 +83,7 @@ class SimLocker:
         if self.live:
             self._servers = await listen(parts.gate, self.config)
         self._attach_backend(parts)
-        while not parts.body.known:
-            await asyncio.sleep(0.01)
+        await parts.body.known.wait()
 
     async def switch_off(self) -> None:
         """End the controller in an orderly way."""
