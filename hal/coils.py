@@ -1,7 +1,7 @@
 """The one arbiter of all coils on one supply: it admits a pulse, or says which bound forbids it.
 
 A bank asks it in the moment before the pulse leaves, and nothing else in the program energises a coil. It fails
-closed: a coil it does not know is one that has just been pulsed, a clock that steps back stands still, and a pulse
+closed: a coil it does not know is one that has just been pulsed, a clock that steps back admits nothing, and a pulse
 that nobody reported as ended is still running. At the start every coil counts as just pulsed, so that a boot loop
 cannot cook one faster than one pulse per rest.
 """
@@ -44,8 +44,7 @@ class CoilGuard:
         """`now_ms`: monotonic milliseconds, the loop's time."""
         self.limits = limits
         self._now_ms = now_ms
-        self._latest_ms = now_ms()
-        self._started_ms = self._latest_ms
+        self._started_ms = now_ms()
         self._last: Admitted | None = None
         self._history: dict[Coil, deque[Admitted]] = {}
 
@@ -54,7 +53,7 @@ class CoilGuard:
 
         `until_ended`: the host times this pulse, and it counts as running until it reports the end.
         """
-        now_ms = self._clock()
+        now_ms = self._now_ms()
         coil = (bank, channel)
         history = self._history.get(coil, deque())
         name = f"{bank} channel {channel}"
@@ -62,15 +61,11 @@ class CoilGuard:
         self._check_others(name, coil, now_ms)
         self._check_rest(name, history, now_ms)
         self._check_duty(name, history, now_ms, pulse_ms)
-        pulse = Admitted(coil, now_ms, now_ms + pulse_ms, until_ended, self._clock)
+        pulse = Admitted(coil, now_ms, now_ms + pulse_ms, until_ended, self._now_ms)
         self._history[coil] = history
         history.append(pulse)
         self._last = pulse
         return pulse
-
-    def _clock(self) -> int:
-        self._latest_ms = max(self._latest_ms, self._now_ms())
-        return self._latest_ms
 
     def _check_length(self, name: str, pulse_ms: int) -> None:
         if not 1 <= pulse_ms <= self.limits.pulse_max_ms:

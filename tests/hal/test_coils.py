@@ -149,7 +149,7 @@ def test_an_early_end_gives_nothing_back() -> None:
         bench.guard.admit("b", 1, 400)
 
 
-def test_a_clock_that_steps_back_stands_still() -> None:
+def test_a_clock_that_steps_back_admits_nothing() -> None:
     bench = Bench()
     bench.guard.admit("a", 1, 400)
     bench.clock.ms -= 1_000_000

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from hal.ports import GarbledReply, NoReply, PortBusy, PortLost, PortMissing
-from hal.rs485 import BABBLE_MAX_MS, POISON_QUIET_MS, REOPEN_MAX_MS, Bus, silence_ms
+from hal.rs485 import BABBLE_MAX_MS, POISON_QUIET_MS, REOPEN_FIRST_MS, REOPEN_MAX_MS, Bus, _Turns, silence_ms
 from sim.loop import run
 from sim.wire import Line, MemoryPort
 
@@ -147,22 +147,40 @@ def test_a_cancelled_exchange_poisons_the_line_and_passes_the_turn() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("cancelled_first", [True, False])
-def test_a_turn_given_to_a_cancelled_waiter_is_passed_on(cancelled_first: bool) -> None:
+def test_a_turn_given_to_a_waiter_that_is_being_cancelled_is_passed_on() -> None:
+    async def main() -> None:
+        turns = _Turns()
+        await turns.take(urgent=False)
+        second = asyncio.create_task(turns.take(urgent=False))
+        third = asyncio.create_task(turns.take(urgent=False))
+        await asyncio.sleep(0)
+        turns.give()
+        second.cancel()  # it holds the turn, and has not run since
+        await third
+        assert second.cancelled()
+
+    run(main())
+
+
+def test_after_a_failure_the_port_is_drained_before_the_next_write() -> None:
     async def main() -> None:
         site = Site()
-        first = asyncio.create_task(site.ask(b"a1"))
-        second = asyncio.create_task(site.ask(b"b1"))
-        third = asyncio.create_task(site.ask(b"b2"))
-        await asyncio.sleep(0)
-        if cancelled_first:
-            second.cancel()
-            await first
-        else:
-            await first
-            second.cancel()
-        assert await third == b"b2"
-        await asyncio.gather(second, return_exceptions=True)
+        done: list[str] = []
+        write = site.port.write
+        site.port.drain = lambda: done.append("drain")  # type: ignore[method-assign]
+
+        def written(data: bytes) -> None:
+            done.append("write")
+            write(data)
+
+        site.port.write = written  # type: ignore[method-assign]
+        site.boards[0].mute = True
+        await site.ask(b"b1")
+        with pytest.raises(NoReply):
+            await site.ask(b"a1")
+        await site.ask(b"b2")
+        await site.ask(b"b3")
+        assert done == ["write", "write", "drain", "write", "write"]
 
     run(main())
 
@@ -279,6 +297,11 @@ def test_unplugged_in_the_middle_and_plugged_again() -> None:
         await asyncio.sleep(REOPEN_MAX_MS / 1_000)
         assert await site.ask() == b"a1"
         assert site.bus.health.openings == 2
+        # A reply begins the waits anew.
+        site.port.unplug()
+        site.port.plug()
+        await asyncio.sleep(REOPEN_FIRST_MS / 1_000)
+        assert await site.ask() == b"a1"
 
     run(main())
 
@@ -354,6 +377,11 @@ def test_the_last_bank_closes_the_port_and_whoever_waits_is_told() -> None:
                 await task
             assert closed.value.sent is sent
         site.bus.join()
+        assert await site.ask(b"b1") == b"b1"
+        site.port.unplug()
+        site.port.plug()
+        site.bus.leave()
+        site.bus.join()  # by hand: at once
         assert await site.ask(b"b1") == b"b1"
 
     run(main())

@@ -75,6 +75,11 @@ def test_the_two_byte_orders_of_one_captured_frame() -> None:
     assert [channel for channel, level in enumerate(first, 1) if level] == [18]
 
 
+def test_a_short_status_inside_a_long_one_is_not_taken_for_it() -> None:
+    reply = sealed(frame("80 01 00 00 00 33 B2 44 33"))
+    assert xor8a80.query_all_reply(reply, 1) == frame("00 00 00 33 B2 44")
+
+
 def test_a_channel_without_a_bit_is_unknown() -> None:
     assert xor8a80.levels(b"\xff\x00\x01", 26, ByteOrder.FIRST) == (
         *(True,) * 8, *(False,) * 8, True, *(False,) * 7, None, None

@@ -73,7 +73,10 @@ async def _pickup(language: str, browser: Browser, folder: Path) -> None:
         await _visit(person, locker, "put_parcel", locker.backend.last_code("courier"))
         locker.world.put(CELL, "KZ100")
         locker.world.close(CELL)
-    XX        await _visit(person, locker, "take_parcel", locker.backend.last_code("alia"))
+        await person.sees("thanks")
+        await person.presses("back")
+        await _settled(locker)
+        await _visit(person, locker, "take_parcel", locker.backend.last_code("alia"))
         await asyncio.sleep(REACH_S)
         assert locker.world.take(CELL) == "KZ100"
         locker.world.close(CELL)
