@@ -92,6 +92,7 @@ TABLE: Table[S, T] = Table(
     T,
     moves=_MOVES,
     refused={
+        # fmt: off
         T.STORE: (
             S.STORED,
             S.CLAIMED,
@@ -301,5 +302,6 @@ TABLE: Table[S, T] = Table(
             S.SUSPECT,
             S.MISSING,
         ),
+        # fmt: on
     },
 )

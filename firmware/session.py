@@ -58,6 +58,7 @@ TABLE: Table[S, T] = Table(
         Move(T.REPORT, (S.PROBLEM,), S.NOTED),
     ),
     refused={
+        # fmt: off
         T.WRONG_CODE: (
             S.WRONG,
             S.NOTICE,
@@ -252,6 +253,7 @@ TABLE: Table[S, T] = Table(
             S.WRONG_CELL,
             S.THANKS,
         ),
+        # fmt: on
     },
 )
 
