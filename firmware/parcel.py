@@ -86,222 +86,72 @@ _MOVES: tuple[Move[S, T], ...] = (
 )
 
 
+# fmt: off
+_REFUSED: dict[T, tuple[S, ...]] = {
+    T.STORE: (
+        S.STORED, S.CLAIMED, S.OPENED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED,
+        S.WITHDRAWING, S.WITHDRAWN, S.SUSPECT, S.MISSING
+    ),
+    T.CLAIM: (
+        S.EXPECTED, S.CLAIMED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED, S.WITHDRAWING,
+        S.WITHDRAWN, S.UNCONFIRMED, S.MISSING
+    ),
+    T.OPEN: (
+        S.EXPECTED, S.STORED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED, S.WITHDRAWING,
+        S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+    ),
+    T.FALL_BACK: (
+        S.EXPECTED, S.STORED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED, S.WITHDRAWN,
+        S.UNCONFIRMED, S.SUSPECT, S.MISSING
+    ),
+    T.COLLECT: (
+        S.EXPECTED, S.STORED, S.CLAIMED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED,
+        S.WITHDRAWING, S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+    ),
+    T.EXPIRE: (
+        S.EXPECTED, S.CLAIMED, S.OPENED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED,
+        S.WITHDRAWING, S.WITHDRAWN, S.UNCONFIRMED, S.MISSING
+    ),
+    T.REFUSE: (
+        S.EXPECTED, S.STORED, S.CLAIMED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED,
+        S.WITHDRAWING, S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+    ),
+    T.DISPUTE: (
+        S.EXPECTED, S.STORED, S.CLAIMED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED,
+        S.WITHDRAWING, S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+    ),
+    T.CANCEL: (
+        S.CLAIMED, S.OPENED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED, S.WITHDRAWING,
+        S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+    ),
+    T.EXTEND: (
+        S.EXPECTED, S.CLAIMED, S.OPENED, S.COLLECTED, S.REFUSED, S.DISPUTED, S.CANCELLED, S.WITHDRAWING,
+        S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+    ),
+    T.BEGIN_WITHDRAWAL: (S.EXPECTED, S.CLAIMED, S.OPENED, S.COLLECTED, S.WITHDRAWING, S.WITHDRAWN, S.MISSING),
+    T.WITHDRAW: (
+        S.EXPECTED, S.STORED, S.CLAIMED, S.OPENED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED,
+        S.CANCELLED, S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+    ),
+    T.MISS: (
+        S.EXPECTED, S.STORED, S.CLAIMED, S.OPENED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED,
+        S.CANCELLED, S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+    ),
+    T.DOUBT: (
+        S.CLAIMED, S.OPENED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED, S.WITHDRAWING,
+        S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+    ),
+    T.LEAVE_UNCONFIRMED: (
+        S.STORED, S.CLAIMED, S.OPENED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED,
+        S.WITHDRAWING, S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+    ),
+}
+# fmt: on
+
 TABLE: Table[S, T] = Table(
     "parcel",
     S,
     T,
     moves=_MOVES,
-    refused={
-        # fmt: off
-        T.STORE: (
-            S.STORED,
-            S.CLAIMED,
-            S.OPENED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        T.CLAIM: (
-            S.EXPECTED,
-            S.CLAIMED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.MISSING,
-        ),
-        T.OPEN: (
-            S.EXPECTED,
-            S.STORED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        T.FALL_BACK: (
-            S.EXPECTED,
-            S.STORED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        T.COLLECT: (
-            S.EXPECTED,
-            S.STORED,
-            S.CLAIMED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        T.EXPIRE: (
-            S.EXPECTED,
-            S.CLAIMED,
-            S.OPENED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.MISSING,
-        ),
-        T.REFUSE: (
-            S.EXPECTED,
-            S.STORED,
-            S.CLAIMED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        T.DISPUTE: (
-            S.EXPECTED,
-            S.STORED,
-            S.CLAIMED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        T.CANCEL: (
-            S.CLAIMED,
-            S.OPENED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        T.EXTEND: (
-            S.EXPECTED,
-            S.CLAIMED,
-            S.OPENED,
-            S.COLLECTED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        T.BEGIN_WITHDRAWAL: (
-            S.EXPECTED,
-            S.CLAIMED,
-            S.OPENED,
-            S.COLLECTED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.MISSING,
-        ),
-        T.WITHDRAW: (
-            S.EXPECTED,
-            S.STORED,
-            S.CLAIMED,
-            S.OPENED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        T.MISS: (
-            S.EXPECTED,
-            S.STORED,
-            S.CLAIMED,
-            S.OPENED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        T.DOUBT: (
-            S.CLAIMED,
-            S.OPENED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        T.LEAVE_UNCONFIRMED: (
-            S.STORED,
-            S.CLAIMED,
-            S.OPENED,
-            S.COLLECTED,
-            S.EXPIRED,
-            S.REFUSED,
-            S.DISPUTED,
-            S.CANCELLED,
-            S.WITHDRAWING,
-            S.WITHDRAWN,
-            S.UNCONFIRMED,
-            S.SUSPECT,
-            S.MISSING,
-        ),
-        # fmt: on
-    },
+    refused=_REFUSED,
 )

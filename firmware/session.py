@@ -36,6 +36,64 @@ class T(StrEnum):
     REPORT = "report"
 
 
+# fmt: off
+_REFUSED: dict[T, tuple[S, ...]] = {
+    T.WRONG_CODE: (
+        S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
+        S.UNOPENED, S.WRONG_CELL, S.THANKS
+    ),
+    T.KNOWN_CODE: (
+        S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
+        S.UNOPENED, S.WRONG_CELL, S.THANKS
+    ),
+    T.FIND_BUSY: (
+        S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
+        S.UNOPENED, S.WRONG_CELL, S.THANKS
+    ),
+    T.RETURN: (
+        S.KEYPAD, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.NOTED, S.UNOPENED, S.WRONG_CELL,
+        S.THANKS
+    ),
+    T.GO: (S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.PROBLEM, S.NOTED, S.WRONG_CELL, S.THANKS),
+    T.DOOR_OPENED: (
+        S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
+        S.THANKS
+    ),
+    T.STAYED_SHUT: (
+        S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
+        S.UNOPENED, S.THANKS
+    ),
+    T.MISDIRECT: (
+        S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
+        S.WRONG_CELL, S.THANKS
+    ),
+    T.REMIND: (
+        S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
+        S.UNOPENED, S.WRONG_CELL, S.THANKS
+    ),
+    T.DOOR_CLOSED: (
+        S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED, S.UNOPENED,
+        S.WRONG_CELL, S.THANKS
+    ),
+    T.CLOSED_SHORTLY: (
+        S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED, S.UNOPENED,
+        S.WRONG_CELL, S.THANKS
+    ),
+    T.FINISH: (
+        S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.PROBLEM, S.NOTED, S.UNOPENED, S.WRONG_CELL,
+        S.THANKS
+    ),
+    T.COMPLAIN: (
+        S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.PROBLEM, S.NOTED, S.UNOPENED,
+        S.WRONG_CELL, S.THANKS
+    ),
+    T.REPORT: (
+        S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.NOTED,
+        S.UNOPENED, S.WRONG_CELL, S.THANKS
+    ),
+}
+# fmt: on
+
 TABLE: Table[S, T] = Table(
     "session",
     S,
@@ -57,204 +115,7 @@ TABLE: Table[S, T] = Table(
         Move(T.COMPLAIN, (S.CLOSING, S.ASKED), S.PROBLEM),
         Move(T.REPORT, (S.PROBLEM,), S.NOTED),
     ),
-    refused={
-        # fmt: off
-        T.WRONG_CODE: (
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPENING,
-            S.OPEN,
-            S.REMINDED,
-            S.CLOSING,
-            S.ASKED,
-            S.PROBLEM,
-            S.NOTED,
-            S.UNOPENED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        T.KNOWN_CODE: (
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPENING,
-            S.OPEN,
-            S.REMINDED,
-            S.CLOSING,
-            S.ASKED,
-            S.PROBLEM,
-            S.NOTED,
-            S.UNOPENED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        T.FIND_BUSY: (
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPENING,
-            S.OPEN,
-            S.REMINDED,
-            S.CLOSING,
-            S.ASKED,
-            S.PROBLEM,
-            S.NOTED,
-            S.UNOPENED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        T.RETURN: (
-            S.KEYPAD,
-            S.OPENING,
-            S.OPEN,
-            S.REMINDED,
-            S.CLOSING,
-            S.ASKED,
-            S.NOTED,
-            S.UNOPENED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        T.GO: (
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPENING,
-            S.OPEN,
-            S.REMINDED,
-            S.PROBLEM,
-            S.NOTED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        T.DOOR_OPENED: (
-            S.KEYPAD,
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPEN,
-            S.REMINDED,
-            S.CLOSING,
-            S.ASKED,
-            S.PROBLEM,
-            S.NOTED,
-            S.THANKS,
-        ),
-        T.STAYED_SHUT: (
-            S.KEYPAD,
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPEN,
-            S.REMINDED,
-            S.CLOSING,
-            S.ASKED,
-            S.PROBLEM,
-            S.NOTED,
-            S.UNOPENED,
-            S.THANKS,
-        ),
-        T.MISDIRECT: (
-            S.KEYPAD,
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPEN,
-            S.REMINDED,
-            S.CLOSING,
-            S.ASKED,
-            S.PROBLEM,
-            S.NOTED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        T.REMIND: (
-            S.KEYPAD,
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPENING,
-            S.REMINDED,
-            S.CLOSING,
-            S.ASKED,
-            S.PROBLEM,
-            S.NOTED,
-            S.UNOPENED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        T.DOOR_CLOSED: (
-            S.KEYPAD,
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPENING,
-            S.CLOSING,
-            S.ASKED,
-            S.PROBLEM,
-            S.NOTED,
-            S.UNOPENED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        T.CLOSED_SHORTLY: (
-            S.KEYPAD,
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPENING,
-            S.CLOSING,
-            S.ASKED,
-            S.PROBLEM,
-            S.NOTED,
-            S.UNOPENED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        T.FINISH: (
-            S.KEYPAD,
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPENING,
-            S.PROBLEM,
-            S.NOTED,
-            S.UNOPENED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        T.COMPLAIN: (
-            S.KEYPAD,
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPENING,
-            S.OPEN,
-            S.REMINDED,
-            S.PROBLEM,
-            S.NOTED,
-            S.UNOPENED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        T.REPORT: (
-            S.KEYPAD,
-            S.WRONG,
-            S.NOTICE,
-            S.BUSY,
-            S.OPENING,
-            S.OPEN,
-            S.REMINDED,
-            S.CLOSING,
-            S.ASKED,
-            S.NOTED,
-            S.UNOPENED,
-            S.WRONG_CELL,
-            S.THANKS,
-        ),
-        # fmt: on
-    },
+    refused=_REFUSED,
 )
 
 UNPROVED = frozenset({S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY})  # before authorisation
