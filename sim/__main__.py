@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 
 import msgspec
 
@@ -14,6 +15,10 @@ def parser() -> argparse.ArgumentParser:
         prog="postomat-sim", description="A parcel locker in a simulated world."
     )
     commands = main_parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="a live locker, with its page in the browser")
+    run.add_argument("--port", type=_port, default=8080, metavar="N", help="of the page; default: 8080")
+    run.add_argument("--seed", type=int, default=1, metavar="N", help="of codes and keys; default: 1")
+    run.add_argument("--no-browser", action="store_true", help="open no browser")
     scenario = commands.add_parser("scenario", help="play scripted scenarios")
     scenario.add_argument("names", nargs="+", metavar="NAME", help="a name, a file, or `list`")
     scenario.add_argument("--live", action="store_true", help="on ptys, sockets and the real clock")
@@ -25,12 +30,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; its exit code. Errors are one line on stderr."""
     options = parser().parse_args(arguments)
     try:
-        return _scenario(options)
+        return _COMMANDS[options.command](options)
     except PostomatError as error:
-        print(f"postomat-sim: {error}", file=sys.stderr)  # noqa: T201 - the one line for the person at the shell
+        print(f"postomat-sim: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    from sim.run import run
+
+    run(options.port, options.seed, browser=not options.no_browser)
+    return 0
 
 
 def _scenario(options: argparse.Namespace) -> int:
@@ -58,8 +70,18 @@ def _scenario(options: argparse.Namespace) -> int:
     return 42 if any(result.timed_out for result in results) else 1
 
 
+def _port(text: str) -> int:
+    """A port's number. Raises ArgumentTypeError, naming the bounds."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
 def _say(text: str) -> None:
-    print(text)  # noqa: T201 - data goes to stdout
+    print(text)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"run": _run, "scenario": _scenario}
 
 
 if __name__ == "__main__":

@@ -7,16 +7,18 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import aiohttp
 import msgspec
 
 from firmware.config import Kiosk
 from firmware.config_file import text
+from firmware.errors import PostomatError
+from sim import web
 from sim.faces import PageKiosk, Touch
 from sim.locker import SimLocker
 
 KIOSK_START_S = 20.0
 KIOSK_END_S = 5.0
+CONFIG_FILE = "postomat.toml"
 
 
 class KioskProcess:
@@ -30,13 +32,17 @@ class KioskProcess:
     async def start(
         cls, locker: SimLocker, frame_ancestors: tuple[str, ...] = (), port: int = 0
     ) -> "KioskProcess":
-        """Start it on a free port (or the one given), and return once its page can be had."""
+        """Start it on a free port (or the one given), and return once its page can be had.
+
+        Its configuration is CONFIG_FILE in the locker's folder, and is as good for `postomat ctl`.
+        """
         port = port or free_port()
         kiosk = msgspec.structs.replace(locker.config.kiosk, port=port, frame_ancestors=frame_ancestors)
-        path = locker.folder / "kiosk.toml"
+        path = locker.folder / CONFIG_FILE
         path.write_text(text(msgspec.structs.replace(locker.config, kiosk=kiosk)))
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "firmware", "kiosk", "--config", str(path)
+            *(sys.executable, "-m", "firmware", "kiosk", "--config", str(path)),
+            process_group=0,  # Ctrl-C is for the simulator, which ends the kiosk in its turn
         )
         this = cls(process, f"http://{_host(kiosk)}:{port}")
         try:
@@ -46,6 +52,10 @@ class KioskProcess:
             await this.stop()
             raise
         return this
+
+    async def ended(self) -> None:
+        """Wait for an end that nobody asked for. Raises PostomatError then."""
+        raise PostomatError(f"the kiosk ended with {await self._process.wait()}")
 
     async def stop(self) -> None:
         """End it; by force where it does not end by itself."""
@@ -58,14 +68,11 @@ class KioskProcess:
                 await self._process.wait()
 
     async def _answers(self) -> None:
-        async with aiohttp.ClientSession() as session:
-            while self._process.returncode is None:
-                try:
-                    async with session.get(self.url):
-                        return
-                except aiohttp.ClientConnectionError:
-                    await asyncio.sleep(0.05)
-        raise RuntimeError(f"the kiosk ended with {self._process.returncode}")
+        while self._process.returncode is None:
+            if await web.answers(self.url):
+                return
+            await asyncio.sleep(0.05)
+        raise PostomatError(f"the kiosk ended with {self._process.returncode}")
 
 
 def free_port() -> int:
@@ -85,13 +92,9 @@ async def open_page(locker: SimLocker) -> AsyncIterator[Touch]:
     await locker.switch_on()
     kiosk = await KioskProcess.start(locker)
     try:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(f"{kiosk.url}/ws", origin=kiosk.url) as page,
-        ):
+        async with web.socket_of(kiosk.url, "/ws") as page:
             face = PageKiosk(locker, page)
-            while face.show is None:
-                await asyncio.sleep(0.01)
+            await face.shown.wait()
             yield face
             await face.close()
     finally:

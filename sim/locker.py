@@ -110,6 +110,12 @@ class SimLocker:
         if self._running is not None and self._running.done() and not self._running.cancelled():
             self._running.result()
 
+    async def ended(self) -> None:
+        """Wait for the end of the controller that was switched on. Raises what has ended it."""
+        if self._running is not None:
+            await asyncio.wait([self._running])
+            self.check()
+
     def _port(self, bus: Any) -> Any:
         return serial_port(bus) if self.live else self.cabinet.port(bus)
 

@@ -1,0 +1,118 @@
+"""`postomat-sim run`: one live locker with its panel, until a signal ends it. Nothing of it is left behind then.
+
+Everything it makes lies in one temporary folder: database, sockets, device files, the configuration of the kiosk.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from firmware.config import Config
+from sim import past, web
+from sim.live import CONFIG_FILE, KioskProcess
+from sim.panel import server as panel
+from sim.scenario import cabinet
+
+CABINET = "rs485"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SCALE_PIXELS_PER_MM = 1.0  # the screen in the page is a model: as small as its frame
+
+
+def run(port: int, seed: int, *, browser: bool) -> None:
+    """Serve the panel on this port until SIGINT, SIGTERM or SIGHUP. Raises PostomatError where the port is taken."""
+    for number in SIGNALS:  # until the loop takes them: end with the folder removed
+        signal.signal(number, signal.default_int_handler)
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s", stream=sys.stderr)
+    config = _scaled(cabinet(CABINET))
+    with web.listen(port) as listener, tempfile.TemporaryDirectory(prefix="postomat-") as name:
+        folder = Path(name)
+        before = past.play(config, folder, seed)
+        asyncio.run(_until_signalled(_live(config, folder, seed, before, listener, browser=browser)))
+
+
+def _scaled(config: Config) -> Config:
+    kiosk = msgspec.structs.replace(config.kiosk, pixels_per_mm=SCALE_PIXELS_PER_MM)
+    return msgspec.structs.replace(config, kiosk=kiosk)
+
+
+async def _until_signalled(work: Coroutine[Any, Any, object]) -> None:
+    """Run until a signal comes; one more signal does not disturb the tidying. Raises what `work` raises."""
+    stop = asyncio.Event()
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await _first(work, stop.wait())
+
+
+async def _first(*works: Coroutine[Any, Any, object]) -> None:
+    """Until one of them ends; the others are cancelled then, and waited for. Raises what it raised."""
+    tasks = [asyncio.get_running_loop().create_task(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
+
+
+async def _live(
+    config: Config, folder: Path, seed: int, before: past.Past, listener: socket.socket, *, browser: bool
+) -> None:
+    port = listener.getsockname()[1]
+    address, *_ = origins = web.origins(port)
+    async with AsyncExitStack() as stack:
+        locker = await past.go_on(config, folder, seed, before)
+        stack.push_async_callback(locker.close)
+        await locker.switch_on()
+        kiosk = await KioskProcess.start(locker, origins)
+        stack.push_async_callback(kiosk.stop)
+        await stack.enter_async_context(panel.serving(listener, locker, kiosk.url))
+        if browser and _has_display():
+            await stack.enter_async_context(_browser(address))
+        _greet(address, folder)
+        await _first(kiosk.ended(), locker.ended())
+
+
+def _greet(address: str, folder: Path) -> None:
+    """Where everything is. Flushed, for whoever waits for it at a pipe."""
+    command = Path(sys.executable).with_name("postomat")
+    postomat = os.path.relpath(command) if command.exists() else f"{sys.executable} -m firmware"
+    print(f"Panel    {address}")
+    print(f"Folder   {folder} (sockets, device files, database; removed at the end)")
+    print(f"Console  {postomat} ctl status --config {folder / CONFIG_FILE}  (or cells, journal)")
+    print("Ctrl-C ends it.", flush=True)
+
+
+def _has_display() -> bool:
+    """Whether a browser could show itself: elsewhere than on Linux the system knows."""
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+@asynccontextmanager
+async def _browser(address: str) -> AsyncIterator[None]:
+    """Open the person's browser. In a process of its own, because `webbrowser` waits for what it starts."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "webbrowser", address),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        process_group=0,
+    )
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
