@@ -4,7 +4,7 @@ import asyncio
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,11 @@ from firmware.model import Action, Screen, ScreenName
 
 CONNECT_S = 10.0  # a bound on waiting, never a measure
 IDLE = Screen(ScreenName.IDLE, actions=(Action.START,))
+
+
+class Size(NamedTuple):
+    name: Literal["S", "M", "L", "XL"]
+    height_mm: int
 
 
 class ScriptedController:
@@ -87,30 +92,24 @@ class ScriptedController:
         self.left.put_nowait(None)
 
 
+S, M, L, XL = Size("S", 120), Size("M", 220), Size("L", 420), Size("XL", 640)
+COLUMNS = (
+    (XL, L, S, S, S, S, S, S),
+    (L, M, M),  # above them is the screen
+    (L, M, M, M, M, S, S, S, S),
+    (L, L, M, S, S, S, S, S, S),
+)
+
+
 def cabinet() -> tuple[Cell, ...]:
-    """Four columns, 22 cells of all sizes; the second column leaves room for the screen."""
-    heights: dict[int, list[tuple[Literal["S", "M", "L", "XL"], int]]] = {
-        0: [("S", 120)] * 4 + [("M", 220)] * 4 + [("L", 400)],
-        1: [("XL", 560), ("M", 220)],
-        2: [("S", 120)] * 4 + [("M", 220)] * 2 + [("L", 440)],
-        3: [("L", 440), ("M", 220), ("M", 220), ("XL", 880)],
-    }
+    """Four columns with cells of all sizes, numbered from the bottom up."""
     cells: list[Cell] = []
-    for column, boxes in heights.items():
+    for column, sizes in enumerate(COLUMNS):
         bottom_mm = 0
-        for size, height_mm in reversed(boxes):
-            cells.append(
-                Cell(
-                    number=len(cells) + 1,
-                    bank="a",
-                    channel=len(cells) + 1,
-                    size=size,
-                    column=column,
-                    bottom_mm=bottom_mm,
-                    height_mm=height_mm,
-                )
-            )
-            bottom_mm += height_mm
+        for size in sizes:
+            number = len(cells) + 1
+            cells.append(Cell(number, "a", number, size.name, column, bottom_mm, size.height_mm))
+            bottom_mm += size.height_mm
     return tuple(cells)
 
 
@@ -120,7 +119,7 @@ def config(run: Path, port: int = 8_081, **kiosk: Any) -> Config:
         locker=LockerSection("0123", "Алматы, проспект Абая, 52", "+7 727 258 59 65"),
         access=Access((BackendKey("k1", "0" * 64),)),
         cells=cabinet(),
-        banks=(Xor8a80("a", "b1", 1, 24),),
+        banks=(Xor8a80("a", "b1", 1, 32),),
         buses=(Bus("b1", "/dev/ttyS9"),),
         paths=Paths(run=run),
         kiosk=msgspec.convert({"port": port, **kiosk}, Kiosk),

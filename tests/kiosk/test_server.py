@@ -116,7 +116,7 @@ def test_layout_tells_what_the_page_draws_and_nothing_of_the_locks(tmp_path: Pat
             assert layout["phone"] == "+7 727 258 59 65"
             assert (layout["code_digits"], layout["timezone"]) == (8, "Asia/Almaty")
             assert (layout["language"], layout["pixels_per_mm"]) == ("kk", 5.5)
-            assert len(layout["cells"]) == 22
+            assert len(layout["cells"]) == 29
             assert layout["cells"][0].keys() == {
                 "number",
                 "size",

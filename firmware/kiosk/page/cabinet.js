@@ -1,5 +1,5 @@
-// The cabinet, drawn from the same layout as the hardware. A marked cell differs by fill, by outline, by its open
-// door and by a pointer, so that nobody depends on its colour.
+// The cabinet, drawn from the same layout as the hardware. A marked cell differs by fill, by a dashed
+// ring and by a badge, so that nobody depends on its colour. A cabinet with nothing marked is a picture, without numbers.
 
 import { s } from "./dom.js";
 
@@ -12,18 +12,19 @@ export function drawCabinet(cells, marked, alt) {
   const boxes = place(cells);
   const width = Math.max(...boxes.map((box) => box.x + box.width));
   const height = Math.max(...boxes.map((box) => box.y + box.height));
-  const numbered = cells.length <= NUMBERS_MAX;
-  const order = [...boxes].sort((a, b) => marked.includes(a.number) - marked.includes(b.number));
-  const margin = FRAME_MM + 60; // room for the pointer beyond the frame
+  const numbered = marked.length > 0 && cells.length <= NUMBERS_MAX;
+  const badge = Math.max(width, height) * 0.056; // its radius: legible however small the cell is
+  const found = boxes.filter((box) => marked.includes(box.number));
   return s("svg", {
     class: "cabinet", role: "img", "aria-label": alt,
-    viewBox: `${-margin} ${-FRAME_MM} ${width + 2 * margin} ${height + 2 * FRAME_MM + 70}`,
+    viewBox: `${-FRAME_MM} ${-FRAME_MM} ${width + 2 * FRAME_MM} ${height + 2 * FRAME_MM + 50}`,
   },
   s("rect", { class: "foot", x: 40, y: height + FRAME_MM - 20, width: width - 80, height: 70, rx: 12 }),
   s("rect", {
     class: "frame", x: -FRAME_MM, y: -FRAME_MM, width: width + 2 * FRAME_MM, height: height + 2 * FRAME_MM, rx: 40,
   }),
-  order.map((box) => drawCell(box, marked.includes(box.number), numbered)));
+  boxes.filter((box) => !found.includes(box)).map((box) => drawDoor(box, numbered)),
+  found.map((box) => drawMarked(box, badge)));
 }
 
 /** Columns from the left, bottoms from the floor: to x and y of a drawing, whose y grows downwards. */
@@ -37,23 +38,28 @@ function place(cells) {
   }
   const top = Math.max(...cells.map((cell) => cell.bottom_mm + cell.height_mm));
   return cells.map((cell) => ({
-    number: cell.number, x: left.get(cell.column), y: top - cell.bottom_mm - cell.height_mm,
-    width: cell.width_mm, height: cell.height_mm,
+    number: cell.number, x: left.get(cell.column) + GAP_MM / 2, y: top - cell.bottom_mm - cell.height_mm + GAP_MM / 2,
+    width: cell.width_mm - GAP_MM, height: cell.height_mm - GAP_MM,
   }));
 }
 
-function drawCell(box, marked, numbered) {
-  const x = box.x + GAP_MM / 2;
-  const y = box.y + GAP_MM / 2;
-  const width = box.width - GAP_MM;
-  const height = box.height - GAP_MM;
-  const size = Math.min(height * 0.62, width * 0.4, marked ? 200 : 120);
-  const middle = { x: x + width / 2, y: y + height / 2 };
-  return s("g", { class: marked ? "cell marked" : "cell" },
-    marked ? s("rect", { class: "halo", x: x - 26, y: y - 26, width: width + 52, height: height + 52, rx: 40 }) : null,
+function drawDoor({ number, x, y, width, height }, numbered) {
+  const size = Math.min(height * 0.66, width * 0.4, 120);
+  return s("g", { class: "cell" },
     s("rect", { class: "door", x, y, width, height, rx: 16 }),
-    s("path", { class: "handle", d: `M${x + width - 32} ${middle.y - height * 0.14}v${height * 0.28}` }),
-    numbered || marked
-      ? s("text", { x: middle.x, y: middle.y + size * 0.36, "font-size": size }, String(box.number))
-      : null);
+    s("path", { class: "handle", d: `M${x + width - 32} ${y + height * 0.36}v${height * 0.28}` }),
+    numbered ? label(x + width / 2, y + height / 2, size, number) : null);
+}
+
+function drawMarked({ number, x, y, width, height }, badge) {
+  const middle = [x + width / 2, y + height / 2];
+  return s("g", { class: "marked" },
+    s("rect", { class: "halo", x: x - 26, y: y - 26, width: width + 52, height: height + 52, rx: 40 }),
+    s("rect", { class: "door", x, y, width, height, rx: 16 }),
+    s("circle", { class: "badge", cx: middle[0], cy: middle[1], r: badge }),
+    label(...middle, badge * 1.15, number));
+}
+
+function label(x, y, size, number) {
+  return s("text", { x, y: y + size * 0.36, "font-size": size }, String(number));
 }

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { eraseIcon } from "./pictures.js";
 
-const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "", "0", "erase"];
+const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "corner", "0", "erase"];
 
 export class Keypad {
   /** `submit(code)` is called once with all digits; then the keypad is deaf until `clear`. */
@@ -36,12 +36,12 @@ export class Keypad {
     return true;
   }
 
-  /** The elements, in the language of `texts`. */
-  element(texts) {
+  /** The elements, in the language of `texts`; `corner` goes where a telephone has its star. */
+  element(texts, corner) {
     this.texts = texts;
     this.slots = h("div", { class: "slots", role: "img" }, Array.from({ length: this.length }, () => h("span")));
     const keys = KEYS.map((key) => {
-      if (key === "") return h("span");
+      if (key === "corner") return h("span", {}, corner);
       const label = key === "erase" ? { "aria-label": texts.say("keypad.erase") } : {};
       return h("button", { class: "key", "data-key": key, ...label, onclick: () => this.press(key) },
         key === "erase" ? eraseIcon() : key);

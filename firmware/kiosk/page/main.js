@@ -44,6 +44,7 @@ class Page {
   receive({ seq, screen, left_ms = null }) {
     this.seq = seq;
     this.become({ ...LOCAL, ...screen }, left_ms === null ? null : performance.now() + left_ms);
+    document.documentElement.dataset.shown = seq.count; // for whoever watches the page, as the tests do
   }
 
   local(name, until) {

@@ -47,8 +47,9 @@ const THINGS = {
   ],
   clock: () => [circle("p l", 80, 80, 58), path("l", "M80 34v8M80 118v8M34 80h8M118 80h8"), path("al", "M80 50v32l20 14")],
   plug: () => [
-    path("l", "M8 112c26 0 18-38 44-38"), path("t l", "M52 52h18a22 22 0 0 1 0 44H52z"), path("l", "M92 66h14M92 84h14"),
-    path("t l", "M130 48h-8a26 26 0 0 0 0 52h8z"), path("l", "M130 74h26"), path("al", "M98 26v12M112 30l-6 10M84 30l6 10"),
+    path("l", "M-2 118c30 0 12-44 40-44"), path("t l", "M38 50h18a24 24 0 0 1 0 48H38z"), path("l", "M80 62h16M80 86h16"),
+    path("l", "M162 30c-30 0-10 44-38 44"), path("t l", "M124 44h-12v60h12a30 30 0 0 0 0-60z"),
+    path("al", "M88 30v-14M72 36 62 26M104 36l10-10"),
   ],
   locker: () => [
     rect("p l", 22, 16, 116, 124, 8), path("l", "M60 16v124M100 16v124M22 56h38M22 98h38M100 46h38M100 78h38M100 110h38M60 92h40"),
@@ -64,13 +65,14 @@ const SIGNS = {
   back: () => path("s", "M-12-3H6a8 8 0 0 1 0 15H-4M-12-3-4-11M-12-3-4 5"),
   lock: () => [rect("w", -11, -3, 22, 16, 3), path("s", "M-6-3v-4a6 6 0 0 1 12 0v4")],
   heart: () => path("w", "M0 14C-20 1-14-13-5-11-2-10 0-6 0-6s2-4 5-5C14-13 20 1 0 14z"),
-  wrench: () => path("s", "M-11 11 2-2M14-6A9 9 0 1 1 6-14L5-6z"),
+  wrench: () => [path("s", "M-11 12 3-2"), path("s", "M5-14A9 9 0 1 0 14-5")],
 };
 const sign = (name) => group({ class: "sign", ...move(124, 124, 1.12) }, circle("a ring", 0, 0, 26), SIGNS[name]());
 const arrow = (kind, d) => group({ class: kind }, path("al", d));
 
 const both = (thing, mark) => () => [...THINGS[thing](), sign(mark)];
 const PICTURES = {
+  welcome: () => [group(move(80, 76, 1.7), ...box())],
   code: THINGS.phone,
   code_wrong: both("phone", "cross"),
   code_early: both("phone", "clock"),
@@ -83,7 +85,7 @@ const PICTURES = {
   closed: both("cell", "check"),
   asked: both("parcel", "ask"),
   trouble: both("parcel", "mind"),
-  noted: both("list", "check"),
+  noted: both("list", "mind"),
   jammed: () => [...THINGS.cell(), arrow("press", "M152 80h-34M130 66l-14 14 14 14")],
   not_yours: both("open", "mind"),
   enjoy: both("parcel", "heart"),
@@ -103,7 +105,7 @@ const PICTURES = {
   reopened_out: both("cell", "lock"),
   cell_offline: both("cell", "cross"),
   cell_open: THINGS.open,
-  already_done: both("list", "clock"),
+  already_done: both("list", "check"),
   not_due: both("parcel", "clock"),
 };
 

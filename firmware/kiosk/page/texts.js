@@ -12,8 +12,9 @@ export class Texts {
     this.book = book.texts;
     this.always = { id: layout.locker, phone: keepTogether(layout.phone) };
     this.plurals = new Intl.PluralRules(book.language);
-    this.dates = new Intl.DateTimeFormat(book.language, {
-      timeZone: layout.timezone, day: "numeric", month: "long", hour: "2-digit", minute: "2-digit",
+    this.months = book.months; // browsers are built without the Kazakh ones
+    this.dates = new Intl.DateTimeFormat("ru", {
+      timeZone: layout.timezone, day: "numeric", month: "numeric", hour: "2-digit", minute: "2-digit",
     });
   }
 
@@ -27,9 +28,15 @@ export class Texts {
     if (text === undefined) throw new Error(`no text ${key} in ${this.language}`);
     if (typeof text === "object") text = text[this.plurals.select(parameters.n)];
     const values = { ...this.always, ...parameters };
-    if (values.date_ms !== undefined) values.date = keepTogether(this.dates.format(values.date_ms));
+    if (values.date_ms !== undefined) values.date = this.date(values.date_ms);
     if (Array.isArray(values.cells)) values.cells = values.cells.join(", ");
     return text.replace(PLACEHOLDER, (_, name) => values[name]);
+  }
+
+  /** Day, month and time in the locker's own zone. */
+  date(utcMs) {
+    const part = Object.fromEntries(this.dates.formatToParts(utcMs).map(({ type, value }) => [type, value]));
+    return keepTogether(`${Number(part.day)} ${this.months[part.month - 1]}, ${part.hour}:${part.minute}`);
   }
 }
 

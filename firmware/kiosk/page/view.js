@@ -25,12 +25,12 @@ export class View {
     this.moving = [];
     document.documentElement.lang = language;
     document.documentElement.dataset.screen = screen.name;
-    this.header.replaceChildren(this.whose(description), this.tools(description));
+    this.header.replaceChildren(this.whose(description), ...this.tools(description));
     const idle = screen.name === "idle";
     this.main.replaceChildren(
-      this.stage(description, idle),
+      this.stage(screen, description, idle),
       idle ? this.greeting(description, language) : this.words(description),
-      this.controls(screen, description, idle, language),
+      this.controls(description, idle, language),
     );
     this.run(left);
     this.enter(screen.name);
@@ -66,34 +66,38 @@ export class View {
   }
 
   tools(description) {
-    if (!description.languages) return null;
+    if (!description.languages) return [];
     const low = document.documentElement.dataset.reach === "low";
-    return h("nav", { "aria-label": this.texts.say("language.choose") },
+    return [h("nav", { "aria-label": this.texts.say("language.choose") },
       LANGUAGES.map((language) => h("button", {
         class: "language", lang: language, "data-language": language,
         "aria-pressed": String(language === this.texts.language), onclick: () => this.hands.speak(language),
       }, this.catalogues[language].name)),
       h("button", {
         class: "reach", "aria-label": this.texts.say(low ? "reach.up" : "reach.down"), onclick: () => this.hands.reach(),
-      }, reachIcon(low)));
+      }, reachIcon(low)))];
   }
 
-  stage(description, idle) {
+  stage(screen, description, idle) {
     const marked = description.cells ?? [];
     const alt = marked.length ? this.texts.say("cabinet.alt_cells", { cells: marked }) : this.texts.say("cabinet.alt");
     return h("section", { class: "stage" },
-      description.picture ? picture(description.picture) : null,
-      idle || marked.length ? drawCabinet(this.layout.cells, marked, alt) : null);
+      h("div", { class: "scene" },
+        description.picture ? picture(description.picture) : null,
+        idle || marked.length ? drawCabinet(this.layout.cells, marked, alt) : null,
+        idle && !marked.length ? picture("welcome") : null),
+      screen.actions.includes("more_time") ? this.offer() : null);
   }
 
   words(description) {
     const lines = [...(description.lines ?? []), description.phone ? ["support.call"] : null];
     return h("section", { class: "words" },
-      description.named === undefined ? null
-        : h("p", { class: "named" }, this.texts.say("cell.name", { cell: description.named })),
+      h("div", { class: "above" },
+        description.named === undefined ? null
+          : h("p", { class: "named" }, this.texts.say("cell.name", { cell: description.named })),
+        description.countdown ? this.text("p", moreTime.left, "left") : null),
       this.text("h1", description.title),
-      lines.map((line) => this.line(line)),
-      description.countdown ? this.text("p", moreTime.left, "left") : null);
+      lines.map((line) => this.line(line)));
   }
 
   line(line) {
@@ -128,20 +132,19 @@ export class View {
     return [...new Set([language, "ru", "kk"])].map((each) => this.catalogues[each]);
   }
 
-  controls(screen, description, idle, language) {
+  controls(description, idle, language) {
     const texts = idle ? this.together(language) : [this.texts];
+    const buttons = description.buttons.map((button) => h("button", {
+      class: `button ${button.look}`, "data-action": button.action ?? button.local, "data-problem": button.problem,
+      onclick: () => this.hands.press(button),
+    }, texts.map((each) => h("span", { lang: each.language }, each.say(...button.label)))));
     return h("section", { class: "controls" },
-      screen.actions.includes("more_time") ? this.offer() : null,
-      description.keypad ? this.hands.keypad.element(this.texts) : null,
-      description.buttons.map((button) => h("button", {
-        class: `button ${button.look}`, "data-action": button.action ?? button.local, "data-problem": button.problem,
-        onclick: () => this.hands.press(button),
-      }, texts.map((each) => h("span", { lang: each.language }, each.say(...button.label))))));
+      description.keypad ? this.hands.keypad.element(this.texts, buttons) : buttons);
   }
 
   offer() {
     const offer = h("aside", { class: "more", role: "alert" },
-      h("p", {}, this.texts.say(...moreTime.ask)), this.text("p", moreTime.left, "left"),
+      h("div", {}, h("p", {}, this.texts.say(...moreTime.ask)), this.text("p", moreTime.left, "left")),
       h("button", { class: "button first", "data-action": "more_time", onclick: () => this.hands.press({ action: "more_time" }) },
         this.texts.say(...moreTime.yes)));
     offer.hidden = true;
