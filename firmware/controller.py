@@ -28,7 +28,7 @@ from firmware.events import (
     Started,
 )
 from firmware.model import DoorState, EntryKind, Moment, Outcome, ParcelState, Screen, UseState
-from firmware.rows import Door, Intent, Locker, Parcel, Session, State, Timed, Use
+from firmware.rows import Command, Door, Intent, Locker, Parcel, Session, State, Timed, Use
 from firmware.screen import screen_of
 from firmware.turn import Cabinet, Turn
 
@@ -106,6 +106,10 @@ def _start(turn: Turn, event: Started) -> None:
         _begin_intervals(turn)
         state.locker.boot = event.boot
     _release_strays(turn)
+    for command in state.all(Command):
+        if command.outcome is None:
+            command.outcome = Outcome.UNKNOWN
+            turn.note(EntryKind.COMMAND, command=command.id, why=Outcome.UNKNOWN)
     turn.note(EntryKind.STARTED, why="boot" if boot_changed else "restart")
 
 

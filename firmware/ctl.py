@@ -87,7 +87,7 @@ def _line(row: JournalRow) -> str:
     body: dict[str, Any] = msgspec.json.decode(row.body)
     rest = " ".join(
         f"{name}={body[name]}"
-        for name in ("cell", "parcel", "grant", "intent", "count", "why")
+        for name in ("cell", "parcel", "grant", "intent", "command", "count", "why")
         if name in body
     )
     return f"{row.seq:>7}  {body['utc_ms']}{' ' if body['sure'] else '?'}  {body['kind']:<16}{rest}"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from firmware.control import Seq
-from firmware.events import CodeTyped, DoorRead, Event, GrantsCame, OpenCommanded, Pressed
+from firmware.events import CodeTyped, DoorRead, Event, GrantsCame, KioskJoined, OpenCommanded, Pressed
 from firmware.model import Outcome
 
 SHED = (Pressed, CodeTyped, GrantsCame, OpenCommanded)
@@ -38,6 +38,10 @@ class Inbox:
 
     def put(self, post: Post) -> None:
         """Take it in, or tell its sender `busy` where there is no room for its kind."""
+        if isinstance(post.event, KioskJoined) and any(
+            isinstance(each.event, KioskJoined) for each in self._posts
+        ):
+            return  # a kiosk that comes and goes fills no queue
         if len(self._posts) >= self._limit:
             if isinstance(post.event, SHED):
                 if post.tell is not None:

@@ -135,6 +135,7 @@ class Outcome(StrEnum):
     BUSY = "busy"
     ALREADY_OPEN = "already_open"
     NOT_OPENED = "not_opened"
+    UNKNOWN = "unknown"  # the controller was restarted meanwhile: the journal says what the door did
     MAINTENANCE = "maintenance"
     OFFLINE = "offline"
     CAP_REACHED = "cap_reached"
@@ -189,6 +190,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     parcel: str | None = None
     grant: str | None = None
     intent: int | None = None
+    command: str | None = None
     why: str | None = None
     count: int | None = None
 

@@ -259,7 +259,7 @@ def _answer(turn: Turn, intent: Intent, outcome: Outcome) -> None:
     command = turn.state.find(Command, intent.command) if intent.command else None
     if command is not None and command.outcome is None:
         command.outcome = outcome
-        turn.note(EntryKind.COMMAND, intent, why=outcome)
+        turn.note(EntryKind.COMMAND, intent, command=command.id, why=outcome)
         turn.do(AnswerLater(command.id, outcome))
 
 

@@ -12,7 +12,8 @@ from firmware.rows import Command, Grant, Parcel, Use
 from firmware.session import OVER, UNPROVED
 from firmware.turn import Turn
 
-KEPT_MS = 30 * 24 * 3_600_000  # a known code is explained for 30 days after its right has gone
+DAY_MS = 24 * 3_600_000
+KEPT_MS = 30 * DAY_MS  # a known code is explained for 30 days after its right has gone
 
 
 def take_grants(turn: Turn, event: GrantsCame) -> None:
@@ -83,11 +84,12 @@ def open_cell(turn: Turn, event: OpenCommanded) -> None:
     if known is not None:
         turn.do(Answer(known.outcome or Outcome.ACCEPTED))
         return
-    command = turn.state.add(Command(event.id, received_ms=turn.now.utc_ms))
+    _forget_commands(turn)
+    command = turn.state.add(Command(event.id, event.not_after_ms))
     refusal = _refuse_open(turn, event)
     if refusal is not None:
         command.outcome = refusal
-        turn.note(EntryKind.COMMAND, parcel=event.parcel, grant=event.grant, why=refusal)
+        turn.note(EntryKind.COMMAND, parcel=event.parcel, grant=event.grant, command=event.id, why=refusal)
         turn.do(Answer(refusal))
         return
     turn.do(Answer(Outcome.ACCEPTED))
@@ -97,6 +99,13 @@ def open_cell(turn: Turn, event: OpenCommanded) -> None:
     at.state, at.command = SessionState.OPENING, event.id
     at.grant, at.parcel, at.cell = event.grant, event.parcel, turn.parcel(event.parcel).cell
     opening.begin(turn, at)
+
+
+def _forget_commands(turn: Turn) -> None:
+    """Let go of commands that nobody could have carried out again."""
+    state, now = turn.state, turn.now
+    for command in [row for row in state.all(Command) if now.sure and row.not_after_ms < now.utc_ms - DAY_MS]:
+        state.drop(command)
 
 
 def _refuse_open(turn: Turn, event: OpenCommanded) -> Outcome | None:

@@ -192,8 +192,8 @@ class Command(Row):
     TABLE = "command"
     KEY = ("id",)
     id: str
+    not_after_ms: int  # wall time: from then on a repetition is refused by its date, and the row may go
     outcome: Outcome | None = None  # None while it is being carried out
-    received_ms: int = 0  # wall time
 
 
 ROWS: tuple[type[Row], ...] = (Locker, Door, Parcel, Grant, Use, Intent, Session, Command)

@@ -120,8 +120,8 @@ CREATE TABLE session (
 
 CREATE TABLE command (
   id TEXT NOT NULL PRIMARY KEY,
-  outcome TEXT,
-  received_ms INTEGER NOT NULL
+  not_after_ms INTEGER NOT NULL,
+  outcome TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- AUTOINCREMENT remembers the last seq apart from the rows: a journal that lost its end is found, and no seq is given twice.
