@@ -4,13 +4,15 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from msgspec.structs import replace
 from playwright.async_api import Browser, async_playwright
 
-from firmware.config import Config
+from firmware.config import Cell, Config
 from firmware.kiosk.server import serve
 from tests.kiosk.scripted import ScriptedController, config, listener
 
@@ -67,11 +69,12 @@ def browser(runner: asyncio.Runner) -> Iterator[Browser]:
     runner.run(stop())
 
 
-@pytest.fixture
-def kiosk(runner: asyncio.Runner, browser: Browser, tmp_path: Path) -> Iterator[Kiosk]:
+@contextmanager
+def serving(runner: asyncio.Runner, browser: Browser, run: Path, **locker: Any) -> Iterator[Kiosk]:
+    """A kiosk and its controller; `locker` replaces fields of the configuration."""
     sock = listener()
-    the = config(tmp_path, sock.getsockname()[1])
-    controller = ScriptedController(tmp_path)
+    the = replace(config(run, sock.getsockname()[1]), **locker)
+    controller = ScriptedController(run)
 
     async def start() -> asyncio.Task[None]:
         await controller.start()
@@ -87,3 +90,23 @@ def kiosk(runner: asyncio.Runner, browser: Browser, tmp_path: Path) -> Iterator[
     server = runner.run(start())
     yield Kiosk(runner, browser, the, controller)
     runner.run(stop())
+
+
+@pytest.fixture
+def kiosk(runner: asyncio.Runner, browser: Browser, tmp_path: Path) -> Iterator[Kiosk]:
+    with serving(runner, browser, tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def wall(runner: asyncio.Runner, browser: Browser, tmp_path: Path) -> Iterator[Kiosk]:
+    """As large as it comes: 96 cells in eight columns, codes of ten digits, a long address."""
+    cells = tuple(Cell(i + 1, "a", i + 1, "S", i // 12, i % 12 * 150, 150) for i in range(96))
+    locker = replace(
+        config(tmp_path).locker,
+        id="ALA-NAURYZBAY-0123456789",
+        address="Алматы, Наурызбайский район, микрорайон Калкаман-2, улица Ауэзова, 112, вход со двора",
+        code_digits=10,
+    )
+    with serving(runner, browser, tmp_path, cells=cells, locker=locker) as one:
+        yield one

@@ -135,6 +135,20 @@ def test_impatient_finger_presses_once(kiosk: Kiosk) -> None:
     kiosk.play(scene())
 
 
+def test_refused_code_leaves_the_keypad_usable(kiosk: Kiosk) -> None:
+    async def scene() -> None:
+        page = await portrait(kiosk)
+        await show(kiosk, page, KEYPAD)
+        await page.keyboard.type("31415926")
+        await asked(kiosk)
+        await kiosk.controller.push(Told(Outcome.STALE))
+        await expect(page.locator(".slots.sent")).to_have_count(0)
+        await page.keyboard.type("27182818")
+        assert await asked(kiosk) == Code(kiosk.controller.screen.seq, "27182818")
+
+    kiosk.play(scene())
+
+
 def test_language_holds_for_the_session_and_goes_with_it(kiosk: Kiosk) -> None:
     async def scene() -> None:
         page = await portrait(kiosk)

@@ -192,6 +192,18 @@ def test_every_screen_fits_at_twice_the_size(kiosk: Kiosk, language: str, shape:
     assert kiosk.play(scene()) == []
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_large_wall_with_long_names_fits(wall: Kiosk, shape: str) -> None:
+    async def scene() -> list[str]:
+        page, _ = await open_page(wall, *SHAPES[shape])
+        return await walk(
+            wall, page, "kk", {"mm": wall.config.kiosk.pixels_per_mm, "whole": True}, f"wall-{shape}"
+        )
+
+    SHEET.mkdir(parents=True, exist_ok=True)
+    assert wall.play(scene()) == []
+
+
 def sheet() -> str:
     """A page with every picture on it, one screen a row."""
     rows = []

@@ -20,14 +20,14 @@ class Page {
     this.until = null; // performance.now() at which the screen changes by itself
     this.sent = false; // a press is on its way: one at a time
     this.countdown = new Countdown();
-    this.keypad = new Keypad(layout.code_digits, (code) => this.send({ type: "code", seq: this.seq, code }));
+    this.keypad = new Keypad(layout.code_digits, (code) => this.send({ type: "code", code }));
     this.view = new View(layout, texts, {
       press: (button) => this.press(button), speak: (language) => this.speak(language), reach: () => this.reach(),
       keypad: this.keypad,
     });
     this.connection = new Connection({
       show: (message) => this.receive(message),
-      told: () => { this.sent = false; },
+      told: (message) => this.told(message),
       away: (retryAt) => this.local("offline", retryAt),
       superseded: () => this.local("superseded", null),
     }, layout.heartbeat_ms);
@@ -45,6 +45,12 @@ class Page {
     this.seq = seq;
     this.become({ ...LOCAL, ...screen }, left_ms === null ? null : performance.now() + left_ms);
     document.documentElement.dataset.shown = seq.count; // for whoever watches the page, as the tests do
+  }
+
+  /** A press or a code was answered; where it was refused the screen is as before, and may be used again. */
+  told({ outcome }) {
+    this.sent = false;
+    if (outcome !== "done" && this.keypad.submitted) this.keypad.clear();
   }
 
   local(name, until) {
@@ -74,12 +80,11 @@ class Page {
 
   press(button) {
     if (button.local === "resume") this.connection.open();
-    else this.send({ type: "press", seq: this.seq, action: button.action, ...(button.problem && { problem: button.problem }) });
+    else if (!this.sent) this.send({ type: "press", action: button.action, ...(button.problem && { problem: button.problem }) });
   }
 
   send(message) {
-    if (this.seq === null || this.sent) return;
-    this.sent = this.connection.send(message);
+    if (this.seq !== null) this.sent = this.connection.send({ ...message, seq: this.seq });
   }
 
   speak(language) {
