@@ -43,19 +43,12 @@ async def control(config: Config) -> None:
     lines = list(
         dict.fromkeys(drivers.connect(assembly, port=drivers.serial_port, pins=drivers.gpio_pins).values())
     )
-    running = asyncio.get_running_loop().create_task(assembly.runtime.run())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-    servers = []
+    servers: list[asyncio.Server] = []
     try:
-        refusals = [await line.start() for line in lines]
-        if all(refusals):
-            raise HardwareError(
-                "no lock board can be reached: "
-                + "; ".join(str(error) for some in refusals for error in some)
-            )
-        for error in (error for some in refusals for error in some):
-            log.warning("%s", error)
+        _report([await line.start() for line in lines])
+        running = asyncio.get_running_loop().create_task(assembly.runtime.run())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
         servers = await listen(assembly.gate, config)
         watchdog = asyncio.get_running_loop().create_task(_tell_systemd(assembly))
         try:
@@ -63,13 +56,22 @@ async def control(config: Config) -> None:
         except asyncio.CancelledError:
             log.info("stopped")
         finally:
+            running.cancel()
             watchdog.cancel()
     finally:
-        running.cancel()
         for server in servers:
             server.close()
         await assembly.body.close()
         store.close()
+
+
+def _report(refusals: list[list[Any]]) -> None:
+    """Say which boards could not be reached. Raises HardwareError where none could: nothing has been decided yet."""
+    told = [str(error) for some in refusals for error in some]
+    if all(refusals):
+        raise HardwareError("no lock board can be reached: " + "; ".join(dict.fromkeys(told)))
+    for line in told:
+        log.warning("%s", line)
 
 
 async def _tell_systemd(assembly: Any) -> None:
