@@ -49,15 +49,16 @@ async def control(config: Config) -> None:
         running = asyncio.get_running_loop().create_task(assembly.runtime.run())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-        servers = await listen(assembly.gate, config)
-        watchdog = asyncio.get_running_loop().create_task(_tell_systemd(assembly))
+        tasks = [running]
         try:
+            servers = await listen(assembly.gate, config)
+            tasks.append(asyncio.get_running_loop().create_task(_tell_systemd(assembly)))
             await running
         except asyncio.CancelledError:
             log.info("stopped")
         finally:
-            running.cancel()
-            watchdog.cancel()
+            for task in tasks:
+                task.cancel()
     finally:
         for server in servers:
             server.close()
