@@ -11,7 +11,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ CODE_KEY_BYTES = 32
 
 
 async def control(config: Config) -> None:
-    """`postomat run`: the controller, until SIGTERM or SIGINT. Raises what ends it otherwise."""
+    """`postomat run`: the controller, until it is cancelled. Raises what ends it otherwise."""
     from firmware import drivers
     from firmware.assembly import assemble
     from firmware.sockets import listen
@@ -44,22 +44,16 @@ async def control(config: Config) -> None:
         dict.fromkeys(drivers.connect(assembly, port=drivers.serial_port, pins=drivers.gpio_pins).values())
     )
     servers: list[asyncio.Server] = []
+    tasks: list[asyncio.Task[None]] = []
     try:
         _report([await line.start() for line in lines])
-        running = asyncio.get_running_loop().create_task(assembly.runtime.run())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-        tasks = [running]
-        try:
-            servers = await listen(assembly.gate, config)
-            tasks.append(asyncio.get_running_loop().create_task(_tell_systemd(assembly)))
-            await running
-        except asyncio.CancelledError:
-            log.info("stopped")
-        finally:
-            for task in tasks:
-                task.cancel()
+        tasks.append(asyncio.get_running_loop().create_task(assembly.runtime.run()))
+        servers = await listen(assembly.gate, config)
+        tasks.append(asyncio.get_running_loop().create_task(_tell_systemd(assembly)))
+        await tasks[0]
     finally:
+        for task in tasks:
+            task.cancel()
         for server in servers:
             server.close()
         await assembly.body.close()
@@ -177,14 +171,25 @@ def _load(options: argparse.Namespace) -> Config:
     return load(options.config)
 
 
+async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run a process's work until SIGTERM or SIGINT, which end it in order and are no failure."""
+    task = asyncio.get_running_loop().create_task(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.info("stopped")
+
+
 def _run(options: argparse.Namespace) -> None:
-    asyncio.run(control(_load(options)))
+    asyncio.run(_until_stopped(control(_load(options))))
 
 
 def _kiosk(options: argparse.Namespace) -> None:
     from firmware.kiosk.server import serve
 
-    asyncio.run(serve(_load(options)))
+    asyncio.run(_until_stopped(serve(_load(options))))
 
 
 def _ctl(options: argparse.Namespace) -> None:
