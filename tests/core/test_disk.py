@@ -1,9 +1,8 @@
 """The store on a bad disk: a commit is whole or absent, the next one may succeed, and little is written."""
 
 import contextlib
-import shutil
+import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import apsw
 import pytest
@@ -13,28 +12,52 @@ from firmware.errors import StoreError
 from firmware.model import DoorState, Entry, EntryKind, Moment, ParcelState, Purpose, SessionState, UseState
 from firmware.rows import Door, Grant, Intent, Parcel, Row, Session, State, Use
 from firmware.store import Store
-from tests.core.disk import SECTOR_BYTES, Disk
+from sim.disk import Disk, Operation
+from sim.unsynced import BLOCK_BYTES
 
 NOW = Moment(5_000, 1_700_000_000_000, True)
+PATH = "/state.db"
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state.db"
+class Meter:
+    """Counts what is written, in the blocks of a card, and sees where a synced commit would be written over."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.blocks_synced = 0
+        self.spoilt: list[str] = []  # writes into a block of the log that holds a synced commit
+        self._dirty: set[tuple[str, int]] = set()
+        self._safe = 0  # the first block of the log that holds nothing synced
+        disk.before = self._before
+
+    def _before(self, operation: Operation, path: str, offset: int, data: bytes) -> None:
+        is_log = path.endswith("-wal")
+        if operation is Operation.SYNC:
+            done = {block for block in self._dirty if block[0] == path}
+            self._dirty -= done
+            self.blocks_synced += len(done)
+            if is_log and done:
+                self._safe = max(block for _, block in done) + 1
+        elif operation is Operation.WRITE and is_log and offset == 0:
+            self._safe = 0  # a new header: all that the log held is in the database
+        elif operation is Operation.WRITE:
+            first, last = offset // BLOCK_BYTES, (offset + len(data) - 1) // BLOCK_BYTES
+            self._dirty |= {(path, block) for block in range(first, last + 1)}
+            if is_log and first < self._safe:
+                self.spoilt.append(f"{len(data)} bytes at {offset}, synced below {self._safe * BLOCK_BYTES}")
 
 
 @pytest.fixture
 def disk() -> Iterator[Disk]:
-    disk = Disk("bad-disk")
+    disk = Disk("bad-disk", random.Random(1))
     yield disk
     disk.unregister()
 
 
 @pytest.fixture
-def opened(path: Path, disk: Disk) -> Iterator[Store]:
-    opened = Store.open(path, "0123", vfs="bad-disk")
+def opened(disk: Disk) -> Iterator[Store]:
+    opened = Store.open(PATH, "0123", vfs=disk.name)
     yield opened
-    disk.writes_left = None
+    disk.mend()
     opened.close()
 
 
@@ -55,14 +78,14 @@ def one_more(opened: Store) -> None:
     opened.commit(*state.drain(), NOW)
 
 
-def test_a_full_disk_refuses_and_later_takes_the_commit(opened: Store, path: Path) -> None:
+def test_a_full_disk_refuses_and_later_takes_the_commit(opened: Store) -> None:
     one_more(opened)
     before = believed(opened)
     pages = opened._db.pragma("page_count")
     opened._db.pragma("max_page_count", pages)
     with pytest.raises(StoreError) as caught:
         opened.commit([], [Entry(EntryKind.STARTED, why="x" * 500)] * 20, NOW)
-    assert str(caught.value) == f"{path}: database or disk is full"
+    assert str(caught.value) == f"{PATH}: database or disk is full"
     assert isinstance(caught.value.__cause__, apsw.FullError)
     assert believed(opened) == before
     opened._db.pragma("max_page_count", pages + 1_000)
@@ -71,12 +94,12 @@ def test_a_full_disk_refuses_and_later_takes_the_commit(opened: Store, path: Pat
     opened.verify_chain()
 
 
-def test_a_closed_store_says_so(opened: Store, path: Path) -> None:
+def test_a_closed_store_says_so(opened: Store) -> None:
     opened.close()
     for attempt in (lambda: one_more(opened), opened.load, lambda: opened.journal(0, 1), opened.verify_chain):
         with pytest.raises(StoreError) as caught:
             attempt()
-        assert str(caught.value) == f"{path}: The connection has been closed"
+        assert str(caught.value) == f"{PATH}: The connection has been closed"
 
 
 def test_an_exception_before_the_commit_leaves_nothing(opened: Store) -> None:
@@ -108,30 +131,28 @@ def test_a_row_that_its_table_refuses_takes_the_whole_commit_along(opened: Store
     one_more(opened)
 
 
-def test_a_power_cut_at_any_write_leaves_the_commit_whole_or_absent(
-    opened: Store, disk: Disk, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_commit_that_fails_at_any_write_is_whole_or_absent(
+    opened: Store, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "LOG_PAGES_MAX", 20)  # so that some of the cuts fall into folding the log
+    monkeypatch.setattr(store, "LOG_PAGES_MAX", 20)  # so that some of the failures fall into folding the log
     outcomes = set()
-    for cut in range(60):
+    for well in range(60):
         before = believed(opened)
-        disk.writes_left = cut
+        disk.fail(after=well, times=None, error=(apsw.IOError, apsw.FullError)[well % 2])
+        failed_from = disk.operations + well
         try:
             one_more(opened)
         except StoreError:
             outcome = "refused"
             wanted = before
         else:
-            outcome = "committed" if disk.writes_left else "committed, and cut while folding the log"
+            failed = disk.operations > failed_from
+            outcome = "committed, and failed while folding the log" if failed else "committed"
             wanted = (opened.load().rows(), before[1] + 1, opened.head)
-        disk.writes_left = None
+        disk.mend()
         assert believed(opened) == wanted
         assert wanted[1] == opened.last_seq
-        survived = tmp_path / "survived.db"
-        for suffix in ("", "-wal"):
-            shutil.copy(f"{path}{suffix}", f"{survived}{suffix}")
-        with contextlib.closing(Store.open(survived, "0123")) as again:
-            found = believed(again)
+        found = after_a_kill(disk)
         if outcome == "refused" and found != before:
             outcome = "refused, yet complete on the disk"  # all was written, and the last sync failed
             assert found[1] == before[1] + 1
@@ -142,26 +163,43 @@ def test_a_power_cut_at_any_write_leaves_the_commit_whole_or_absent(
         "refused",
         "refused, yet complete on the disk",
         "committed",
-        "committed, and cut while folding the log",
+        "committed, and failed while folding the log",
     }
 
 
-def test_no_commit_writes_over_a_sector_that_holds_an_earlier_one(opened: Store, disk: Disk) -> None:
+def after_a_kill(disk: Disk) -> tuple[list[Row], int, str]:
+    """What another process finds that starts on the same files."""
+    survived = Disk("survived", random.Random(1), files=disk.files())
+    try:
+        with contextlib.closing(Store.open(PATH, "0123", vfs=survived.name)) as again:
+            return believed(again)
+    finally:
+        survived.unregister()
+
+
+def test_no_commit_writes_over_a_block_that_holds_an_earlier_one(opened: Store, disk: Disk) -> None:
+    meter = Meter(disk)
     for _ in range(300):
         one_more(opened)
-    assert disk.spoilt == []
-    assert disk.sectors_synced > 300
+    assert meter.spoilt == []
+    assert meter.blocks_synced > 300
 
 
-def test_without_the_care_for_sectors_it_would(path: Path, disk: Disk) -> None:
+def test_without_the_care_for_blocks_it_would(disk: Disk) -> None:
     """So the test above can fail: SQLite as it comes packs one commit behind the other."""
-    db = apsw.Connection(str(path), vfs="bad-disk")
+    meter = Meter(disk)
+    db = apsw.Connection(
+        f"file://{PATH}",
+        apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI,
+        disk.name,
+    )
+    db.pragma("locking_mode", "EXCLUSIVE")
     db.pragma("journal_mode", "WAL")
     db.execute("CREATE TABLE t (x)")
     for _ in range(3):
         db.execute("INSERT INTO t VALUES (1)")
     db.close()
-    assert disk.spoilt
+    assert meter.spoilt
 
 
 # What a day writes
@@ -226,12 +264,12 @@ def test_a_day_writes_at_most_100_mb(opened: Store, disk: Disk) -> None:
     state = opened.load()
     inhabit(state)
     opened.commit(*state.drain(), NOW)
-    before, commits = disk.sectors_synced, 0
+    meter, commits = Meter(disk), 0
     for number in range(50):
         for _ in visits(state, number):
             opened.commit(*state.drain(), NOW)
             commits += 1
-    per_commit = (disk.sectors_synced - before) * SECTOR_BYTES / commits
+    per_commit = meter.blocks_synced * BLOCK_BYTES / commits
     assert per_commit * COMMITS_PER_PARCEL_MAX * PARCELS_PER_DAY <= DAY_BYTES_MAX, (
         f"{per_commit} bytes a commit"
     )

@@ -1,0 +1,91 @@
+"""One file between page cache and card: what was written and not synced, and what a power cut leaves of it.
+
+Of the unsynced writes each is whole, lost, or torn at 512-byte sectors; where SQLite was told to trust no sector
+(`psow=0`), it may also leave garbage in all of the 4 KiB blocks that it touches. Overlapping writes land in any order.
+"""
+
+import random
+
+SECTOR_BYTES = 512  # a card writes at least this much in one piece
+BLOCK_BYTES = 4_096  # and may spoil this much around it
+
+
+class Content:
+    """`seen` is what a read gives, `sure` what is on the disk, `unsynced` what lies between."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.seen = bytearray(data)
+        self.sure = bytearray(data)
+        self.unsynced: list[tuple[int, bytes | None]] = []  # at which offset what; None: the file ends there
+        self.trusts_sectors = True
+        self.locks: dict[object, int] = {}  # by open file
+
+    def write(self, offset: int, data: bytes | None) -> None:
+        """Seen at once, sure with the next sync. Without data: the file ends here."""
+        _land(self.seen, offset, data)
+        self.unsynced.append((offset, data))
+
+    def sync(self) -> None:
+        for write in self.unsynced:
+            _land(self.sure, *write)
+        self.unsynced.clear()
+
+    def forget(self, chance: random.Random, kept: float) -> None:
+        """Sure is what has survived until now; no sync will ever add the rest."""
+        self.sure = self.survived(chance, kept)
+        self.unsynced.clear()
+
+    def survived(self, chance: random.Random, kept: float) -> bytearray:
+        """What is on the disk after a cut, where the share `kept` of the unsynced writes got there whole."""
+        file = bytearray(self.sure)
+        if kept == 0:
+            return file
+        waiting: list[tuple[int, bytes]] = []
+        for offset, data in self.unsynced:
+            if data is not None:
+                waiting.append((offset, data))
+            elif chance.random() < kept:  # a length is the file system's own: it is never out of order
+                self._land_shuffled(file, waiting, chance, kept)
+                waiting.clear()
+                _land(file, offset, None)
+        self._land_shuffled(file, waiting, chance, kept)
+        return file
+
+    def _land_shuffled(
+        self, file: bytearray, writes: list[tuple[int, bytes]], chance: random.Random, kept: float
+    ) -> None:
+        chance.shuffle(writes)
+        for offset, data in writes:
+            if chance.random() < kept:
+                _land(file, offset, data)
+            else:
+                _half_land(file, offset, data, self.trusts_sectors, chance)
+
+
+def _land(file: bytearray, offset: int, data: bytes | None) -> None:
+    """Do one write (or, without data, one truncation) to what a file holds."""
+    if len(file) < offset:
+        file += bytes(offset - len(file))
+    if data is None:
+        del file[offset:]
+    else:
+        file[offset : offset + len(data)] = data
+
+
+def _half_land(
+    file: bytearray, offset: int, data: bytes, trusts_sectors: bool, chance: random.Random
+) -> None:
+    """A write that did not get to the disk whole: lost, torn, or torn among garbage."""
+    fate = chance.choice(("lost", "torn") if trusts_sectors else ("lost", "torn", "spoilt"))
+    if fate == "lost":
+        return
+    at, end = offset, offset + len(data)
+    if fate == "spoilt":
+        first = min(len(file), offset // BLOCK_BYTES * BLOCK_BYTES)
+        until = min(len(file), -(-end // BLOCK_BYTES) * BLOCK_BYTES)
+        file[first:until] = chance.randbytes(until - first)
+    while at < end:  # in pieces that end where a sector ends
+        piece_end = min(end, (at // SECTOR_BYTES + 1) * SECTOR_BYTES)
+        if chance.random() < 0.5:
+            _land(file, at, data[at - offset : piece_end - offset])
+        at = piece_end
