@@ -1,0 +1,317 @@
+"""`postomat-sim run` as a person meets it: started from a shell, used through its page in a real browser, ended by a signal."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+import pytest
+import yarl
+from aiohttp import WSCloseCode, WSMsgType
+from playwright.async_api import Page, async_playwright, expect
+
+from sim import web
+from sim.live import CONFIG_FILE, free_port
+from tests.kiosk.conftest import CHROMIUM, QUIET
+
+SCREENS = Path("build/screens")
+LAST_LINE = "Ctrl-C ends it."
+WAIT_S = 30.0  # a bound on waiting, never a measure
+
+
+class Simulator(NamedTuple):
+    """A running one, and what it said about itself."""
+
+    process: subprocess.Popen[str]
+    address: str
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / CONFIG_FILE
+
+
+def start() -> Simulator:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sim", "run", "--no-browser", "--port", str(free_port())],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith(LAST_LINE):
+            break
+    said = "".join(lines)
+    address, folder = re.search(r"Panel +(\S+)", said), re.search(r"Folder +(\S+)", said)
+    assert address
+    assert folder
+    return Simulator(process, address[1], Path(folder[1]))
+
+
+def end(simulator: Simulator, number: signal.Signals = signal.SIGINT) -> int:
+    process = simulator.process
+    process.send_signal(number)
+    try:
+        return process.wait(WAIT_S)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    running = start()
+    yield running
+    end(running)
+
+
+def children(pid: int) -> list[int]:
+    listing = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split() for line in listing.stdout.splitlines()]
+    return [int(row[0]) for row in rows if int(row[1]) == pid and not row[2].startswith("Z")]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@asynccontextmanager
+async def visit(simulator: Simulator) -> AsyncIterator[Page]:
+    """The page in a browser; nothing in it may complain."""
+    async with async_playwright() as player:
+        browser = await player.chromium.launch(
+            executable_path=CHROMIUM, args=list(QUIET), chromium_sandbox=False
+        )
+        page = await browser.new_page(
+            viewport={"width": 1_440, "height": 960}, color_scheme="light", reduced_motion="reduce"
+        )
+        page.set_default_timeout(1_000 * WAIT_S)
+        expect.set_options(timeout=1_000 * WAIT_S)
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.goto(simulator.address)
+        yield page
+        await browser.close()
+        assert complaints == []
+
+
+async def shown(page: Page, screen: str) -> None:
+    """Wait for a screen of the kiosk. People go by it; a door opened and shut between two polls is a door not seen open."""
+    await page.frame_locator("#kiosk iframe").locator(f'html[data-screen="{screen}"]').wait_for()
+
+
+async def type_code(page: Page, waybill: str) -> None:
+    """Read the courier's last code for this parcel, and type it on the kiosk."""
+    await shown(page, "idle")
+    await page.frame_locator("#kiosk iframe").locator(".button.first").click()
+    await shown(page, "keypad")
+    code = page.locator('[data-person="courier"] .sms', has_text=waybill).last.locator(".code")
+    await code.click()  # and the keyboard is the kiosk's
+    await page.keyboard.type(await code.text_content() or "")
+
+
+def test_a_parcel_goes_in_through_the_page(simulator: Simulator) -> None:
+    async def play() -> None:
+        async with visit(simulator) as page:
+            cell = page.locator('[data-cell="6"]')
+            await page.get_by_label("into cell").select_option("6")
+            await page.get_by_role("button", name="Order a parcel").click()
+            await page.locator('[data-person="courier"] .sms', has_text="KZ104").wait_for()
+            await type_code(page, "KZ104")
+            await expect(cell).to_have_class("cell open")
+            await shown(page, "put_parcel")
+            await page.get_by_role("button", name="Put KZ104 into cell 6").click()
+            await page.get_by_role("button", name="Take KZ104 out of cell 6").wait_for()
+            await page.screenshot(path=SCREENS / "panel.png")
+            await page.emulate_media(color_scheme="dark")
+            await page.screenshot(path=SCREENS / "panel-dark.png")
+            await page.get_by_role("button", name="Cell 6, open: shut the door").click()
+            await expect(cell).to_have_class("cell")
+            await page.locator('#journal [data-kind="stored"]', has_text="KZ104").wait_for()
+            await page.locator('[data-person="alia"] .sms', has_text="KZ104").locator(".code").wait_for()
+            await expect(page.locator('[data-order="KZ104"] .stage')).to_have_text("in the locker")
+
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    asyncio.run(play())
+
+
+def test_a_courier_fetches_what_has_expired_by_the_keyboard(simulator: Simulator) -> None:
+    async def play() -> None:
+        async with visit(simulator) as page:
+            await page.get_by_role("button", name="Send a courier for KZ101").press("Enter")
+            await page.locator('[data-person="courier"] .sms', has_text="Забрать KZ101").wait_for()
+            await type_code(page, "KZ101")
+            await shown(page, "take_parcel")
+            await page.get_by_role("button", name="Take KZ101 out of cell 9").press("Enter")
+            await page.locator('[data-person="courier"] [data-parcel="KZ101"]').wait_for()
+            await page.get_by_role("button", name="Cell 9, open: shut the door").press("Space")
+            await page.locator('#journal [data-kind="withdrawn"]', has_text="KZ101").wait_for()
+            await expect(page.locator('[data-order="KZ101"] .stage')).to_have_text("taken back")
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("question", "found"), [("status", "0123"), ("cells", "KZ102"), ("journal", "expired")]
+)
+def test_a_technician_can_ask_it(simulator: Simulator, question: str, found: str) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "firmware", "ctl", question, "--config", simulator.config],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert found in answer.stdout
+
+
+async def hear(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
+    """The next message of this kind."""
+    while True:
+        message: dict[str, Any] = await socket.receive_json(timeout=WAIT_S)
+        if message["type"] == kind:
+            return message
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"type": "close", "cell": 999}, "unknown"),
+    ({"type": "take", "cell": 3}, "shut"),
+    ({"type": "put", "cell": 5, "parcel": "KZ103"}, "shut"),
+    ({"type": "put", "cell": 5, "parcel": "KZ102"}, "not_in_hand"),
+    ({"type": "order", "cell": 3, "buyer": "alia"}, "reserved"),
+    ({"type": "order", "cell": 1, "buyer": "nobody"}, "unknown"),
+    ({"type": "send", "parcel": "KZ102"}, "no_courier"),
+    ({"type": "send", "parcel": "KZ999"}, "unknown"),
+]
+
+
+def test_what_hands_cannot_do_is_refused_by_name(simulator: Simulator) -> None:
+    async def play() -> list[str]:
+        async with web.socket_of(simulator.address, "/world") as socket:
+            reasons = []
+            for act, _ in REFUSED:
+                await socket.send_json(act)
+                reasons.append((await hear(socket, "refused"))["why"])
+            return reasons
+
+    assert asyncio.run(play()) == [why for _, why in REFUSED]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"type": "burn"}',
+        '{"type": "close", "cell": 0}',
+        '{"type": "close", "cell": 3, "hard": true}',
+        json.dumps({"type": "put", "cell": 1, "parcel": "x" * 41}),
+    ],
+)
+def test_a_page_off_the_protocol_is_let_go(simulator: Simulator, text: str) -> None:
+    async def play() -> int | None:
+        async with web.socket_of(simulator.address, "/world") as socket:
+            await socket.send_str(text)
+            while (await socket.receive(timeout=WAIT_S)).type is WSMsgType.TEXT:
+                pass
+            return socket.close_code
+
+    assert asyncio.run(play()) == WSCloseCode.POLICY_VIOLATION
+
+
+def test_pages_have_a_limit(simulator: Simulator) -> None:
+    async def connect(http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
+        return await http.ws_connect(f"{simulator.address}/world", origin=simulator.address)
+
+    async def play() -> int:
+        async with aiohttp.ClientSession() as http:
+            pages = [await connect(http) for _ in range(web.PAGES_MAX)]
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+                await connect(http)
+            for page in pages:
+                await page.close()
+            return refusal.value.status
+
+    assert asyncio.run(play()) == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/", {}, 200),
+        ("/main.js", {}, 200),
+        ("/../server.py", {}, 404),
+        ("/", {"Host": "locker.example"}, 421),
+        ("/", {"Origin": "http://locker.example"}, 403),
+        ("/world", {}, 403),
+    ],
+)
+def test_only_its_own_page_is_served(
+    simulator: Simulator, path: str, headers: dict[str, str], status: int
+) -> None:
+    async def ask() -> tuple[int, str]:
+        async with aiohttp.ClientSession() as http:
+            url = yarl.URL(simulator.address + path, encoded=True)
+            async with http.get(url, headers=headers) as answer:
+                return answer.status, answer.headers["Content-Security-Policy"]
+
+    answered, policy = asyncio.run(ask())
+    assert answered == status
+    assert "script-src 'self'" in policy
+
+
+def test_a_port_in_use_is_one_clear_line(simulator: Simulator) -> None:
+    port = simulator.address.rpartition(":")[2]
+    second = subprocess.run(
+        [sys.executable, "-m", "sim", "run", "--no-browser", "--port", port],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+    )
+    assert (second.returncode, second.stdout) == (1, "")
+    assert re.fullmatch(rf"postomat-sim: port {port}: cannot listen .*\n", second.stderr)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
+def test_a_port_that_is_none_is_usage(port: str) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "sim", "run", f"--port={port}"], capture_output=True, text=True, timeout=WAIT_S
+    )
+    assert answer.returncode == 2
+    assert "1 to 65535" in answer.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_behind(number: signal.Signals) -> None:
+    simulator = start()
+    started = children(simulator.process.pid)
+    assert started, "the kiosk is a process of its own"
+    assert end(simulator, number) == 0
+    assert not simulator.folder.exists()
+    assert [pid for pid in started if is_alive(pid)] == []
+
+
+def test_it_does_not_outlive_its_kiosk() -> None:
+    simulator = start()
+    (kiosk,) = children(simulator.process.pid)
+    os.kill(kiosk, signal.SIGKILL)
+    assert simulator.process.wait(WAIT_S) == 1
+    simulator.process.communicate()
+    assert not simulator.folder.exists()
