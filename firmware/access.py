@@ -59,8 +59,6 @@ _PICKUP_NOTICES = {
     ParcelState.CLAIMED: Notice.CELL_OPEN,
     ParcelState.COLLECTED: Notice.COLLECTED,
     ParcelState.EXPIRED: Notice.EXPIRED,
-    ParcelState.WITHDRAWING: Notice.EXPIRED,
-    ParcelState.WITHDRAWN: Notice.EXPIRED,
     ParcelState.REFUSED: Notice.REFUSED,
     ParcelState.DISPUTED: Notice.AWAITS_TECHNICIAN,
     ParcelState.CANCELLED: Notice.CANCELLED,
@@ -92,14 +90,17 @@ def judge_parcel(state: State, grant: Grant, parcel: Parcel, now: Moment, reopen
     """What a proved right opens now, of one of its parcels."""
     if now.sure and now.utc_ms < grant.not_before_ms:
         return Notice.NOT_YET_VALID
+    door = state.find(Door, parcel.cell)
     if grant.purpose is Purpose.PICKUP:
         notice = _pickup_notice(parcel, reopen_max)
     elif grant.purpose is Purpose.DEPOSIT:
-        notice = _deposit_notice(state, parcel)
-    else:
+        notice = _deposit_notice(state, parcel, door)
+    elif grant.purpose is Purpose.WITHDRAWAL:
         notice = _withdrawal_notice(parcel)
+    else:
+        notice = Notice.AWAITS_TECHNICIAN  # service is done at the console, not at the keypad
     if notice is not None:
-        return notice
+        return (_door_notice(door) or notice) if notice is Notice.CELL_OPEN else notice
     if grant.unlisted_ms is not None:
         return Notice.CANCELLED
     if now.sure and grant.not_after_ms and now.utc_ms >= grant.not_after_ms:
@@ -109,7 +110,7 @@ def judge_parcel(state: State, grant: Grant, parcel: Parcel, now: Moment, reopen
         return Notice.ALREADY_DONE
     if parcel.state is ParcelState.OPENED and (use is None or use.state is not UseState.CLAIMED):
         return Notice.COLLECTED  # opened under another right
-    return _door_notice(state.get(Door, parcel.cell)) or Admit(grant, parcel)
+    return _door_notice(door) or Admit(grant, parcel)
 
 
 def _pickup_notice(parcel: Parcel, reopen_max: int) -> Notice | None:
@@ -117,17 +118,19 @@ def _pickup_notice(parcel: Parcel, reopen_max: int) -> Notice | None:
         parcel.state is ParcelState.OPENED
     ):  # the door has closed and the window runs: the same right reopens it
         return Notice.REOPENED_OUT if parcel.reopened >= reopen_max else None
+    if parcel.state in (ParcelState.WITHDRAWING, ParcelState.WITHDRAWN) and parcel.fallback is not None:
+        return _PICKUP_NOTICES.get(parcel.fallback, Notice.AWAITS_TECHNICIAN)  # why the courier came
     return _PICKUP_NOTICES.get(parcel.state)
 
 
-def _deposit_notice(state: State, parcel: Parcel) -> Notice | None:
+def _deposit_notice(state: State, parcel: Parcel, door: Door | None) -> Notice | None:
     if parcel.state is ParcelState.CANCELLED:
         return Notice.CANCELLED
     if parcel.state not in (ParcelState.EXPECTED, ParcelState.UNCONFIRMED):
         return Notice.ALREADY_DONE
     others = (other for other in state.all(Parcel) if other.cell == parcel.cell and other is not parcel)
-    taken = any(other.inside or other.state is ParcelState.OPENED for other in others)
-    return Notice.AWAITS_TECHNICIAN if taken or state.get(Door, parcel.cell).blocked else None
+    taken = any(other.inside or other.state is ParcelState.UNCONFIRMED for other in others)
+    return Notice.AWAITS_TECHNICIAN if taken or (door is not None and door.blocked) else None
 
 
 def _withdrawal_notice(parcel: Parcel) -> Notice | None:
@@ -140,16 +143,16 @@ def _withdrawal_notice(parcel: Parcel) -> Notice | None:
     return _WITHDRAWAL_NOTICES.get(parcel.state)
 
 
-def _door_notice(door: Door) -> Notice | None:
-    if door.state in (DoorState.OFFLINE, DoorState.UNKNOWN):
+def _door_notice(door: Door | None) -> Notice | None:
+    if door is None or door.state in (DoorState.OFFLINE, DoorState.UNKNOWN):
         return Notice.CELL_OFFLINE
     return None if door.state in doors.PULSABLE else Notice.CELL_OPEN
 
 
 def count_wrong_code(locker: Locker, now: Moment) -> None:
-    """One more wrong code in a row: the keypad waits, longer each time."""
-    locker.wrong_codes += 1
-    wait_s = WAITS_S[min(locker.wrong_codes, len(WAITS_S)) - 1]
+    """One more wrong code in a row: the keypad waits, longer each time. Counted while the waits grow, so that they step down."""
+    locker.wrong_codes = min(locker.wrong_codes + 1, len(WAITS_S))
+    wait_s = WAITS_S[locker.wrong_codes - 1]
     locker.wait_ms = now.mono_ms + 1_000 * wait_s if wait_s else None
     locker.quiet_ms = now.mono_ms + 1_000 * QUIET_S
     _arm(locker)
@@ -169,7 +172,7 @@ def restart_waits(locker: Locker, now: Moment) -> None:
     """After another boot the intervals that protect the keypad start again whole."""
     if not locker.wrong_codes:
         return
-    wait_s = WAITS_S[min(locker.wrong_codes, len(WAITS_S)) - 1]
+    wait_s = WAITS_S[locker.wrong_codes - 1]
     locker.wait_ms = now.mono_ms + 1_000 * wait_s if locker.wait_ms is not None else None
     locker.quiet_ms = now.mono_ms + 1_000 * QUIET_S
     _arm(locker)

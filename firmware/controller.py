@@ -30,6 +30,7 @@ from firmware.events import (
 from firmware.model import DoorState, EntryKind, Moment, Outcome, ParcelState, Screen, UseState
 from firmware.rows import Command, Door, Intent, Locker, Parcel, Session, State, Timed, Use
 from firmware.screen import screen_of
+from firmware.session import UNPROVED
 from firmware.turn import Cabinet, Turn
 
 MOVING = frozenset({DoorState.UNKNOWN, DoorState.UNLOCKING, DoorState.OPEN})  # read at the active rate
@@ -80,10 +81,10 @@ WAITING = (ParcelState.STORED, ParcelState.SUSPECT)
 
 
 def _term_ms(row: Parcel, now: Moment) -> int | None:
-    """When the storage term ends, on the monotonic clock."""
-    if row.expires_ms is None or not now.sure or row.state not in WAITING:
+    """When the storage term ends, on the monotonic clock; at once where it has yet to begin, the clock being sure by now."""
+    if not now.sure or not row.is_inbound or row.state not in WAITING:
         return None
-    return now.mono_ms + max(0, row.expires_ms - now.utc_ms)
+    return now.mono_ms + max(0, (row.expires_ms or 0) - now.utc_ms)
 
 
 def _start(turn: Turn, event: Started) -> None:
@@ -99,7 +100,10 @@ def _start(turn: Turn, event: Started) -> None:
             row.pulses = tuple(turn.now.mono_ms for _ in row.pulses)
     for intent in state.all(Intent):
         intent.settled = turn.use(intent.grant, intent.parcel).state is not UseState.CLAIMED
-        intent.last_ms = turn.now.mono_ms
+        if not intent.settled:  # its pulse may just have ended, unseen
+            door.remember_pulse(turn.door(intent.cell), turn.now.mono_ms, 1_000 * turn.locks.duty_window_s)
+        if boot_changed:
+            intent.last_ms = turn.now.mono_ms
     if state.session is not None:
         state.drop(state.session)
     if boot_changed:
@@ -123,6 +127,7 @@ def _fit_cabinet(turn: Turn) -> None:
         if parcel.inside and parcel.cell not in configured:
             raise ConfigError(f"cells: cell {parcel.cell} holds a parcel and cannot be left out")
     for row in [row for row in turn.state.all(Door) if row.cell not in configured]:
+        turn.forget_intent(row)
         turn.state.drop(row)
 
 
@@ -169,10 +174,22 @@ def _due(turn: Turn, event: Due) -> None:
 
 
 def _parcel_due(turn: Turn, row: Parcel) -> None:
-    if row.due_ms is not None:
+    """The window's end, or the term's. Whoever is still busy with the parcel is not silent: then the window begins anew."""
+    if row.due_ms is not None and _is_busy(turn, row):
+        row.arm(turn.after_s(turn.times.confirmation_window_s))
+    elif row.due_ms is not None:
         custody.collect(turn, row, "window")
+    elif row.expires_ms is None and _term_ms(row, turn.now) is not None:
+        custody.begin_term(turn, row)
     elif custody.is_expired(turn, row):
         custody.expire(turn, row)
+
+
+def _is_busy(turn: Turn, row: Parcel) -> bool:
+    """Whether its person is at the screen, or the outcome of an intent for it is not known yet."""
+    at, intent = turn.state.session, turn.intent_of(turn.door(row.cell))
+    present = at is not None and at.parcel == row.waybill and at.state not in UNPROVED
+    return present or (intent is not None and not intent.settled)
 
 
 _DUE: dict[type[Timed], Callable[[Turn, Any], None]] = {

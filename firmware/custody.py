@@ -19,21 +19,22 @@ ENDINGS = {
 
 def claimable(turn: Turn, intent: Intent) -> bool:
     """Whether an opening under this intent may still become what it was meant for."""
-    row = turn.parcel(intent.parcel)
-    if turn.use(intent.grant, intent.parcel).state is UseState.SPENT:
+    row, use = turn.parcel(intent.parcel), turn.use(intent.grant, intent.parcel)
+    if use.state is UseState.SPENT:
         return False
     if intent.purpose in CLAIMS:
-        return row.state in parcel.IN_HAND or parcel.TABLE.may(row, CLAIMS[intent.purpose])
+        mine = row.state in parcel.IN_HAND and use.state is UseState.CLAIMED
+        return mine or parcel.TABLE.may(row, CLAIMS[intent.purpose])
     return parcel.TABLE.may(row, parcel.T.STORE)
 
 
-def claim(turn: Turn, intent: Intent) -> None:
-    """An intent was committed: its authorisation refuses everyone else from here on. Claiming twice is claiming once."""
-    row = turn.parcel(intent.parcel)
-    if intent.purpose in CLAIMS and row.state not in parcel.IN_HAND:
+def claim(turn: Turn, use: Use, purpose: Purpose) -> None:
+    """An opening begins: its authorisation refuses everyone else from here on. Claiming twice is claiming once."""
+    row = turn.parcel(use.parcel)
+    if purpose in CLAIMS and row.state not in parcel.IN_HAND:
         row.fallback = row.state
-        parcel.TABLE.fire(row, CLAIMS[intent.purpose])
-    access.TABLE.fire(turn.use(intent.grant, intent.parcel), access.T.CLAIM)
+        parcel.TABLE.fire(row, CLAIMS[purpose])
+    access.TABLE.fire(use, access.T.CLAIM)
 
 
 def opened(turn: Turn, intent: Intent) -> None:
@@ -71,6 +72,11 @@ def is_expired(turn: Turn, row: Parcel) -> bool:
     return waits and turn.now.sure and row.expires_ms is not None and turn.now.utc_ms >= row.expires_ms
 
 
+def begin_term(turn: Turn, row: Parcel) -> None:
+    """The storage term, from now: at the deposit, or once the clock has become sure after it."""
+    row.expires_ms = turn.now.utc_ms + 3_600_000 * turn.times.storage_term_h
+
+
 def expire(turn: Turn, row: Parcel) -> None:
     """The storage term is over: its codes open nothing, a courier may withdraw it."""
     parcel.TABLE.fire(row, parcel.T.EXPIRE)
@@ -84,7 +90,7 @@ def store(turn: Turn, intent: Intent) -> None:
     parcel.TABLE.fire(row, parcel.T.STORE)
     row.inside = True
     if row.is_inbound and turn.now.sure:
-        row.expires_ms = turn.now.utc_ms + 3_600_000 * turn.times.storage_term_h
+        begin_term(turn, row)
     access.TABLE.fire(turn.use(intent.grant, intent.parcel), access.T.SPEND)
     turn.note(EntryKind.STORED, intent)
 

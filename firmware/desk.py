@@ -8,7 +8,7 @@ from collections.abc import Callable
 from firmware import access, custody, door, opening, session
 from firmware.events import Answer, CodeTyped, Pressed
 from firmware.model import Action, EntryKind, Outcome, ParcelState, Problem, ScreenName, SessionState
-from firmware.rows import Door, Parcel, Session
+from firmware.rows import Door, Grant, Parcel, Session
 from firmware.screen import screen_of
 from firmware.turn import Turn
 
@@ -91,7 +91,8 @@ def end(turn: Turn, at: Session) -> None:
             opening.leave(turn, turn.door(cell))
     if parcel is None or at.grant is None or at.state in session.UNPROVED:
         return
-    if parcel.state is ParcelState.OPENED and turn.door(parcel.cell).opened_ms is None:
+    intent = turn.intent_of(turn.door(parcel.cell))
+    if parcel.state is ParcelState.OPENED and (intent is None or intent.parcel != parcel.waybill):
         custody.release(turn, turn.use(at.grant, parcel.waybill))
 
 
@@ -100,8 +101,9 @@ def _again(turn: Turn, at: Session) -> None:
     if at.state is not SessionState.UNOPENED:
         _return(turn, at)
         return
-    verdict = access.judge(turn.state, turn.grant(at.grant or ""), turn.now, turn.times.reopen_max)
-    if isinstance(verdict, access.Admit) and verdict.parcel.waybill == at.parcel:
+    grant, parcel = turn.state.find(Grant, at.grant), turn.parcel(at.parcel or "")
+    verdict = grant and access.judge_parcel(turn.state, grant, parcel, turn.now, turn.times.reopen_max)
+    if isinstance(verdict, access.Admit):
         opening.begin(turn, at)
     else:
         end(turn, at)

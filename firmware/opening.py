@@ -8,23 +8,30 @@ became of the parcel.
 from firmware import custody, door, session
 from firmware.events import AnswerLater, Pulse, ReadDoor
 from firmware.model import DoorState, EntryKind, Outcome, ParcelState, Purpose, SessionState, Why
-from firmware.rows import Command, Door, Intent, Session
+from firmware.rows import Command, Door, Intent, Session, Use
 from firmware.turn import Turn
 from hal.ports import PulseResult
 
 OPENED_WHYS = (Why.INTENT, Why.LATE)
+STILL_AT_IT = (SessionState.UNOPENED, SessionState.WRONG_CELL)  # the door may yet open for this person
 
 
 def begin(turn: Turn, at: Session) -> None:
-    """Open the cell of this session's parcel; its right was judged in this very event."""
+    """Open the cell of this session's parcel; its right was judged in this very event.
+
+    The right is claimed here, not with the pulse: no term may run out while a coil rests.
+    """
     parcel = turn.parcel(_text(at.parcel))
+    at.cell = parcel.cell
     if parcel.state is ParcelState.OPENED:
         parcel.reopened += 1
         if parcel.due_ms is not None:
             parcel.arm(turn.after_s(turn.times.confirmation_window_s))
+    custody.claim(turn, _use(turn, at), _purpose(at))
     if at.state is not SessionState.OPENING:
         session.fire(turn, at, session.T.GO)
     row = turn.door(parcel.cell)
+    turn.forget_intent(row)
     row.tries = 0
     _pulse_or_wait(turn, row, at)
 
@@ -44,43 +51,42 @@ def pulse_ended(turn: Turn, intent_id: int, cell: int, result: PulseResult) -> N
 
 def rested(turn: Turn, row: Door) -> None:
     """The deadline of an unlocking door: ask for two readings, or pulse where that was only waited for."""
-    intent = turn.state.find(Intent, row.intent) if row.intent is not None else None
-    at = turn.session_at(row.cell)
+    intent = turn.intent_of(row)
     row.arm(None)
     if intent is not None and not intent.settled:
         turn.do(ReadDoor(intent.id, row.cell))
-    elif at is not None:
-        _pulse_or_wait(turn, row, at)
     else:
-        door.TABLE.fire(row, door.T.GIVE_UP)
+        _pulse_or_wait(turn, row, _who_waits(turn, row))
 
 
 def confirmed(turn: Turn, cell: int, intent_id: int, closed: bool | None) -> None:
-    """Two equal readings after the rest time. Closed: the next pulse, or the end of the try."""
+    """Two equal readings after the rest time. Closed: the next pulse, or the end. None: the end too, but it proves no jam."""
     row = turn.door(cell)
-    intent = turn.state.find(Intent, intent_id)
-    if row.state is not DoorState.UNLOCKING or row.intent != intent_id or intent is None:
+    intent = turn.intent_of(row)
+    if row.state is not DoorState.UNLOCKING or intent is None or intent.id != intent_id:
         return  # it opened, or its bank was lost, while it was being read
-    at = turn.session_at(cell)
     if closed is False:
         opened(turn, row)
-    elif closed and at is not None and row.tries < turn.locks.pulses_max:
+    elif closed and row.tries < turn.locks.pulses_max:
         intent.settled = True
-        _pulse_or_wait(turn, row, at)
+        _pulse_or_wait(turn, row, _who_waits(turn, row))
     else:
         door.TABLE.fire(row, door.T.GIVE_UP)
-        turn.note(EntryKind.NOT_OPENED, intent, count=row.tries)
-        custody.block(turn, cell, "jammed")
-        _stayed_shut(turn, intent)
+        turn.note(EntryKind.NOT_OPENED, intent, count=row.tries, why=None if closed else "unread")
+        if closed:
+            custody.block(turn, cell, "jammed")
+        _stayed_shut(turn, row)
 
 
 def opened(turn: Turn, row: Door) -> None:
     """The door reads open: the intent's within the time of `late_open_s`, else found or forced."""
-    before, intent = row.state, _attributed(turn, row)
+    before = row.state
+    intent = _attributed(turn, row) if row.opened_ms is None else None
     door.TABLE.fire(row, door.T.READ_OPEN)
     row.arm(None)
     if row.opened_ms is not None:  # it stood open before its bank was away
-        if turn.session_at(row.cell) is None:
+        at = turn.session_at(row.cell)
+        if at is None or at.state not in session.AT_THE_DOOR:
             leave(turn, row)
         return
     row.opened_ms = turn.now.mono_ms
@@ -91,7 +97,7 @@ def opened(turn: Turn, row: Door) -> None:
     row.why = Why.INTENT if before is DoorState.UNLOCKING else Why.LATE
     intent.settled = True
     turn.note(EntryKind.OPENED, intent, why=row.why)
-    custody.claim(turn, intent)
+    custody.claim(turn, _use(turn, intent), intent.purpose)
     if intent.purpose is Purpose.PICKUP:
         custody.opened(turn, intent)
     _answer(turn, intent, Outcome.DONE)
@@ -109,7 +115,7 @@ def closed(turn: Turn, row: Door) -> None:
     """The door reads closed. An opening under an intent ends here, and with it a deposit, a withdrawal or a pickup."""
     before, was_open_ms, why = row.state, row.opened_ms, row.why
     door.TABLE.fire(row, door.T.READ_CLOSED)
-    intent = turn.state.find(Intent, row.intent) if row.intent is not None else None
+    intent = turn.intent_of(row)
     if was_open_ms is not None:
         row.opened_ms = row.why = None
         row.arm(None)
@@ -119,9 +125,8 @@ def closed(turn: Turn, row: Door) -> None:
         if intent is not None and why in OPENED_WHYS:
             _ended(turn, row, intent, turn.now.mono_ms - was_open_ms)
         _righted(turn, row)
-    elif before is DoorState.UNKNOWN and intent is not None and not intent.settled:
+    elif before in (DoorState.UNKNOWN, DoorState.OFFLINE) and intent is not None and not intent.settled:
         intent.settled = True
-        row.arm(None)
         custody.leave_unknown(turn, intent)
 
 
@@ -130,10 +135,10 @@ def lost(turn: Turn, row: Door) -> None:
     unlocking = row.state is DoorState.UNLOCKING
     door.TABLE.fire(row, door.T.LOSE)
     row.arm(None)
-    intent = turn.state.find(Intent, row.intent) if row.intent is not None else None
-    if unlocking and intent is not None:
-        turn.note(EntryKind.NOT_OPENED, intent, why="bank_lost", count=row.tries)
-        _stayed_shut(turn, intent)
+    if unlocking:
+        of = turn.intent_of(row) or _who_waits(turn, row)
+        turn.note(EntryKind.NOT_OPENED, of, why="bank_lost", count=row.tries)
+        _stayed_shut(turn, row)
 
 
 def leave(turn: Turn, row: Door) -> None:
@@ -159,38 +164,47 @@ def _pulse_or_wait(turn: Turn, row: Door, at: Session) -> None:
     if earliest > turn.now.mono_ms:
         row.arm(earliest)
         return
-    locker = turn.state.locker
-    _drop_intent(turn, row)
     row.tries += 1
-    intent = turn.state.add(
+    row.arm(None)
+    intent = _intend(turn, row, at)
+    turn.note(EntryKind.INTENT, intent, count=row.tries)
+    turn.do(Pulse(intent.id, row.cell))
+
+
+def _intend(turn: Turn, row: Door, at: Session) -> Intent:
+    """The door's next intent, under this session's right."""
+    locker = turn.state.locker
+    turn.forget_intent(row)
+    row.intent = locker.next_intent
+    locker.next_intent += 1
+    return turn.state.add(
         Intent(
-            locker.next_intent,
+            row.intent,
             row.cell,
             _text(at.grant),
             _text(at.parcel),
-            turn.grant(_text(at.grant)).purpose,
+            _purpose(at),
             number=row.tries,
             command=at.command,
             last_ms=turn.now.mono_ms,
         )
     )
-    locker.next_intent += 1
-    row.intent = intent.id
-    row.arm(None)
-    custody.claim(turn, intent)
-    turn.note(EntryKind.INTENT, intent, count=row.tries)
-    turn.do(Pulse(intent.id, row.cell))
 
 
 def _attributed(turn: Turn, row: Door) -> Intent | None:
-    """The intent that this opening belongs to, if any: also one that was given up, for `late_open_s` after its pulse."""
-    intent = turn.state.find(Intent, row.intent) if row.intent is not None else None
-    if intent is None:
+    """The intent that this opening belongs to, if any.
+
+    A door about to be pulsed is its session's, also where the coil still rests and a hand was quicker. Of any other, one
+    that nobody has settled, or that was given up: for `late_open_s` after its pulse, or while its person stands there.
+    """
+    intent, at = turn.intent_of(row), turn.session_at(row.cell)
+    if row.state is DoorState.UNLOCKING:
+        return intent or _intend(turn, row, _who_waits(turn, row))
+    if intent is None or not custody.claimable(turn, intent):
         return None
-    if not intent.settled:
-        return intent
     in_time = turn.now.mono_ms <= intent.last_ms + 1_000 * turn.times.late_open_s
-    return intent if in_time and custody.claimable(turn, intent) else None
+    waited_for = at is not None and at.state in STILL_AT_IT and at.parcel == intent.parcel
+    return intent if in_time or waited_for or not intent.settled else None
 
 
 def _opened_by_nobody(turn: Turn, row: Door, why: Why) -> None:
@@ -198,7 +212,8 @@ def _opened_by_nobody(turn: Turn, row: Door, why: Why) -> None:
     turn.note(EntryKind.OPENED, cell=row.cell, why=why)
     custody.doubt(turn, row.cell)
     at = turn.state.session
-    if why is Why.FORCED and at is not None and session.TABLE.may(at, session.T.MISDIRECT):
+    misdirected = at is not None and at.cell != row.cell and session.TABLE.may(at, session.T.MISDIRECT)
+    if why is Why.FORCED and at is not None and misdirected:
         _stop_try(turn, at)
         at.other = row.cell
         session.fire(turn, at, session.T.MISDIRECT)
@@ -214,13 +229,12 @@ def _stop_try(turn: Turn, at: Session) -> None:
     if row is not None and row.state is DoorState.UNLOCKING:
         door.TABLE.fire(row, door.T.GIVE_UP)
         row.arm(None)
-        if row.intent is not None:
-            _stayed_shut(turn, turn.state.get(Intent, row.intent))
+        _stayed_shut(turn, row)
 
 
 def _ended(turn: Turn, row: Door, intent: Intent, open_ms: int) -> None:
     """The door of this intent has closed: stored, withdrawn, or the pickup's closing screen."""
-    _drop_intent(turn, row)
+    turn.forget_intent(row)
     at = turn.session_at(row.cell)
     if at is not None and at.state not in session.AT_THE_DOOR:
         at = None
@@ -238,13 +252,14 @@ def _ended(turn: Turn, row: Door, intent: Intent, open_ms: int) -> None:
         session.fire(turn, at, session.T.FINISH)
 
 
-def _stayed_shut(turn: Turn, intent: Intent) -> None:
-    intent.settled = True
-    custody.release(turn, turn.use(intent.grant, intent.parcel))
-    _answer(turn, intent, Outcome.NOT_OPENED)
-    at = turn.session_at(intent.cell)
-    if at is not None and session.TABLE.may(at, session.T.STAYED_SHUT):
-        session.fire(turn, at, session.T.STAYED_SHUT)
+def _stayed_shut(turn: Turn, row: Door) -> None:
+    """The try is over, and the door was not seen open: the right works again, and whoever waits is told."""
+    at, intent = _who_waits(turn, row), turn.intent_of(row)
+    if intent is not None:
+        intent.settled = True
+    custody.release(turn, _use(turn, at))
+    _answer(turn, at, Outcome.NOT_OPENED)
+    session.fire(turn, at, session.T.STAYED_SHUT)
 
 
 def _righted(turn: Turn, row: Door) -> None:
@@ -255,19 +270,27 @@ def _righted(turn: Turn, row: Door) -> None:
         session.fire(turn, at, session.T.STAYED_SHUT)
 
 
-def _answer(turn: Turn, intent: Intent, outcome: Outcome) -> None:
-    command = turn.state.find(Command, intent.command) if intent.command else None
+def _answer(turn: Turn, of: Intent | Session, outcome: Outcome) -> None:
+    command = turn.state.find(Command, of.command) if of.command else None
     if command is not None and command.outcome is None:
         command.outcome = outcome
-        turn.note(EntryKind.COMMAND, intent, command=command.id, why=outcome)
+        turn.note(EntryKind.COMMAND, of, command=command.id, why=outcome)
         turn.do(AnswerLater(command.id, outcome))
 
 
-def _drop_intent(turn: Turn, row: Door) -> None:
-    """Forget the door's last intent: the journal has it, and nothing can be its outcome any more."""
-    if row.intent is not None and (intent := turn.state.find(Intent, row.intent)) is not None:
-        turn.state.drop(intent)
-    row.intent = None
+def _who_waits(turn: Turn, row: Door) -> Session:
+    """The session whose try is under way at this door. There always is one: an opening session is never replaced."""
+    if (at := turn.session_at(row.cell)) is None:
+        raise ValueError(f"nobody waits for cell {row.cell}")
+    return at
+
+
+def _use(turn: Turn, of: Intent | Session) -> Use:
+    return turn.use(_text(of.grant), _text(of.parcel))
+
+
+def _purpose(at: Session) -> Purpose:
+    return Purpose(_text(at.purpose))
 
 
 def _text(value: str | None) -> str:

@@ -6,9 +6,9 @@ is used up: its id is kept with its outcome, and a duplicate gets the same answe
 
 from firmware import access, desk, door, opening
 from firmware.events import Answer, GrantsCame, OpenCommanded
-from firmware.model import DoorState, EntryKind, Outcome, ParcelState, Purpose, SessionState
+from firmware.model import DoorState, EntryKind, Outcome, ParcelState, Purpose, SessionState, UseState
 from firmware.parcel import FINISHED
-from firmware.rows import Command, Grant, Parcel, Use
+from firmware.rows import Command, Door, Grant, Intent, Parcel, Session, Use
 from firmware.session import OVER, UNPROVED
 from firmware.turn import Turn
 
@@ -24,8 +24,8 @@ def take_grants(turn: Turn, event: GrantsCame) -> None:
         return
     for named in event.parcels:
         row = turn.state.find(Parcel, named.waybill) or turn.state.add(Parcel(named.waybill, named.cell))
-        if row.state is ParcelState.EXPECTED and not _in_use(turn, row):
-            row.cell = named.cell
+        if row.state is ParcelState.EXPECTED and row.cell != named.cell and not _in_use(turn, row):
+            _move(turn, row, named.cell)
         row.direction, row.account = named.direction, named.account
     listed = {right.id for right in event.grants}
     for grant in turn.state.all(Grant):
@@ -66,6 +66,8 @@ def _forget(turn: Turn) -> None:
     ]:
         state.drop(grant)
     named = {waybill for grant in state.all(Grant) for waybill in grant.parcels}
+    named |= {intent.parcel for intent in state.all(Intent)}
+    named |= {at.parcel for at in state.all(Session) if at.parcel is not None}
     for parcel in [row for row in state.all(Parcel) if row.state in FINISHED and row.waybill not in named]:
         state.drop(parcel)
         for use in [row for row in state.all(Use) if row.parcel == parcel.waybill]:
@@ -74,8 +76,16 @@ def _forget(turn: Turn) -> None:
 
 def _in_use(turn: Turn, row: Parcel) -> bool:
     """Whether somebody is about to put this parcel into its cell."""
-    at = turn.state.session
-    return turn.door(row.cell).intent is not None or (at is not None and at.parcel == row.waybill)
+    return any(use.parcel == row.waybill and use.state is UseState.CLAIMED for use in turn.state.all(Use))
+
+
+def _move(turn: Turn, row: Parcel, cell: int) -> None:
+    """Another cell for a parcel that is still expected. Should its first door open late, that is no deposit any more."""
+    left = turn.state.find(Door, row.cell)
+    intent = turn.intent_of(left) if left is not None else None
+    if left is not None and intent is not None and intent.parcel == row.waybill:
+        turn.forget_intent(left)
+    row.cell = cell
 
 
 def open_cell(turn: Turn, event: OpenCommanded) -> None:
@@ -127,11 +137,11 @@ def _refuse_open(turn: Turn, event: OpenCommanded) -> Outcome | None:
 
 
 def _refuse_now(turn: Turn, grant: Grant, parcel: Parcel) -> Outcome | None:
-    row = turn.door(parcel.cell)
+    row = turn.state.find(Door, parcel.cell)
+    if row is None or row.state in (DoorState.OFFLINE, DoorState.UNKNOWN):
+        return Outcome.OFFLINE
     if row.state in door.STANDS_OPEN:
         return Outcome.ALREADY_OPEN
-    if row.state in (DoorState.OFFLINE, DoorState.UNKNOWN):
-        return Outcome.OFFLINE
     at = turn.state.session
     taken = at is not None and at.state not in UNPROVED | OVER
     own = (

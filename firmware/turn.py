@@ -59,6 +59,16 @@ class Turn:
         """The authorisation of this parcel under this grant, made when it is first asked for."""
         return self.state.find(Use, grant, parcel) or self.state.add(Use(grant, parcel))
 
+    def intent_of(self, door: Door) -> Intent | None:
+        """The door's last intent, while anything can still be its outcome."""
+        return self.state.get(Intent, door.intent) if door.intent is not None else None
+
+    def forget_intent(self, door: Door) -> None:
+        """Let go of the door's last intent: the journal has it, and nothing can be its outcome any more."""
+        if (intent := self.intent_of(door)) is not None:
+            self.state.drop(intent)
+            door.intent = None
+
     def session_at(self, cell: int) -> Session | None:
         """The session that waits at this cell's door."""
         session = self.state.session
