@@ -94,7 +94,7 @@ class Store:
         pragma = self._db.pragma
         pragma("locking_mode", "EXCLUSIVE")
         version = pragma("user_version")
-        if pragma("page_count") and pragma("application_id") != APPLICATION_ID:
+        if not (self._is_empty(version) or pragma("application_id") == APPLICATION_ID):
             raise StoreError(f"{self._path}: is another program's database")
         newest = MIGRATIONS[-1].version
         if major(version) > major(newest):
@@ -115,6 +115,11 @@ class Store:
         self.last_seq, head = self._newest()
         self.head = head.hex()
         self.verify_chain(CHECKED_AT_OPEN)
+
+    def _is_empty(self, version: int) -> bool:
+        """Whether it holds nothing: also one whose making was cut short after its first page had its mode."""
+        tables = self._db.execute("SELECT count(*) FROM sqlite_schema").get
+        return not (version or tables or self._db.pragma("application_id"))
 
     def _migrate(self, version: int) -> None:
         for migration in MIGRATIONS:

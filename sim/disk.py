@@ -18,6 +18,7 @@ from sim.unsynced import BLOCK_BYTES, SECTOR_BYTES, Content
 
 # Of the unsynced writes, the share that gets to the disk whole: one for each power cut, else none would lose all, or nothing.
 _SHARES_KEPT = (0.0, 0.1, 0.5, 0.9, 1.0)
+_LOGS = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL
 # By SQLite's lock levels: the level of anybody else that stands in the way.
 _BARRED_BY = {
     apsw.SQLITE_LOCK_SHARED: apsw.SQLITE_LOCK_PENDING,
@@ -83,14 +84,19 @@ class Disk(apsw.VFS):
         chance: random.Random,
         *,
         keep_only_synced: bool = False,
+        spoils: bool = True,
         files: Mapping[str, bytes] | None = None,
     ) -> None:
-        """`files`: what is on it already, by path. Raises ValueError for a name that is taken."""
+        """`spoils`: a torn write may spoil what stands around it. `files`: what is on it already, by path.
+
+        Raises ValueError for a name that is taken.
+        """
         if name in apsw.vfs_names():
             raise ValueError(f"{name}: there is such a disk already")
         super().__init__(name, "")
         self.name = name
         self.keep_only_synced = keep_only_synced
+        self.spoils = spoils
         self.operations = 0  # of those that change something, also those that failed
         self.syncs = 0
         self.written_bytes = 0
@@ -144,13 +150,13 @@ class Disk(apsw.VFS):
     def survivors(self, chance: random.Random | None = None) -> dict[str, bytes]:
         """What a power cut now may leave, by path; nothing is changed. `chance`: another than the disk's own."""
         chance = chance or self._chance
-        kept = 0.0 if self.keep_only_synced else chance.choice(_SHARES_KEPT)
+        kept = self._share_kept(chance)
         files = {}
         for path in sorted({*self._seen, *self._sure}):
             seen, sure = self._seen.get(path), self._sure.get(path)
             content = seen if seen is sure or chance.random() < kept else sure
             if content is not None:
-                files[path] = bytes(content.survived(chance, kept))
+                files[path] = bytes(content.survived(chance, kept, self.spoils))
         return files
 
     # What SQLite asks
@@ -167,7 +173,7 @@ class Disk(apsw.VFS):
         self.meet(Operation.DELETE, filename)
         del self._seen[filename]
         if syncdir:
-            self._sure.pop(filename, None)
+            self._sure = dict(self._seen)
 
     def xOpen(self, name: "str | apsw.URIFilename | None", flags: list[int]) -> Any:  # noqa: N802
         path = name.filename() if isinstance(name, apsw.URIFilename) else name or ""
@@ -177,10 +183,12 @@ class Disk(apsw.VFS):
                 raise apsw.CantOpenError(f"{path}: no such file")
             self.meet(Operation.CREATE, path)
             content = self._seen[path] = Content()
-        if isinstance(name, apsw.URIFilename):
-            content.trusts_sectors = name.uri_boolean("psow", True)
         flags[1] = flags[0]
-        return _File(self, self._power, path, content)
+        opened = _File(self, self._power, path, content)
+        opened.syncs_folder = bool(flags[0] & apsw.SQLITE_OPEN_CREATE and flags[0] & _LOGS)
+        if isinstance(name, apsw.URIFilename) and name.uri_boolean("psow", True):
+            opened.characteristics = apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE
+        return opened
 
     # What an open file asks
 
@@ -196,16 +204,21 @@ class Disk(apsw.VFS):
         for failure in self._failures:
             failure.meet(operation, path)
 
-    def synced(self, path: str, content: Content) -> None:
-        """A sync makes a file's name sure as well: SQLite syncs the folder of a new one."""
+    def synced(self, path: str, content: Content, *, folder: bool) -> None:
+        """A sync makes a file's own name sure as well, and with `folder` that all others are there or gone."""
         self.syncs += 1
         content.sync()
-        if self._seen.get(path) is content:
+        if folder:
+            self._sure = dict(self._seen)
+        elif self._seen.get(path) is content:
             self._sure[path] = content
 
     def not_synced(self, content: Content) -> None:
         """A sync has failed: what of it is not on the disk now never will be."""
-        content.forget(self._chance, 0.0 if self.keep_only_synced else self._chance.choice(_SHARES_KEPT))
+        content.forget(self._chance, self._share_kept(self._chance), self.spoils)
+
+    def _share_kept(self, chance: random.Random) -> float:
+        return 0.0 if self.keep_only_synced else chance.choice(_SHARES_KEPT)
 
     def begun(self, data: bytes) -> bytes:
         """What had been written of it when a write failed."""
@@ -220,6 +233,8 @@ class _File:
         self._power = power
         self._path = path
         self._content = content
+        self.syncs_folder = False  # as SQLite does on Linux with the first sync of a new log
+        self.characteristics = 0
 
     def _powered(self) -> Content:
         if not self._power.is_on:
@@ -253,7 +268,8 @@ class _File:
         except apsw.Error:
             self._disk.not_synced(content)
             raise
-        self._disk.synced(self._path, content)
+        self._disk.synced(self._path, content, folder=self.syncs_folder)
+        self.syncs_folder = False
 
     def xFileSize(self) -> int:  # noqa: N802
         return len(self._powered().seen)
@@ -277,7 +293,7 @@ class _File:
         return BLOCK_BYTES
 
     def xDeviceCharacteristics(self) -> int:  # noqa: N802
-        return apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE if self._content.trusts_sectors else 0
+        return self.characteristics
 
     def xFileControl(self, op: int, ptr: int) -> bool:  # noqa: N802
         return False

@@ -1,7 +1,7 @@
 """One file between page cache and card: what was written and not synced, and what a power cut leaves of it.
 
-Of the unsynced writes each is whole, lost, or torn at 512-byte sectors; where SQLite was told to trust no sector
-(`psow=0`), it may also leave garbage in all of the 4 KiB blocks that it touches. Overlapping writes land in any order.
+Of the unsynced writes each is whole, lost, or torn at 512-byte sectors; on a disk that spoils it may also leave garbage in
+all of the 4 KiB blocks that it touches, which is why the store has `psow=0`. Overlapping writes land in any order.
 """
 
 import random
@@ -17,7 +17,6 @@ class Content:
         self.seen = bytearray(data)
         self.sure = bytearray(data)
         self.unsynced: list[tuple[int, bytes | None]] = []  # at which offset what; None: the file ends there
-        self.trusts_sectors = True
         self.locks: dict[object, int] = {}  # by open file
 
     def write(self, offset: int, data: bytes | None) -> None:
@@ -30,36 +29,35 @@ class Content:
             _land(self.sure, *write)
         self.unsynced.clear()
 
-    def forget(self, chance: random.Random, kept: float) -> None:
+    def forget(self, chance: random.Random, kept: float, spoils: bool) -> None:
         """Sure is what has survived until now; no sync will ever add the rest."""
-        self.sure = self.survived(chance, kept)
+        self.sure = self.survived(chance, kept, spoils)
         self.unsynced.clear()
 
-    def survived(self, chance: random.Random, kept: float) -> bytearray:
+    def survived(self, chance: random.Random, kept: float, spoils: bool) -> bytearray:
         """What is on the disk after a cut, where the share `kept` of the unsynced writes got there whole."""
         file = bytearray(self.sure)
         if kept == 0:
             return file
         waiting: list[tuple[int, bytes]] = []
+
+        def land() -> None:
+            chance.shuffle(waiting)
+            for offset, data in waiting:
+                if chance.random() < kept:
+                    _land(file, offset, data)
+                else:
+                    _half_land(file, offset, data, chance, spoils)
+            waiting.clear()
+
         for offset, data in self.unsynced:
             if data is not None:
                 waiting.append((offset, data))
             elif chance.random() < kept:  # a length is the file system's own: it is never out of order
-                self._land_shuffled(file, waiting, chance, kept)
-                waiting.clear()
+                land()
                 _land(file, offset, None)
-        self._land_shuffled(file, waiting, chance, kept)
+        land()
         return file
-
-    def _land_shuffled(
-        self, file: bytearray, writes: list[tuple[int, bytes]], chance: random.Random, kept: float
-    ) -> None:
-        chance.shuffle(writes)
-        for offset, data in writes:
-            if chance.random() < kept:
-                _land(file, offset, data)
-            else:
-                _half_land(file, offset, data, self.trusts_sectors, chance)
 
 
 def _land(file: bytearray, offset: int, data: bytes | None) -> None:
@@ -72,11 +70,9 @@ def _land(file: bytearray, offset: int, data: bytes | None) -> None:
         file[offset : offset + len(data)] = data
 
 
-def _half_land(
-    file: bytearray, offset: int, data: bytes, trusts_sectors: bool, chance: random.Random
-) -> None:
+def _half_land(file: bytearray, offset: int, data: bytes, chance: random.Random, spoils: bool) -> None:
     """A write that did not get to the disk whole: lost, torn, or torn among garbage."""
-    fate = chance.choice(("lost", "torn") if trusts_sectors else ("lost", "torn", "spoilt"))
+    fate = chance.choice(("lost", "torn", "spoilt") if spoils else ("lost", "torn"))
     if fate == "lost":
         return
     at, end = offset, offset + len(data)
