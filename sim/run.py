@@ -97,7 +97,8 @@ def _greet(address: str, folder: Path) -> None:
 
 def _has_display() -> bool:
     """Whether a browser could show itself: elsewhere than on Linux the system knows."""
-    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    said = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    return sys.platform != "linux" or any(os.environ.get(name) for name in said)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,11 +40,12 @@ class Simulator(NamedTuple):
         return self.folder / CONFIG_FILE
 
 
-def start() -> Simulator:
+def start(*options: str, port: int = 0, browser: Path | None = None) -> Simulator:
     process = subprocess.Popen(
-        [sys.executable, "-m", "sim", "run", "--no-browser", "--port", str(free_port())],
+        [sys.executable, "-m", "sim", "run", "--port", str(port or free_port()), *options],
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, "BROWSER": str(browser or shutil.which("true"))},
     )
     assert process.stdout
     lines = []
@@ -70,7 +72,7 @@ def end(simulator: Simulator, number: signal.Signals = signal.SIGINT) -> int:
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
-    running = start()
+    running = start("--no-browser")
     yield running
     end(running)
 
@@ -92,8 +94,8 @@ def is_alive(pid: int) -> bool:
 
 
 @asynccontextmanager
-async def visit(simulator: Simulator) -> AsyncIterator[Page]:
-    """The page in a browser; nothing in it may complain."""
+async def visit(simulator: Simulator, expected: str = "no complaint") -> AsyncIterator[Page]:
+    """The page in a browser; nothing in it may complain of anything but what is expected."""
     async with async_playwright() as player:
         browser = await player.chromium.launch(
             executable_path=CHROMIUM, args=list(QUIET), chromium_sandbox=False
@@ -109,7 +111,7 @@ async def visit(simulator: Simulator) -> AsyncIterator[Page]:
         await page.goto(simulator.address)
         yield page
         await browser.close()
-        assert complaints == []
+        assert [text for text in complaints if expected not in text] == []
 
 
 async def shown(page: Page, screen: str) -> None:
@@ -200,6 +202,24 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"type": "send", "parcel": "KZ102"}, "no_courier"),
     ({"type": "send", "parcel": "KZ999"}, "unknown"),
 ]
+
+
+def test_a_page_finds_the_next_simulator() -> None:
+    async def play() -> None:
+        async with visit(first, expected="ERR_CONNECTION_REFUSED") as page:
+            await shown(page, "idle")
+            end(first)
+            await page.locator("html[data-state=gone]").wait_for()
+            second = start("--no-browser", port=port)
+            try:
+                await page.locator("html[data-state=live]").wait_for()
+                await shown(page, "idle")
+            finally:
+                end(second)
+
+    first = start("--no-browser")
+    port = int(first.address.rpartition(":")[2])
+    asyncio.run(play())
 
 
 def test_what_hands_cannot_do_is_refused_by_name(simulator: Simulator) -> None:
@@ -298,9 +318,19 @@ def test_a_port_that_is_none_is_usage(port: str) -> None:
     assert "1 to 65535" in answer.stderr
 
 
+def test_the_persons_browser_is_opened(tmp_path: Path) -> None:
+    told, script = tmp_path / "told", tmp_path / "browser"
+    os.mkfifo(told)
+    script.write_text(f'#!/bin/sh\necho "$1" > {told}\n')
+    script.chmod(0o700)
+    simulator = start(browser=script)
+    assert told.read_text() == simulator.address + "\n"
+    assert end(simulator) == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_nothing_behind(number: signal.Signals) -> None:
-    simulator = start()
+    simulator = start("--no-browser")
     started = children(simulator.process.pid)
     assert started, "the kiosk is a process of its own"
     assert end(simulator, number) == 0
@@ -309,7 +339,7 @@ def test_a_signal_leaves_nothing_behind(number: signal.Signals) -> None:
 
 
 def test_it_does_not_outlive_its_kiosk() -> None:
-    simulator = start()
+    simulator = start("--no-browser")
     (kiosk,) = children(simulator.process.pid)
     os.kill(kiosk, signal.SIGKILL)
     assert simulator.process.wait(WAIT_S) == 1

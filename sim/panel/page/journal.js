@@ -9,7 +9,6 @@ const NAMED = ["cell", "parcel", "grant", "intent", "count", "why"];
 export class Journal {
   constructor(section, time) {
     this.time = time;
-    this.last = 0;
     this.list = h("ol", { tabindex: "0", role: "log", "aria-label": say("journal.title") });
     section.replaceChildren(h("h2", {}, say("journal.title")), this.list);
   }
@@ -17,11 +16,7 @@ export class Journal {
   add(rows) {
     const list = this.list;
     const follows = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-    for (const row of rows) {
-      if (row.seq <= this.last) continue; // told again after a new connection
-      this.last = row.seq;
-      list.append(this.line(row));
-    }
+    list.append(...rows.map((row) => this.line(row)));
     while (list.childElementCount > LINES_MAX) list.firstElementChild.remove();
     if (follows) list.scrollTop = list.scrollHeight;
   }

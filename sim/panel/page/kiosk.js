@@ -5,6 +5,7 @@ import { say } from "./texts.js";
 
 export class Kiosk {
   constructor(section, address) {
+    this.address = address;
     this.frame = h("iframe", { src: address, title: say("kiosk.frame") });
     this.note = h("p");
     section.replaceChildren(h("h2", {}, say("kiosk.title")), this.frame, this.note);

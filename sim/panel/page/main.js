@@ -14,7 +14,6 @@ const at = (id) => document.getElementById(id);
 
 class Page {
   constructor() {
-    this.kioskAddress = null;
     this.connection = new Connection({
       setup: (message) => this.setUp(message),
       world: (message) => this.show(message),
@@ -25,8 +24,9 @@ class Page {
     this.mark("connecting");
   }
 
-  /** First of all, and again after each new connection: another simulator may stand there. */
+  /** First of all, and again after each new connection. Another simulator has another kiosk, which this page may not frame. */
   setUp(setup) {
+    if (this.kiosk && this.kiosk.address !== setup.kiosk) location.reload();
     const clock = new Intl.DateTimeFormat("en-GB", { timeZone: setup.timezone, timeStyle: "medium" });
     const time = (utcMs) => clock.format(utcMs);
     const act = (message) => this.connection.send(message);
@@ -37,8 +37,7 @@ class Page {
     this.people = new People(at("people"), { act, time, note: (code) => this.kiosk.keep(code) });
     this.orders = new Orders(at("orders"), act);
     this.journal = new Journal(at("journal"), time);
-    if (this.kioskAddress !== setup.kiosk) this.kiosk = new Kiosk(at("kiosk"), setup.kiosk); // the kiosk reconnects by itself
-    this.kioskAddress = setup.kiosk;
+    this.kiosk ??= new Kiosk(at("kiosk"), setup.kiosk); // it reconnects by itself
     this.mark("live");
   }
 
