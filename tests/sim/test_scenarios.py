@@ -20,6 +20,7 @@ def played(name: str) -> scenario.Result:
     return scenario.run(name, scenario.read(name))
 
 
+@pytest.mark.timeout(300)  # three days of polling, on a busy machine
 @pytest.mark.parametrize("name", scenario.names())
 def test_scenario(name: str) -> None:
     result = played(name)
