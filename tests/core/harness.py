@@ -307,6 +307,8 @@ class Mind:
                 case AnswerLater(command, outcome):
                     assert command not in self.later, f"{command} was answered twice"
                     self.later[command] = outcome
+        for command in [id_ for id_ in self.later if self.state.find(Command, id_) is None]:
+            del self.later[command]  # long over, and let go of
 
     def _check_effects(self, event: Event, effects: list[Effect], changes: list[Change]) -> None:
         answers = sum(isinstance(effect, Answer) for effect in effects)
