@@ -22,7 +22,6 @@ def begin(turn: Turn, at: Session) -> None:
     The right is claimed here, not with the pulse: no term may run out while a coil rests.
     """
     parcel = turn.parcel(_text(at.parcel))
-    at.cell = parcel.cell
     if parcel.state is ParcelState.OPENED:
         parcel.reopened += 1
         if parcel.due_ms is not None:
@@ -152,15 +151,8 @@ def leave(turn: Turn, row: Door) -> None:
 
 def _pulse_or_wait(turn: Turn, row: Door, at: Session) -> None:
     """Commit the next intent and its pulse, or arm the door for the moment when its coil has rested."""
-    locks = turn.locks
     door.TABLE.fire(row, door.T.PULSE)
-    earliest = door.earliest_pulse_ms(
-        row,
-        turn.cabinet.pulse_ms(row.cell),
-        1_000 * locks.rest_s,
-        locks.duty_max,
-        1_000 * locks.duty_window_s,
-    )
+    earliest = turn.earliest_pulse_ms(row)
     if earliest > turn.now.mono_ms:
         row.arm(earliest)
         return

@@ -86,6 +86,8 @@ def _move(turn: Turn, row: Parcel, cell: int) -> None:
     if left is not None and intent is not None and intent.parcel == row.waybill:
         turn.forget_intent(left)
     row.cell = cell
+    if turn.state.session is not None and turn.state.session.parcel == row.waybill:
+        turn.state.session.cell = cell
 
 
 def open_cell(turn: Turn, event: OpenCommanded) -> None:

@@ -95,8 +95,7 @@ def _closing(name: ScreenName) -> Callable[[State, Cabinet, Session], Screen]:
 
 
 def _unopened(state: State, cabinet: Cabinet, at: Session) -> Screen:
-    parcel = state.get(Parcel, at.parcel)
-    row = state.get(Door, parcel.cell)  # a deposit may have been given another cell by now
+    row = state.get(Door, at.cell)
     retry = row.state in door.PULSABLE and not (at.purpose is Purpose.DEPOSIT and row.blocked)
     return Screen(
         ScreenName.NOT_OPENED,

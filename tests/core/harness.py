@@ -112,6 +112,7 @@ class Mind:
         """Start the process (again); `read`: every door then reads closed."""
         self.boot = boot or self.boot
         self.pulses, self.reads = [], []
+        self._coils = {cell: end_ms for cell, end_ms in self._coils.items() if end_ms <= self.mono_ms}
         self.controller = Controller(self.config, self.store.load())
         self.play(Started(self.boot))
         for cell in self.controller.cabinet.cells if read else ():
@@ -200,10 +201,13 @@ class Mind:
 
     def jam(self) -> None:
         """The whole try: each pulse ends, and the door reads closed after each rest."""
-        while self.pulses:
-            self.pulse_ends()
-            self.advance(self.config.locks.rest_s)
-            self.reads_as(True)
+        while self.state.session is not None and self.state.session.state is SessionState.OPENING:
+            if self.pulses:
+                self.pulse_ends()
+            elif self.reads:
+                self.reads_as(True)
+            else:
+                self.ring_next()
 
     def deposit(self, waybill: str, cell: int) -> None:
         """The courier's visit, to the idle screen."""
@@ -255,6 +259,9 @@ class Mind:
     @property
     def screen(self) -> Screen:
         return self.controller.screen()
+
+    def shows(self) -> ScreenName:
+        return self.screen.name
 
     def door(self, cell: int) -> Door:
         return self.state.get(Door, cell)

@@ -1,0 +1,306 @@
+"""What the backend may order: lists of grants that are refused whole or taken whole, and the open command, at most once."""
+
+from typing import Any
+
+import pytest
+
+from firmware.events import GrantedParcel, GrantedRight
+from firmware.model import (
+    Action,
+    Direction,
+    DoorState,
+    EntryKind,
+    Notice,
+    Outcome,
+    ParcelState,
+    Purpose,
+    ScreenName,
+)
+from firmware.rows import Command, Grant, Parcel, Use
+from tests.core.harness import HOUR_MS, Mind, digest, lost, right
+
+MONTH_H = 30 * 24
+ONE = GrantedParcel("KZ1", 1)
+
+
+@pytest.fixture
+def stored(mind: Mind) -> Mind:
+    mind.order("KZ1", 1)
+    mind.deposit("KZ1", 1)
+    return mind
+
+
+# The list
+
+
+@pytest.mark.parametrize(
+    ("refusal", "others"),
+    [
+        (Outcome.OLDER, {"version": 1}),
+        (Outcome.OLDER, {"version": 0}),
+        (Outcome.WRONG_LOCKER, {"locker": "0124"}),
+        (Outcome.WRONG_EPOCH, {"epoch": 2}),
+    ],
+)
+def test_a_list_that_is_not_ours_or_not_new_changes_nothing(
+    mind: Mind, refusal: Outcome, others: dict[str, Any]
+) -> None:
+    mind.order("KZ1", 1)
+    before, head = repr(mind.state.rows()), mind.store.head
+    assert mind.grants([GrantedParcel("KZ2", 2)], [right(Purpose.PICKUP, "KZ2")], **others) is refusal
+    assert (repr(mind.state.rows()), mind.store.head) == (before, head)
+
+
+@pytest.mark.parametrize(
+    ("parcels", "rights"),
+    [
+        ([GrantedParcel("KZ1", 5)], []),
+        ([ONE], [right(Purpose.PICKUP, "KZ2")]),
+        ([ONE], [right(Purpose.PICKUP, "KZ1", "KZ2")]),
+        ([ONE], [GrantedRight("empty", Purpose.PICKUP, ())]),
+    ],
+    ids=["unknown cell", "unknown parcel", "one unknown parcel", "no parcel"],
+)
+def test_a_list_that_does_not_hold_together_changes_nothing(
+    mind: Mind, parcels: list[GrantedParcel], rights: list[GrantedRight]
+) -> None:
+    before, head = repr(mind.state.rows()), mind.store.head
+    assert mind.grants(parcels, rights) is Outcome.MALFORMED
+    assert (repr(mind.state.rows()), mind.store.head) == (before, head)
+
+
+def test_a_right_that_is_no_longer_listed_opens_nothing_and_is_explained_for_30_days(stored: Mind) -> None:
+    mind = stored
+    mind.grants([], [])
+    mind.code(Purpose.PICKUP, "KZ1")
+    assert mind.screen.notice is Notice.CANCELLED
+    mind.press(Action.BACK)
+    mind.utc_ms += MONTH_H * HOUR_MS
+    mind.grants([], [])
+    assert mind.state.find(Grant, digest(Purpose.PICKUP, "KZ1")) is not None
+    mind.pass_ms(1)
+    mind.sure = False
+    mind.grants([], [])
+    assert (
+        mind.state.find(Grant, digest(Purpose.PICKUP, "KZ1")) is not None
+    )  # an unsure clock forgets nothing
+    mind.sure = True
+    mind.grants([], [])
+    assert list(mind.state.all(Grant)) == []
+    assert mind.parcel("KZ1").inside  # a parcel that lies there is never forgotten
+    mind.code(Purpose.PICKUP, "KZ1")
+    assert mind.shows() is ScreenName.WRONG_CODE
+
+
+def test_a_right_that_is_listed_again_works_again(stored: Mind) -> None:
+    stored.grants([], [])
+    stored.grants([], [right(Purpose.PICKUP, "KZ1")])
+    stored.code(Purpose.PICKUP, "KZ1")
+    assert stored.shows() is ScreenName.OPENING
+
+
+def test_a_finished_parcel_goes_with_the_last_right_that_names_it(stored: Mind) -> None:
+    mind = stored
+    mind.code(Purpose.PICKUP, "KZ1")
+    mind.unlock(1)
+    mind.closes(1)
+    mind.press(Action.CONFIRM)
+    mind.advance(10)
+    mind.grants([ONE], [right(Purpose.PICKUP, "KZ1")])
+    mind.grants([], [])
+    assert mind.state.find(Parcel, "KZ1") is not None
+    mind.utc_ms += MONTH_H * HOUR_MS + 1
+    mind.grants([], [])
+    assert (list(mind.state.all(Parcel)), list(mind.state.all(Use))) == ([], [])
+
+
+def test_a_finished_parcel_stays_while_its_last_screen_does(stored: Mind) -> None:
+    mind = stored
+    mind.code(Purpose.PICKUP, "KZ1")
+    mind.unlock(1)
+    mind.closes(1)
+    mind.press(Action.CONFIRM)
+    same = GrantedRight(digest(Purpose.PICKUP, "KZ1"), Purpose.PICKUP, ("KZ2",), ("new",))
+    deposit = GrantedRight(digest(Purpose.DEPOSIT, "KZ1"), Purpose.DEPOSIT, ("KZ2",), ("newer",))
+    mind.grants([GrantedParcel("KZ2", 1)], [same, deposit])
+    assert mind.state.find(Parcel, "KZ1") is not None
+    mind.press(Action.BACK)
+    mind.grants([], [same, deposit])
+    assert mind.state.find(Parcel, "KZ1") is None
+
+
+def test_an_expected_parcel_may_get_another_cell_and_a_stored_one_not(mind: Mind) -> None:
+    mind.order("KZ1", 1)
+    mind.order("KZ1", 2)
+    assert mind.parcel("KZ1").cell == 2
+    mind.deposit("KZ1", 2)
+    mind.order("KZ1", 3)
+    assert mind.parcel("KZ1").cell == 2
+
+
+def test_a_deposit_whose_cell_jammed_goes_on_in_the_cell_of_the_next_list(mind: Mind) -> None:
+    mind.order("KZ1", 1)
+    mind.code(Purpose.DEPOSIT, "KZ1")
+    mind.jam()
+    assert (mind.screen.name, mind.screen.can_retry) == (ScreenName.NOT_OPENED, False)
+    mind.order("KZ1", 2)
+    assert mind.screen.can_retry
+    mind.opens(1)  # too late for a deposit: nobody puts the parcel in there
+    assert mind.door(1).state is DoorState.OPEN
+    assert mind.shows() is ScreenName.WRONG_CELL
+    mind.closes(1)
+    mind.press(Action.AGAIN)
+    assert mind.screen.cell == 2
+    mind.unlock(2)
+    mind.closes(2)
+    assert (mind.parcel("KZ1").state, mind.parcel("KZ1").cell) == (ParcelState.STORED, 2)
+
+
+def test_a_parcel_keeps_its_cell_while_it_is_being_put_in(mind: Mind) -> None:
+    mind.order("KZ1", 1)
+    mind.code(Purpose.DEPOSIT, "KZ1")
+    mind.order("KZ1", 2)
+    mind.unlock(1)
+    mind.advance(60)
+    assert mind.door(1).state is DoorState.OVERDUE
+    mind.order("KZ1", 2)
+    mind.closes(1)
+    assert (mind.parcel("KZ1").state, mind.parcel("KZ1").cell) == (ParcelState.STORED, 1)
+
+
+def test_direction_and_account_follow_the_list(mind: Mind) -> None:
+    mind.order("KZ1", 1)
+    mind.grants([GrantedParcel("KZ1", 1, Direction.OUTBOUND, "Kaspi Red")], [])
+    assert (mind.parcel("KZ1").direction, mind.parcel("KZ1").account) == (Direction.OUTBOUND, "Kaspi Red")
+
+
+# The open command
+
+
+def test_the_command_opens_once_and_a_duplicate_gets_the_same_answer(stored: Mind) -> None:
+    mind = stored
+    assert mind.command("KZ1", id="c") is Outcome.ACCEPTED
+    assert len(mind.pulses) == 1
+    assert mind.command("KZ1", id="c") is Outcome.ACCEPTED
+    mind.unlock(1)
+    assert mind.later == {"c": Outcome.DONE}
+    assert mind.command("KZ1", id="c") is Outcome.DONE
+    mind.closes(1)
+    mind.press(Action.CONFIRM)
+    assert mind.command("KZ1", id="c") is Outcome.DONE
+    mind.start("boot-2")
+    assert mind.command("KZ1", id="c") is Outcome.DONE
+    assert mind.pulses == []
+    assert mind.last(EntryKind.COMMAND).command == "c"
+
+
+REFUSALS: list[tuple[Outcome, dict[str, Any]]] = [
+    (Outcome.WRONG_LOCKER, {"locker": "0124"}),
+    (Outcome.WRONG_EPOCH, {"epoch": 2}),
+    (Outcome.TOO_EARLY, {"not_before_ms": 2**50}),
+    (Outcome.TOO_LATE, {"not_after_ms": 5}),
+    (Outcome.NO_SUCH_PARCEL, {"grant": "nobody's"}),
+    (Outcome.NO_SUCH_PARCEL, {"grant": digest(Purpose.DEPOSIT, "KZ1")}),
+]
+
+
+@pytest.mark.parametrize(("refusal", "others"), REFUSALS)
+def test_a_command_is_refused_for_good(stored: Mind, refusal: Outcome, others: dict[str, Any]) -> None:
+    assert stored.command("KZ1", id="c", **others) is refusal
+    assert stored.shows() is ScreenName.IDLE
+    assert stored.last(EntryKind.COMMAND).why == refusal
+    assert stored.command("KZ1", id="c") is refusal  # used up: better claims under the same id change nothing
+    assert stored.pulses == []
+
+
+def test_a_command_for_a_parcel_that_its_grant_does_not_name_is_refused(stored: Mind) -> None:
+    stored.grants([ONE, GrantedParcel("KZ2", 2)], [right(Purpose.PICKUP, w) for w in ("KZ1", "KZ2")])
+    grant = digest(Purpose.PICKUP, "KZ2")
+    assert stored.command("KZ1", grant=grant) is Outcome.NO_SUCH_PARCEL
+    assert stored.command("KZ2", grant=grant) is Outcome.NOT_ALLOWED  # named, and not delivered
+
+
+def test_a_command_by_an_unsure_clock_is_refused(stored: Mind) -> None:
+    stored.sure = False
+    assert stored.command("KZ1") is Outcome.CLOCK_UNSURE
+
+
+def test_a_command_for_an_open_door_sends_no_pulse(stored: Mind) -> None:
+    stored.opens(1)
+    assert stored.command("KZ1") is Outcome.ALREADY_OPEN
+
+
+def test_a_command_for_a_cell_that_nobody_sees_is_offline(stored: Mind) -> None:
+    stored.play(lost("board"))
+    assert stored.command("KZ1") is Outcome.OFFLINE
+    stored.start(read=False)
+    assert stored.command("KZ1") is Outcome.OFFLINE
+
+
+def test_a_command_takes_the_screen_of_whoever_has_proved_nothing_and_of_nobody_else(stored: Mind) -> None:
+    mind = stored
+    mind.grants(
+        [ONE, GrantedParcel("KZ2", 2)], [right(p, w) for w in ("KZ1", "KZ2") for p in list(Purpose)[:2]]
+    )
+    mind.code(Purpose.DEPOSIT, "KZ2")
+    assert mind.command("KZ1") is Outcome.BUSY
+    mind.unlock(2)
+    assert mind.command("KZ1") is Outcome.BUSY
+    mind.closes(2)
+    assert mind.shows() is ScreenName.THANKS
+    assert mind.command("KZ1") is Outcome.ACCEPTED
+    mind.unlock(1)
+    mind.closes(1)
+    assert mind.command("KZ2") is Outcome.BUSY  # somebody stands before the closing screen
+    assert mind.command("KZ1") is Outcome.ACCEPTED  # and that is the one who asks: it reopens
+    assert mind.parcel("KZ1").reopened == 1
+
+
+def test_the_cap_holds_in_its_window_and_over_a_power_cut(stored: Mind) -> None:
+    mind = stored
+    for _ in range(6):
+        assert mind.command("KZ1") is Outcome.ACCEPTED
+        mind.jam()
+        mind.press(Action.BACK)
+    assert mind.command("KZ1") is Outcome.CAP_REACHED
+    mind.mono_ms = 7
+    mind.start("boot-2")
+    assert mind.command("KZ1") is Outcome.CAP_REACHED
+    mind.advance(600)
+    assert mind.command("KZ1") is Outcome.ACCEPTED
+
+
+def test_a_command_whose_door_stays_shut_says_so(stored: Mind) -> None:
+    stored.command("KZ1", id="c")
+    stored.jam()
+    assert stored.later == {"c": Outcome.NOT_OPENED}
+    stored.press(Action.AGAIN)
+    stored.advance(3)
+    stored.unlock(1)
+    assert stored.command("KZ1", id="c") is Outcome.NOT_OPENED
+
+
+def test_a_command_that_waits_for_its_coil_is_answered_when_the_bank_is_lost(stored: Mind) -> None:
+    mind = stored
+    mind.code(Purpose.PICKUP, "KZ1")
+    mind.unlock(1)
+    mind.closes(1, after_s=1)
+    assert mind.command("KZ1", id="c") is Outcome.ACCEPTED
+    assert mind.pulses == []
+    mind.play(lost("board"))
+    assert mind.later == {"c": Outcome.NOT_OPENED}
+    assert mind.shows() is ScreenName.NOT_OPENED
+
+
+def test_a_command_that_a_restart_cut_short_is_unknown(stored: Mind) -> None:
+    stored.command("KZ1", id="c")
+    stored.start()
+    assert stored.command("KZ1", id="c") is Outcome.UNKNOWN
+    assert stored.pulses == []
+
+
+def test_commands_are_let_go_of_a_day_after_their_date(stored: Mind) -> None:
+    stored.command("KZ1", locker="0124")
+    stored.utc_ms += 25 * HOUR_MS
+    stored.command("KZ1", locker="0124")
+    assert [row.id for row in stored.state.all(Command)] == ["c2"]
