@@ -7,7 +7,7 @@ committed in one transaction; only then are its effects performed.
 from collections.abc import Callable
 from typing import Any
 
-from firmware import access, custody, desk, door, opening, orders
+from firmware import access, coil, custody, desk, door, opening, orders
 from firmware.config import Config
 from firmware.errors import ConfigError
 from firmware.events import (
@@ -101,7 +101,7 @@ def _start(turn: Turn, event: Started) -> None:
     for intent in state.all(Intent):
         intent.settled = turn.use(intent.grant, intent.parcel).state is not UseState.CLAIMED
         if not intent.settled:  # its pulse may just have ended, unseen
-            door.remember_pulse(turn.door(intent.cell), turn.now.mono_ms, 1_000 * turn.locks.duty_window_s)
+            coil.remember_pulse(turn, turn.door(intent.cell))
         if boot_changed:
             intent.last_ms = turn.now.mono_ms
     if state.session is not None:
@@ -109,6 +109,7 @@ def _start(turn: Turn, event: Started) -> None:
     if boot_changed:
         _begin_intervals(turn)
         state.locker.boot = event.boot
+    state.locker.started_ms = turn.now.mono_ms
     _release_strays(turn)
     for command in state.all(Command):
         if command.outcome is None:

@@ -11,7 +11,6 @@ Rules:
 from enum import StrEnum
 
 from firmware.model import DoorState as S
-from firmware.rows import Door
 from firmware.table import Move, Table
 
 
@@ -54,23 +53,3 @@ TABLE: Table[S, T] = Table(
 STANDS_OPEN = frozenset({S.OPEN, S.OVERDUE})
 IN_HAND = frozenset({S.UNLOCKING, S.OPEN})  # while one door is, no other person's door opens
 PULSABLE = frozenset({S.CLOSED, S.JAMMED})  # a new try may begin
-
-
-def earliest_pulse_ms(door: Door, pulse_ms: int, rest_ms: int, duty_max: float, window_ms: int) -> int:
-    """The monotonic time from which the coil may be pulsed again: rested, and within its duty.
-
-    `Door.pulses` holds the ends of the pulses within the window, each of `pulse_ms`
-    (docs/lock-boards.md section 10: 5 % duty is what lock makers allow).
-    """
-    if not door.pulses:
-        return 0
-    earliest = door.pulses[-1] + rest_ms
-    allowed = max(1, int(duty_max * window_ms / pulse_ms))  # pulses within any window
-    if len(door.pulses) >= allowed:
-        earliest = max(earliest, door.pulses[-allowed] + window_ms)
-    return earliest
-
-
-def remember_pulse(door: Door, end_ms: int, window_ms: int) -> None:
-    """Keep the pulse's end as long as the duty window still counts it."""
-    door.pulses = (*(end for end in door.pulses if end > end_ms - window_ms), end_ms)

@@ -5,7 +5,7 @@ after the rest time; a reply that was lost says nothing, the door does. What the
 became of the parcel.
 """
 
-from firmware import custody, door, session
+from firmware import coil, custody, door, session
 from firmware.events import AnswerLater, Pulse, ReadDoor
 from firmware.model import DoorState, EntryKind, Outcome, ParcelState, Purpose, SessionState, Why
 from firmware.rows import Command, Door, Intent, Session, Use
@@ -39,7 +39,7 @@ def pulse_ended(turn: Turn, intent_id: int, cell: int, result: PulseResult) -> N
     """The body says what it knows; whatever that is, the door is read after the rest time."""
     row = turn.door(cell)
     if result is not PulseResult.NOT_SENT:
-        door.remember_pulse(row, turn.now.mono_ms, 1_000 * turn.locks.duty_window_s)
+        coil.remember_pulse(turn, row)
     intent = turn.state.find(Intent, intent_id)
     if intent is None:
         return  # the door was quicker than the reply, and has closed again
@@ -152,7 +152,7 @@ def leave(turn: Turn, row: Door) -> None:
 def _pulse_or_wait(turn: Turn, row: Door, at: Session) -> None:
     """Commit the next intent and its pulse, or arm the door for the moment when its coil has rested."""
     door.TABLE.fire(row, door.T.PULSE)
-    earliest = turn.earliest_pulse_ms(row)
+    earliest = coil.earliest_ms(turn, row)
     if earliest > turn.now.mono_ms:
         row.arm(earliest)
         return

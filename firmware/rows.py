@@ -66,6 +66,7 @@ class Locker(Timed):
     id: str
     epoch: int = 1
     boot: str = ""
+    started_ms: int = 0  # monotonic: when this run of the controller began; its coils rest from here
     grants_version: int = 0
     next_intent: int = 1
     next_session: int = 1

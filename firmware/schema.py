@@ -35,6 +35,7 @@ CREATE TABLE locker (
   id TEXT NOT NULL PRIMARY KEY,
   epoch INTEGER NOT NULL,
   boot TEXT NOT NULL,
+  started_ms INTEGER NOT NULL,
   grants_version INTEGER NOT NULL,
   next_intent INTEGER NOT NULL,
   next_session INTEGER NOT NULL,

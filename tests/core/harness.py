@@ -109,7 +109,7 @@ class Mind:
     # What a test plays
 
     def start(self, boot: str | None = None, *, read: bool = True) -> "Mind":
-        """Start the process (again); `read`: every door then reads closed."""
+        """Start the process (again); `read`: every door then reads closed, and the coils have rested."""
         self.boot = boot or self.boot
         self.pulses, self.reads = [], []
         self._coils = {cell: end_ms for cell, end_ms in self._coils.items() if end_ms <= self.mono_ms}
@@ -117,6 +117,8 @@ class Mind:
         self.play(Started(self.boot))
         for cell in self.controller.cabinet.cells if read else ():
             self.play(DoorRead(cell, True))
+        if read:
+            self.advance(self.config.locks.rest_s)
         return self
 
     def grants(
@@ -195,7 +197,9 @@ class Mind:
         self.play(DoorRead(cell, True))
 
     def unlock(self, cell: int) -> None:
-        """The pulse that is in flight opens this door."""
+        """The pulse that is in flight, or waits for its coil, opens this door."""
+        while not self.pulses:
+            self.ring_next()
         self.pulse_ends()
         self.opens(cell)
 

@@ -7,7 +7,7 @@ import pytest
 
 from firmware.access import WAITS_S
 from firmware.config import Times
-from firmware.events import CodeTyped, GrantedParcel, GrantedRight, KioskJoined
+from firmware.events import CodeTyped, DoorRead, GrantedParcel, GrantedRight, KioskJoined
 from firmware.model import (
     Action,
     Direction,
@@ -21,6 +21,7 @@ from firmware.model import (
     ScreenName,
     UseState,
 )
+from firmware.rows import Intent
 from tests.core.harness import HOUR_MS, Mind, cabinet, digest, lost, right
 
 K = EntryKind
@@ -176,13 +177,11 @@ def test_the_waits_are_kept_over_a_restart_and_begin_anew_after_a_power_cut(mind
         mind.advance(10 if mind.shows() is ScreenName.WAIT and mind.state.locker.wrong_codes == 4 else 0)
     assert mind.screen.due_ms == mind.mono_ms + 15_000
     mind.advance(10)
-    mind.start()
-    mind.press(Action.START)
-    assert mind.screen.due_ms == mind.mono_ms + 5_000
+    mind.start(read=False)
+    assert mind.state.locker.wait_ms == mind.mono_ms + 5_000
     mind.mono_ms = 50
-    mind.start("boot-2")
-    mind.press(Action.START)
-    assert mind.screen.due_ms == mind.mono_ms + 15_000
+    mind.start("boot-2", read=False)
+    assert mind.state.locker.wait_ms == mind.mono_ms + 15_000
 
 
 def test_a_code_of_wrong_length_or_alphabet_is_no_wrong_code(mind: Mind) -> None:
@@ -603,3 +602,15 @@ def test_a_new_page_resets_only_what_is_unproved(mind: Mind) -> None:
     mind.press(Action.CONFIRM)
     mind.play(KioskJoined())
     assert mind.shows() is ScreenName.IDLE
+
+
+def test_a_code_right_after_the_start_waits_for_the_coils_instead_of_losing_a_pulse(mind: Mind) -> None:
+    """Found on the live page: the lock bank's guard refused the first pulse, and one of three was gone."""
+    mind.order("KZ1", 1)
+    mind.start(read=False)
+    mind.play(DoorRead(1, True))
+    mind.code(Purpose.DEPOSIT, "KZ1")
+    assert mind.shows() is ScreenName.OPENING
+    assert mind.pulses == []
+    mind.advance(mind.config.locks.rest_s)
+    assert [mind.state.get(Intent, pulse.intent).number for pulse in mind.pulses] == [1]
