@@ -6,7 +6,8 @@ every other reader out (a second controller on the same file fails at its start)
 `psow=0` tells SQLite that a write torn by a power cut may spoil the whole 4 KiB sector. So what shares a sector with a
 changed page is logged with it, and a commit is padded to the end of its last sector, never to be written over before it
 is in the database. That doubles what a commit writes, to 18 KB; pages of 1 KiB, for a commit touches a few short rows in
-as many tables, bring it below what pages of 4 KiB write without that care (tests/core/test_disk.py holds the bound).
+as many tables, bring it below what pages of 4 KiB write without that care (tests/core/test_disk.py holds the bound). The
+care begins with an empty log, so one that is found at the start is folded before anything is written behind it.
 
 The tables and their statements stand in `firmware.schema`. The journal is a hash chain: see `_append`.
 """
@@ -109,6 +110,8 @@ class Store:
         self._db.set_wal_hook(self._logged)
         if (found := pragma("quick_check", 1)) != "ok":
             raise StoreCorrupt(f"{self._path}: is damaged: {found}")
+        # What a power cut left of the log may end in the midst of a sector, and a torn write behind it would spoil it.
+        self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         with self._transaction():
             self._migrate(version)
             self._own()

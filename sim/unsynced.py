@@ -18,11 +18,17 @@ class Content:
         self.sure = bytearray(data)
         self.unsynced: list[tuple[int, bytes | None]] = []  # at which offset what; None: the file ends there
         self.locks: dict[object, int] = {}  # by open file
+        self._given_up: set[int] = set()  # blocks with writes that a failed sync has forgotten
 
     def write(self, offset: int, data: bytes | None) -> None:
         """Seen at once, sure with the next sync. Without data: the file ends here."""
         _land(self.seen, offset, data)
         self.unsynced.append((offset, data))
+        if self._given_up and data:
+            for block in sorted(self._given_up & _blocks(offset, data)):  # the cache writes whole blocks
+                self._given_up.remove(block)
+                at = block * BLOCK_BYTES
+                self.unsynced.append((at, bytes(self.seen[at : at + BLOCK_BYTES])))
 
     def sync(self) -> None:
         for write in self.unsynced:
@@ -30,8 +36,10 @@ class Content:
         self.unsynced.clear()
 
     def forget(self, chance: random.Random, kept: float, spoils: bool) -> None:
-        """Sure is what has survived until now; no sync will ever add the rest."""
+        """Sure is what has survived until now; no sync will add the rest, unless its block is written to again."""
         self.sure = self.survived(chance, kept, spoils)
+        for offset, data in self.unsynced:
+            self._given_up |= _blocks(offset, data or b"")
         self.unsynced.clear()
 
     def survived(self, chance: random.Random, kept: float, spoils: bool) -> bytearray:
@@ -58,6 +66,10 @@ class Content:
                 _land(file, offset, None)
         land()
         return file
+
+
+def _blocks(offset: int, data: bytes) -> set[int]:
+    return set(range(offset // BLOCK_BYTES, (offset + len(data) - 1) // BLOCK_BYTES + 1))
 
 
 def _land(file: bytearray, offset: int, data: bytes | None) -> None:
