@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from firmware.body import Body, Line
 from firmware.config import Config
+from firmware.errors import ConfigError
 from firmware.gate import Gate
 from firmware.inbox import Inbox
 from firmware.runtime import Runtime
@@ -37,7 +38,7 @@ class Assembly:
 def assemble(
     config: Config, store: Store, clock: WallClock, *, code_key: bytes, start: str, boot: str
 ) -> Assembly:
-    """Put the parts together; nothing runs yet. Raises StoreError when the store cannot be read.
+    """Put the parts together; nothing runs yet. Raises StoreError when the store cannot be read, ConfigError for a bad key.
 
     `start` is random per start of the process, `boot` names the run of the monotonic clock, `code_key` is the key of the
     codes' digests.
@@ -45,6 +46,9 @@ def assemble(
     inbox = Inbox(config.inbox_max)
     body = Body(Cabinet(config), inbox)
     runtime = Runtime(config, store, clock, body, inbox, start=start, boot=boot)
-    keyring = Keyring({key.id: bytes.fromhex(key.public) for key in config.access.backend_keys})
+    try:
+        keyring = Keyring({key.id: bytes.fromhex(key.public) for key in config.access.backend_keys})
+    except ValueError as error:
+        raise ConfigError(f"access.backend_keys: {error}") from None
     gate = Gate(runtime, inbox, store, body, keyring, code_key)
     return Assembly(config, store, inbox, body, runtime, gate)

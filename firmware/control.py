@@ -5,6 +5,7 @@ of its role and nothing else: what does not decode ends the connection. The serv
 """
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -82,7 +83,9 @@ class AskStatus(Message, frozen=True):
 
 
 class AskCells(Message, frozen=True):
-    pass
+    """Cells with a number above `after`."""
+
+    after: int = 0
 
 
 # controller → any
@@ -143,6 +146,7 @@ class CellRow(Struct, frozen=True):
 
 class Cells(Message, frozen=True):
     cells: tuple[CellRow, ...]
+    last: int  # the highest number: more is to be asked for where cells end below it
 
 
 KIOSK_REQUESTS = msgspec.json.Decoder(Press | Code | Heartbeat)
@@ -169,7 +173,10 @@ def decode(decoder: msgspec.json.Decoder[Any], line: bytes) -> Any:
     try:
         return decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolError(f"not a request of this role: {error}") from None
+        # The decoder's own words would quote the line: a code could stand in it, or a line for the log.
+        place = re.search(r" - at `(\$[a-z_.\[\]0-9]*)`$", str(error))
+        where = f", at {place[1]}" if place else ""
+        raise ProtocolError(f"not a request of this role ({type(error).__name__}{where})") from None
 
 
 class Lines:

@@ -14,6 +14,7 @@ from firmware.control import (
     SERVICE_PUSHES,
     AskCells,
     AskStatus,
+    CellRow,
     Cells,
     Client,
     Journal,
@@ -47,9 +48,14 @@ async def status(socket: Path, say: Say, *, as_json: bool) -> None:
 
 async def cells(socket: Path, say: Say, *, as_json: bool) -> None:
     """Every cell: door, parcel, whether it is blocked. Raises Unreachable."""
-    answer = await _ask(socket, AskCells(), Cells)
+    found: list[CellRow] = []
+    last = 1
+    while (after := found[-1].cell if found else 0) < last:
+        page = await _ask(socket, AskCells(after), Cells)
+        found.extend(page.cells)
+        last = page.last
     if as_json:
-        say(_json([msgspec.to_builtins(row) for row in answer.cells]))
+        say(_json([msgspec.to_builtins(row) for row in found]))
         return
     rows = [
         (
@@ -62,7 +68,7 @@ async def cells(socket: Path, say: Say, *, as_json: bool) -> None:
             row.parcel_state,
             row.blocked,
         )
-        for row in answer.cells
+        for row in found
     ]
     _table(say, ("cell", "size", "lock", "door", "why", "parcel", "state", "blocked"), rows)
 

@@ -6,10 +6,10 @@ claims before an event exists. A peer that sends nonsense, or does not read what
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 BATCH_MAX = 256
 PENDING_MAX = 64  # requests of one peer that wait for their answer
 SERVICE_PEERS_MAX = 8
+Fits = TypeVar("Fits", JournalRow, CellRow)
 
 
 class Role(StrEnum):
@@ -177,11 +178,13 @@ class Gate:
             case Signed(ask, raw):
                 self._open_signed(peer, ask, raw)
             case JournalAfter(seq, limit):
-                peer.send(self._journal(seq, min(limit, BATCH_MAX)))
+                peer.send(
+                    self._journal(min(max(seq, 0), self._store.last_seq), min(max(limit, 0), BATCH_MAX))
+                )
             case AskStatus():
                 peer.send(self._status())
-            case AskCells():
-                peer.send(self._cells())
+            case AskCells(after):
+                peer.send(self._cells(after))
             case Heartbeat():
                 pass
 
@@ -203,13 +206,7 @@ class Gate:
         except StoreError as error:
             log.error("the journal cannot be read: %s", error)
             return Told(Outcome.STORAGE_FAILED)
-        size = 256
-        for count, row in enumerate(rows):
-            size += len(msgspec.json.encode(row)) + 1
-            if size > control.FRAME_MAX_BYTES:
-                rows = rows[:count]
-                break
-        return Journal(tuple(rows), self._store.last_seq)
+        return Journal(_fitting(rows), self._store.last_seq)
 
     def _show(self) -> Show:
         screen, now = self._runtime.screen, self._runtime.now()
@@ -246,11 +243,14 @@ class Gate:
             uptime_s=self._runtime.uptime_ms() // 1_000,
         )
 
-    def _cells(self) -> Cells:
-        state = self._runtime.controller.state
+    def _cells(self, after: int) -> Cells:
+        """As many cells above `after` as fit into one frame."""
+        state, cells = self._runtime.controller.state, self._runtime.controller.cabinet.cells
         inside = {parcel.cell: parcel for parcel in state.all(Parcel) if parcel.inside}
         rows = []
-        for number, cell in sorted(self._runtime.controller.cabinet.cells.items()):
+        for number, cell in sorted(cells.items()):
+            if number <= after:
+                continue
             door, parcel = state.find(Door, number), inside.get(number)
             rows.append(
                 CellRow(
@@ -265,4 +265,14 @@ class Gate:
                     parcel_state=parcel.state if parcel else None,
                 )
             )
-        return Cells(tuple(rows))
+        return Cells(_fitting(rows), max(cells))
+
+
+def _fitting(rows: Sequence[Fits]) -> tuple[Fits, ...]:
+    """The first of them, as many as one frame holds."""
+    size = 256
+    for count, row in enumerate(rows):
+        size += len(msgspec.json.encode(row)) + 1
+        if size > control.FRAME_MAX_BYTES:
+            return tuple(rows[:count])
+    return tuple(rows)

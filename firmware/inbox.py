@@ -47,7 +47,7 @@ class Inbox:
                 if post.tell is not None:
                     post.tell(Outcome.BUSY)
                 return
-            if isinstance(post.event, DoorRead) and self._coalesce(post):
+            if isinstance(post.event, DoorRead) and self._coalesce(post, post.event.cell):
                 return
         self._posts.append(post)
         self._wake()
@@ -70,12 +70,11 @@ class Inbox:
             raise self._error
         return self._posts.popleft()
 
-    def _coalesce(self, post: Post) -> bool:
-        """Put the newer level in the place of one that still waits for the same cell."""
-        for index, waiting in enumerate(self._posts):
-            if isinstance(waiting.event, DoorRead) and waiting.event.cell == getattr(
-                post.event, "cell", None
-            ):
+    def _coalesce(self, post: Post, cell: int) -> bool:
+        """Put the newer level in the place of the last one that still waits for the same cell: the newest must win."""
+        for index in reversed(range(len(self._posts))):
+            waiting = self._posts[index].event
+            if isinstance(waiting, DoorRead) and waiting.cell == cell:
                 self._posts[index] = post
                 return True
         return False

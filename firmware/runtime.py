@@ -23,7 +23,7 @@ from hal.ports import WallClock
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 0.5  # between two tries to commit what the body told
+RETRY_MS = 500  # after a failed commit: until what the body told is tried again, and the screen is looked at
 SLEEP_MAX_MS = 3_600_000  # wall time may be set meanwhile: look again at least this often
 STORAGE_FAILED = Screen(ScreenName.OUT_OF_SERVICE)
 
@@ -94,7 +94,7 @@ class Runtime:
         while not self._handle(post):
             if isinstance(post.event, SHED):
                 return
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(RETRY_MS / 1_000)
 
     def _handle(self, post: Post) -> bool:
         """Decide, commit, act. False where the commit failed."""
@@ -111,6 +111,9 @@ class Runtime:
             self.controller = Controller(self.config, self._store.load())
             self._tell(post, Outcome.STORAGE_FAILED)
             self._show(STORAGE_FAILED)
+            self._ring_at(
+                (now.mono_ms + RETRY_MS) / 1_000, Checked()
+            )  # so that this screen, too, has a way out
             return False
         self._show(self.controller.screen())
         for effect in effects:
@@ -143,16 +146,15 @@ class Runtime:
 
     def _arm(self, now: Moment) -> None:
         """One timer for the earliest deadline of all rows."""
+        latest_ms = now.mono_ms + SLEEP_MAX_MS
+        due_ms, event = self.controller.next_due(now) or (latest_ms, Checked())
+        ring = event if due_ms <= latest_ms else Checked()
+        self._ring_at(min(due_ms, latest_ms) / 1_000, ring)
+
+    def _ring_at(self, at_s: float, event: Event) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        found = self.controller.next_due(now)
-        if found is None:
-            return
-        due_ms, event = found
-        latest_ms = now.mono_ms + SLEEP_MAX_MS
-        ring = event if due_ms <= latest_ms else Checked()
-        self._timer = asyncio.get_running_loop().call_at(min(due_ms, latest_ms) / 1_000, self._ring, ring)
+        self._timer = asyncio.get_running_loop().call_at(at_s, self._ring, event)
 
     def _ring(self, event: Event) -> None:
         self._timer = None

@@ -103,7 +103,8 @@ async def listen(gate: Gate, config: Config) -> list[asyncio.Server]:
         try:
             _clear(path)
             server = await loop.create_unix_server(partial(Connection, gate, role, uids[role]), path)
-            path.chmod(0o600 if len(uids[role]) <= 2 else 0o666)  # beyond the mode, the credentials decide
+            alone = uids[role] <= {0, os.geteuid()}
+            path.chmod(0o600 if alone else 0o666)  # beyond the mode, the credentials decide
         except OSError as error:
             raise ConfigError(f"paths.run: {path}: {error.strerror}") from None
         servers.append(server)
