@@ -1,0 +1,323 @@
+"""Decide, commit, act: what is done when the commit fails, when the mind raises, and when a deadline comes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from firmware.body import Body
+from firmware.control import Seq
+from firmware.errors import StoreError
+from firmware.events import (
+    Answer,
+    Checked,
+    CodeTyped,
+    DoorRead,
+    Effect,
+    Event,
+    GrantedParcel,
+    GrantsCame,
+    Pressed,
+    Pulse,
+    ReadDoor,
+)
+from firmware.inbox import Inbox, Post
+from firmware.model import Action, DoorState, Entry, Moment, Outcome, ParcelState, Purpose, ScreenName
+from firmware.rows import Change, Door, Parcel, Session, State
+from firmware.runtime import RETRY_MS, SLEEP_MAX_MS, Runtime
+from firmware.store import Store
+from firmware.turn import Cabinet
+from sim import loop as virtual
+from sim.clock import SimClock
+from tests.core.harness import LOCKER, cabinet, digest, right
+
+
+class Disk:
+    """A real store that fails when it is told to."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.full = False
+        self.gone = False
+        self.failed = 0
+
+    def load(self) -> State:
+        if self.gone:
+            raise StoreError("gone")
+        return self.store.load()
+
+    def commit(self, changes: list[Change], entries: list[Entry], now: Moment) -> None:
+        if self.full and (changes or entries):
+            self.failed += 1
+            raise StoreError("the disk is full")
+        self.store.commit(changes, entries, now)
+
+
+class Hands(Body):
+    """A body that only writes down what it is told to do."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        super().__init__(Cabinet(cabinet()), inbox)
+        self.done: list[Pulse | ReadDoor] = []
+        self.active: frozenset[str] = frozenset()
+        self.offs = 0
+
+    def perform(self, effect: Pulse | ReadDoor) -> None:
+        self.done.append(effect)
+
+    def set_active(self, banks: frozenset[str]) -> None:
+        self.active = banks
+
+    def off(self) -> None:
+        self.offs += 1
+
+
+class Shell:
+    """A runtime, started, with every door closed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store.open(folder / "state.db", LOCKER)
+        self.disk = Disk(self.store)
+        self.inbox = Inbox(64)
+        self.hands = Hands(self.inbox)
+        self.clock = SimClock()
+        self.runtime = Runtime(
+            cabinet(), self.disk, self.clock, self.hands, self.inbox, start="s", boot="boot-1"
+        )
+        self.screens: list[ScreenName] = []
+        self.runtime.on_screen = lambda: self.screens.append(self.runtime.screen.name)
+        self.seen: list[Event] = []
+        self.runtime.observers.append(self._observe)
+
+    def _observe(self, post: Post, effects: list[Effect]) -> None:
+        assert self.store.load().rows() == self.state.rows()
+        self.seen.append(post.event)
+
+    @property
+    def state(self) -> State:
+        return self.runtime.controller.state
+
+    def shows(self) -> ScreenName:
+        return self.runtime.screen.name
+
+    async def ask(self, event: Event, seq: Seq | None = None) -> Outcome:
+        """The answer, however long it takes."""
+        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.inbox.put(Post(event, seq, lambda outcome: None if told.done() else told.set_result(outcome)))
+        return await told
+
+    async def ready(self) -> None:
+        """KZ1 is expected in cell 1, and the coils have rested."""
+        for cell in (1, 2, 3, 4):
+            self.inbox.post(DoorRead(cell, True))
+        rights = (right(Purpose.DEPOSIT, "KZ1"),)
+        assert await self.ask(GrantsCame(LOCKER, 1, 1, (GrantedParcel("KZ1", 1),), rights)) is Outcome.DONE
+        await asyncio.sleep(10)
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Shell]:
+    shell = Shell(folder)
+    task = asyncio.get_running_loop().create_task(shell.runtime.run())
+    try:
+        await shell.ready()
+        yield shell
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        shell.store.close()
+
+
+def play(folder: Path, act: Callable[[Shell], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with running(folder) as shell:
+            await act(shell)
+
+    virtual.run(whole())
+
+
+async def pulsing(shell: Shell) -> None:
+    assert await shell.ask(Pressed(Action.START)) is Outcome.DONE
+    assert await shell.ask(CodeTyped(digest(Purpose.DEPOSIT, "KZ1"))) is Outcome.DONE
+
+
+def test_an_effect_follows_its_commit(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        await pulsing(shell)
+        (pulse,) = shell.hands.done
+        assert pulse == Pulse(1, 1)
+        assert shell.hands.active == {"board"}
+        assert shell.screens[-3:] == [ScreenName.IDLE, ScreenName.KEYPAD, ScreenName.OPENING]
+
+    play(tmp_path, act)
+
+
+def test_a_failed_commit_does_nothing_tells_and_rebuilds_memory(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        await shell.ask(Pressed(Action.START))
+        shell.disk.full = True
+        before = shell.store.load().rows()
+        assert await shell.ask(CodeTyped(digest(Purpose.DEPOSIT, "KZ1"))) is Outcome.STORAGE_FAILED
+        assert shell.hands.done == []
+        assert shell.state.rows() == before
+        assert shell.state.session is not None
+        assert shell.shows() is ScreenName.OUT_OF_SERVICE
+        assert shell.disk.failed == 1  # not tried again: whoever asked can ask again
+        shell.disk.full = False
+        await asyncio.sleep(RETRY_MS / 1_000)
+        assert shell.shows() is ScreenName.KEYPAD
+        assert await shell.ask(CodeTyped(digest(Purpose.DEPOSIT, "KZ1"))) is Outcome.DONE
+        assert len(shell.hands.done) == 1
+
+    play(tmp_path, act)
+
+
+def test_an_idle_screen_comes_back_after_a_failed_commit(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        shell.disk.full = True
+        assert await shell.ask(Pressed(Action.START)) is Outcome.STORAGE_FAILED
+        assert shell.shows() is ScreenName.OUT_OF_SERVICE
+        await asyncio.sleep(RETRY_MS / 1_000)
+        assert shell.shows() is ScreenName.IDLE
+
+    play(tmp_path, act)
+
+
+def test_what_a_door_tells_is_tried_until_it_is_committed(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        await pulsing(shell)
+        shell.disk.full = True
+        shell.inbox.post(DoorRead(1, False))
+        await asyncio.sleep(5 * RETRY_MS / 1_000 + 0.1)
+        assert shell.disk.failed == 6
+        assert shell.state.get(Door, 1).state is DoorState.UNLOCKING
+        shell.disk.full = False
+        await asyncio.sleep(RETRY_MS / 1_000)
+        assert shell.state.get(Door, 1).state is DoorState.OPEN
+        assert shell.shows() is ScreenName.PUT_PARCEL
+
+    play(tmp_path, act)
+
+
+def test_a_deadline_is_tried_until_it_is_committed(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        await shell.ask(Pressed(Action.START))
+        shell.disk.full = True
+        await asyncio.sleep(60)
+        assert shell.disk.failed > 10
+        shell.disk.full = False
+        await asyncio.sleep(1)
+        assert shell.shows() is ScreenName.IDLE
+        assert shell.state.session is None
+
+    play(tmp_path, act)
+
+
+def test_a_store_that_cannot_even_be_read_ends_the_process(tmp_path: Path) -> None:
+    async def act() -> None:
+        shell = Shell(tmp_path)
+        task = asyncio.get_running_loop().create_task(shell.runtime.run())
+        await shell.ready()
+        shell.disk.full = shell.disk.gone = True
+        shell.inbox.post(DoorRead(1, False))
+        with pytest.raises(StoreError, match="gone"):
+            await task
+        assert shell.hands.offs == 1
+        shell.store.close()
+
+    virtual.run(act())
+
+
+def test_a_bug_passes_through_with_all_coils_off_and_nothing_committed(tmp_path: Path) -> None:
+    async def act() -> None:
+        shell = Shell(tmp_path)
+        task = asyncio.get_running_loop().create_task(shell.runtime.run())
+        await shell.ready()
+        seq = shell.store.last_seq
+        shell.inbox.post(DoorRead(99, False))  # no such cell: nobody could have read it
+        with pytest.raises(KeyError):
+            await task
+        assert shell.hands.offs == 1
+        assert shell.store.last_seq == seq
+        shell.store.close()
+
+    virtual.run(act())
+
+
+def test_a_press_on_a_screen_that_has_changed_is_stale(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        old = shell.runtime.seq
+        assert await shell.ask(Pressed(Action.START), old) is Outcome.DONE
+        rows = repr(shell.state.rows())
+        for seq in (old, Seq("other", shell.runtime.seq.count), Seq("s", shell.runtime.seq.count + 1)):
+            assert await shell.ask(Pressed(Action.BACK), seq) is Outcome.STALE
+        assert repr(shell.state.rows()) == rows
+        assert await shell.ask(Pressed(Action.BACK), shell.runtime.seq) is Outcome.DONE
+
+    play(tmp_path, act)
+
+
+def test_the_screen_is_pushed_only_where_it_differs(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        count, pushed = shell.runtime.seq.count, len(shell.screens)
+        for _ in range(3):
+            assert await shell.ask(Checked()) is Outcome.DONE
+        assert (shell.runtime.seq.count, len(shell.screens)) == (count, pushed)
+
+    play(tmp_path, act)
+
+
+def test_one_timer_for_the_earliest_deadline(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        await shell.ask(Pressed(Action.START))
+        await shell.ask(CodeTyped("wrong"))
+        begun_s = asyncio.get_running_loop().time()
+        assert shell.shows() is ScreenName.WRONG_CODE
+        await asyncio.sleep(6)  # the wrong code's screen, long before two quiet minutes
+        await shell.ask(Checked())
+        assert shell.shows() is ScreenName.KEYPAD
+        assert shell.state.get(Session, 1).due_ms == round(1_000 * (begun_s + 6 + 45))
+        await asyncio.sleep(120)
+        await shell.ask(Checked())
+        assert shell.shows() is ScreenName.IDLE
+        assert shell.state.locker.wrong_codes == 0
+
+    play(tmp_path, act)
+
+
+def test_with_nothing_due_the_clock_is_looked_at_now_and_then(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        shell.seen.clear()
+        await asyncio.sleep(SLEEP_MAX_MS / 1_000 + 1)
+        assert shell.seen == [Checked()]
+
+    play(tmp_path, act)
+
+
+def test_a_term_of_days_is_waited_for_in_steps(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        await pulsing(shell)
+        shell.inbox.post(DoorRead(1, False))
+        shell.inbox.post(DoorRead(1, True))
+        await asyncio.sleep(72 * 3_600 + 1)
+        assert shell.state.get(Parcel, "KZ1").state is ParcelState.EXPIRED
+
+    play(tmp_path, act)
+
+
+def test_uptime_counts_from_the_first_event(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        assert shell.runtime.uptime_ms() == 10_000
+
+    play(tmp_path, act)
+
+
+def test_an_answer_without_an_asker_is_dropped(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        shell.inbox.post(Checked())
+        assert await shell.ask(Checked()) == Answer(Outcome.DONE).outcome
+
+    play(tmp_path, act)
