@@ -23,7 +23,31 @@ def parser() -> argparse.ArgumentParser:
     scenario.add_argument("names", nargs="+", metavar="NAME", help="a name, a file, or `list`")
     scenario.add_argument("--live", action="store_true", help="on ptys, sockets and the real clock")
     scenario.add_argument("--json", action="store_true", help="for scripts")
+    _add_explore(commands)
     return main_parser
+
+
+def _add_explore(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    explore = commands.add_parser("explore", help="search seeds for a broken invariant")
+    explore.add_argument("--seeds", type=_count, required=True, metavar="N", help="how many")
+    explore.add_argument(
+        "--from", type=int, default=0, dest="first", metavar="S", help="the first; default: 0"
+    )
+    long = explore.add_mutually_exclusive_group(required=True)
+    long.add_argument("--days", type=_positive, metavar="D", help="of each locker's life")
+    long.add_argument("--hours", type=_positive, metavar="H", help="of each locker's life")
+    explore.add_argument("--jobs", type=_count, default=1, metavar="J", help="processes; default: 1")
+    explore.add_argument("--json", action="store_true", help="for scripts")
+    explore.add_argument(
+        "--strict",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="fail where a fault never fired or a transition was never taken; default: from 100 locker-hours on",
+    )
+    replay = commands.add_parser("replay", help="one seed again, or a plan's file")
+    replay.add_argument("what", metavar="SEED|FILE")
+    replay.add_argument("--hours", type=_positive, default=24.0, metavar="H", help="of a seed; default: 24")
+    replay.add_argument("--json", action="store_true", help="for scripts")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,6 +94,56 @@ def _scenario(options: argparse.Namespace) -> int:
     return 42 if any(result.timed_out for result in results) else 1
 
 
+def _explore(options: argparse.Namespace) -> int:
+    from sim import explore
+
+    hours = options.hours or 24 * options.days
+    result = explore.explore(options.first, options.seeds, hours, jobs=options.jobs, strict=options.strict)
+    if options.json:
+        _say(msgspec.json.encode(result).decode())
+        return 0 if result.ok else 1
+    for life in result.lives:
+        if life.breach is not None:
+            _say("\n".join(explore.told(life)))
+        if life.seed in result.shortened:
+            _say(f"  shortened: postomat-sim replay {result.shortened[life.seed]}")
+    for name, missing in (("fault", result.never_fired), ("transition", result.never_taken)):
+        for each in missing:
+            _say(f"{name} never seen: {each}")
+    _say(
+        f"{'every invariant held' if result.ok else 'FAILED'}: {result.seeds} lockers, {result.hours:g} h each, "
+        f"{result.events} events, {result.exchanges} exchanges of {result.exchange_us} µs, "
+        f"{result.factor:g} times real time, trace {result.trace_hash[:16]}"
+    )
+    return 0 if result.ok else 1
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from sim import explore
+
+    life = explore.replay(options.what, options.hours)
+    _say(msgspec.json.encode(life).decode() if options.json else "\n".join(explore.told(life)))
+    return 0 if life.breach is None else 1
+
+
+def _count(text: str) -> int:
+    """A whole number from 1 on. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    """A number above 0. Raises ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
 def _port(text: str) -> int:
     """A port's number. Raises ArgumentTypeError, naming the bounds."""
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65_536):
@@ -81,7 +155,12 @@ def _say(text: str) -> None:
     print(text)
 
 
-_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"run": _run, "scenario": _scenario}
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "scenario": _scenario,
+    "explore": _explore,
+    "replay": _replay,
+}
 
 
 if __name__ == "__main__":

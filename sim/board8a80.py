@@ -8,6 +8,7 @@ of the pulse, and whether the answer to an unlock comes at once or after the pul
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from sim.world import Contact, World
 _GAP_MIN_MS = (
     3.5 * 10 * 1_000 / 9_600
 )  # a request closer behind another transmission is not heard (section 9)
+HEARD_MAX = 256
 
 
 @dataclass(eq=False)
@@ -37,7 +39,10 @@ class Board8A80:
     answer_after_pulse: bool = True
     silent: bool = False  # obeys, and says nothing
     dead: bool = False  # neither
-    heard: list[bytes] = field(default_factory=list)
+    crossed: dict[int, int] = field(
+        default_factory=dict
+    )  # by channel, the cell whose lock hangs on it by mistake
+    heard: deque[bytes] = field(default_factory=lambda: deque(maxlen=HEARD_MAX))  # the last frames it obeyed
     _timers: dict[int, asyncio.TimerHandle] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -115,7 +120,7 @@ class Board8A80:
     def _coil(self, channel: int, *, on: bool) -> None:
         if channel in self.wiring:
             act: Callable[[int], None] = self.world.energise if on else self.world.release
-            act(self.wiring[channel])
+            act(self.crossed.get(channel, self.wiring[channel]))
 
     def _bit(self, channel: int) -> bool:
         cell = self.wiring.get(channel)

@@ -44,9 +44,22 @@ class MemoryKiosk:
         self.told: list[Outcome] = []
         self._locker = locker
         self._peer: Peer | None = None
-        locker.observe(self._join)
+        self._parts: Assembly | None = None
+        locker.observe(self._attach)
 
-    def _join(self, parts: Assembly) -> None:
+    def join(self) -> None:
+        """Connect anew, as a fresh page; nothing where no controller runs."""
+        if self._parts is not None and self._parts is self._locker.assembly:
+            self._peer = self._parts.gate.join(Role.KIOSK, self._pushed, lambda: None)
+
+    def leave(self) -> None:
+        """The browser dies: the screen is black until `join`."""
+        peer, self._peer, self.show = self._peer, None, None
+        if peer is not None:
+            peer.gone()
+
+    def _attach(self, parts: Assembly) -> None:
+        self._parts = parts
         self._peer = parts.gate.join(Role.KIOSK, self._pushed, lambda: None)
 
     def _pushed(self, line: bytes) -> None:
@@ -59,8 +72,12 @@ class MemoryKiosk:
 
     def send(self, message: Message) -> None:
         """Hand the line to the gate, as the socket would."""
+        self.send_bytes(encode(message))
+
+    def send_bytes(self, data: bytes) -> None:
+        """Hand over any bytes, also such as no kiosk would send."""
         if self._peer is not None:
-            self._peer.feed(encode(message))
+            self._peer.feed(data)
 
 
 class PageKiosk:

@@ -15,19 +15,23 @@ import msgspec
 from firmware.assembly import Assembly, assemble
 from firmware.config import Access, BackendKey, Config, Paths
 from firmware.drivers import connect, serial_port
+from firmware.errors import StoreError
 from firmware.gate import Peer, Role
 from firmware.sockets import listen
 from firmware.store import Store
 from sim.backend import Backend, Link, Signer, Site
 from sim.cabinet import SimCabinet
 from sim.clock import SimClock
+from sim.disk import Disk
 
 
 class SimLocker:
     """One locker and everything around it but its people. Make it on the loop it is to live on."""
 
-    def __init__(self, config: Config, folder: Path, seed: int = 0, *, live: bool = False) -> None:
-        """`folder` takes database, sockets and device files; all chance comes from `seed`."""
+    def __init__(
+        self, config: Config, folder: Path, seed: int = 0, *, live: bool = False, disk: Disk | None = None
+    ) -> None:
+        """`folder` takes database, sockets and device files, `disk` the database instead; all chance comes from `seed`."""
         self.chance = random.Random(seed)
         self.live = live
         self.code_key = self.chance.randbytes(32)
@@ -38,6 +42,8 @@ class SimLocker:
             paths=Paths(state=folder, run=folder, credentials=folder),
         )
         self.folder = folder
+        self.disk = disk
+        self.open_store = Store.open
         self.cabinet = SimCabinet(config)
         self.config = self.cabinet.plug_ptys(folder) if live else config
         self.world = self.cabinet.world
@@ -67,8 +73,14 @@ class SimLocker:
         self._observers.append(observer)
 
     async def switch_on(self) -> None:
-        """Start the controller, and attach the backend to it."""
-        store = Store.open(self.folder / "postomat.db", self.config.locker.id)
+        """Start the controller, and wait until it knows its doors."""
+        await self.start()
+        await self.controller.body.known.wait()
+
+    async def start(self) -> None:
+        """Start the controller, and attach the backend to it. Raises StoreError where its database cannot be opened."""
+        vfs = self.disk.name if self.disk is not None else None
+        store = self.open_store(self.folder / "postomat.db", self.config.locker.id, vfs=vfs)
         start = self.chance.randbytes(8).hex()
         parts = self.assembly = assemble(
             self.config, store, self.clock, code_key=self.code_key, start=start, boot=self.boot
@@ -82,8 +94,7 @@ class SimLocker:
         self._running = asyncio.get_running_loop().create_task(parts.runtime.run())
         if self.live:
             self._servers = await listen(parts.gate, self.config)
-        self._attach_backend(parts)
-        await parts.body.known.wait()
+        self.attach_backend()
 
     async def switch_off(self) -> None:
         """End the controller in an orderly way."""
@@ -99,6 +110,26 @@ class SimLocker:
                 await self._running
         await parts.body.close()
         parts.store.close()
+
+    async def cut(self) -> None:
+        """The controller is gone from one moment to the next; of its disk there is what a power cut leaves."""
+        if self.disk is not None and self.assembly is not None:
+            self.disk.power_cut()
+        await self.kill()
+
+    async def kill(self) -> None:
+        """The controller's process is gone from one moment to the next: nothing is ended in order, no file is closed."""
+        parts, self.assembly = self.assembly, None
+        if parts is None or self._running is None:
+            return
+        self.link.detach()
+        for server in self._servers:
+            server.close()
+        self._running.cancel()
+        await asyncio.wait([self._running])
+        await parts.body.close()
+        with contextlib.suppress(StoreError):  # its disk may be gone
+            parts.store.close()
 
     async def close(self) -> None:
         """Switch off, and remove the device files."""
@@ -119,8 +150,9 @@ class SimLocker:
     def _port(self, bus: Any) -> Any:
         return serial_port(bus) if self.live else self.cabinet.port(bus)
 
-    def _attach_backend(self, parts: Assembly) -> None:
+    def attach_backend(self) -> None:
         """The link's end, in memory: its bytes are those of the socket."""
+        parts = self.controller
         peer: Peer = parts.gate.join(Role.LINK, self._from_controller, self.link.detach)
         self.link.attach(_ToPeer(peer))
         self.link.sync()

@@ -111,6 +111,10 @@ class Trace:
 
         parts.runtime.observers.append(observe)
 
+    def add(self, told: str) -> None:
+        """Take in something else that happened."""
+        self._hash.update(f"{told}\n".encode())
+
     def digest(self) -> str:
         """The hash so far, in hex."""
         return self._hash.hexdigest()

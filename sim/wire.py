@@ -46,6 +46,11 @@ class Line:
     spoilt: int = 0
     _busy_until_s: float = float("-inf")
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether bytes are on the wires now."""
+        return asyncio.get_running_loop().time() < self._busy_until_s
+
     def from_host(self, data: bytes) -> None:
         """The host's adapter puts bytes on the wires."""
         self._transmit(data, None)

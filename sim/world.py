@@ -109,9 +109,13 @@ class World:
         self.coils_on_max = 0  # the most coils that were ever on at once
         self._observers: list[Callable[[Cell], None]] = []
 
-    def observe(self, observer: Callable[[Cell], None]) -> None:
-        """Call `observer` with the cell after each change of anything in it, in the order of registration."""
+    def observe(self, observer: Callable[[Cell], None]) -> Callable[[], None]:
+        """Call `observer` with the cell after each change of anything in it, in the order of registration.
+
+        What comes back ends it.
+        """
         self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
 
     # The electric side
 
@@ -223,5 +227,5 @@ class World:
         return cell
 
     def _changed(self, cell: Cell) -> None:
-        for observer in self._observers:
+        for observer in tuple(self._observers):  # one may end itself
             observer(cell)

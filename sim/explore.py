@@ -1,0 +1,183 @@
+"""The explorer: many seeds, each a locker's life, in search of a broken invariant; a failing one is shortened.
+
+One seed is one thread in one process; jobs are processes. A run that is long enough for it also fails where a kind of
+fault never fired or a listed transition was never taken: what was not tried is not proved.
+"""
+
+import concurrent.futures
+import hashlib
+import logging
+import multiprocessing
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from firmware import access, door, parcel, session
+from firmware.table import Table
+from sim import plan, shorten
+from sim.faults import CATALOGUE
+from sim.life import Life, live
+from sim.plan import Plan
+
+BUILD = Path("build/explore")
+COMPLETE_H = 100.0  # from so many locker-hours on, what was never tried is a failure
+TABLES: tuple[Table, ...] = (door.TABLE, parcel.TABLE, session.TABLE, access.TABLE)  # type: ignore[type-arg]
+
+# Triggers that the tables list and nothing in the firmware fires yet, each with what it waits for.
+UNFIRED = {
+    "parcel: cancel": "the backend's signed cancellation of an order",
+    "parcel: extend": "the backend's signed extension of a storage term",
+    "parcel: miss": "a courier who says at the screen that the parcel is not there",
+}
+
+
+class Result(Struct, frozen=True):
+    """All seeds together. `factor`: virtual seconds for each second of one core."""
+
+    ok: bool
+    seeds: int
+    hours: float
+    trace_hash: str
+    factor: float
+    events: int
+    exchanges: int
+    exchange_us: float
+    endings: dict[str, int]
+    faults: dict[str, int]
+    transitions: dict[str, int]
+    never_fired: tuple[str, ...]
+    never_taken: tuple[str, ...]
+    lives: tuple[Life, ...]
+    shortened: dict[int, str]  # seed → the file of its shortened plan
+
+
+def listed() -> list[str]:
+    """Every transition of every table, as `counted_transitions` names it."""
+    found = []
+    for table in TABLES:
+        for move in table.moves:
+            guarded = any(other.guard for other in table.moves if other.trigger is move.trigger)
+            for source in move.sources:
+                alone = not any(
+                    other.guard
+                    for other in table.moves
+                    if other.trigger is move.trigger and source in other.sources
+                )
+                dest = "" if alone or not guarded else f" → {move.dest or source}"
+                found.append(f"{table.name}: {source} {move.trigger}{dest}")
+    return found
+
+
+def is_unfired(transition: str) -> bool:
+    """Whether its trigger is one that nothing fires yet, or it leads on from one."""
+    table, _, rest = transition.partition(": ")
+    words = rest.split()
+    after_cancel = table == "parcel" and "cancelled" in words
+    return f"{table}: {words[1]}" in UNFIRED or after_cancel
+
+
+def explore(
+    first: int,
+    seeds: int,
+    hours: float,
+    *,
+    jobs: int = 1,
+    strict: bool | None = None,
+    shorten_s: float = 120.0,
+) -> Result:
+    """Live through `seeds` plans from seed `first` on. `strict`: fail where something was never tried (None: if long enough)."""
+    plans = [plan.draw(seed, hours) for seed in range(first, first + seeds)]
+    lives = tuple(_show(_all(plans, jobs), len(plans)))
+    shortened = {}
+    failing = [life for life in lives if life.breach is not None]
+    for life in failing[:1]:
+        path = BUILD / f"seed-{life.seed}.json"
+        plan.write(shorten.shortened(plans[life.seed - first], life, within_s=shorten_s), path)
+        shortened[life.seed] = str(path)
+    if strict is None:
+        strict = seeds * hours >= COMPLETE_H
+    return summed(lives, hours, shortened, strict=strict)
+
+
+def summed(lives: tuple[Life, ...], hours: float, shortened: dict[int, str], *, strict: bool) -> Result:
+    """What all lives were together."""
+    faults, taken = _sum(life.faults for life in lives), _sum(life.transitions for life in lives)
+    fired = {name: faults.get(name, 0) for name in CATALOGUE}
+    never_fired = tuple(name for name, times in fired.items() if not times)
+    never_taken = tuple(move for move in listed() if move not in taken and not is_unfired(move))
+    lived_s = sum(3_600 * life.hours if life.breach is None else life.breach.at_s for life in lives)
+    real_s = sum(life.real_s for life in lives)
+    exchanges = sum(life.exchanges for life in lives)
+    return Result(
+        ok=all(life.breach is None for life in lives) and not (strict and (never_fired or never_taken)),
+        seeds=len(lives),
+        hours=hours,
+        trace_hash=hashlib.sha256("".join(life.trace_hash for life in lives).encode()).hexdigest(),
+        factor=round(lived_s / real_s, 1),
+        events=sum(life.events for life in lives),
+        exchanges=exchanges,
+        exchange_us=round(1e6 * real_s / max(1, exchanges), 1),
+        endings=_sum(life.endings for life in lives),
+        faults=fired,
+        transitions=taken,
+        never_fired=never_fired,
+        never_taken=never_taken,
+        lives=lives,
+        shortened=shortened,
+    )
+
+
+def replay(what: str, hours: float) -> Life:
+    """Live through one seed again, or through a plan's file. Raises PlanError."""
+    again = plan.draw(int(what), hours) if what.isdecimal() else plan.read(Path(what))
+    _quiet()
+    return live(again)
+
+
+def told(life: Life) -> Iterator[str]:
+    """A life in words, with the command that replays it."""
+    if life.breach is None:
+        yield f"seed {life.seed}: {life.hours:g} h, {life.events} events, every invariant held; trace {life.trace_hash[:16]}"
+        return
+    yield f"seed {life.seed}: {life.breach.rule} does not hold at {life.breach.at_s:.3f} s: {life.breach.what}"
+    yield from (f"    {line}" for line in life.breach.last)
+    yield f"  again: postomat-sim replay {life.seed} --hours {life.hours:g}"
+
+
+def _all(plans: list[Plan], jobs: int) -> Iterator[Life]:
+    if jobs == 1:
+        _quiet()
+        yield from map(live, plans)
+        return
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context, initializer=_quiet) as pool:
+        yield from pool.map(live, plans)
+
+
+def _show(lives: Iterable[Life], total: int) -> Iterator[Life]:
+    """A bar on stderr while a person watches."""
+    watched = sys.stderr.isatty()
+    broken = 0
+    for count, life in enumerate(lives, 1):
+        broken += life.breach is not None
+        if watched:
+            bar = "█" * (30 * count // total)
+            print(f"\r{bar:·<30} {count}/{total} seeds, {broken} broken", end="", file=sys.stderr, flush=True)
+        yield life
+    if watched:
+        print(file=sys.stderr)
+
+
+def _quiet() -> None:
+    """Each fault is logged by the firmware, as it should be; here nobody reads it."""
+    logging.disable(logging.CRITICAL)
+
+
+def _sum(each: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for counts in each:
+        total.update(counts)
+    return dict(sorted(total.items()))

@@ -1,0 +1,224 @@
+"""What the rules of `sim.invariants` look at: the controller's state after an event, and what was seen of coils and doors.
+
+The facts are gathered from outside: from committed entries, from the events as they passed, from current in coils. Where a
+rule compares what the locker believes with what is so, the one comes from its state, and the other from here.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from firmware.assembly import Assembly
+from firmware.errors import PostomatError
+from firmware.events import CodeTyped, Effect, Event, OpenCommanded, Pulse, ReadDoor, Started
+from firmware.inbox import Post
+from firmware.model import Entry, EntryKind
+from firmware.rows import Change, Door, Grant, Session, State
+from firmware.schema import TABLES
+from firmware.session import UNPROVED
+from sim.site import Site
+from sim.world import Cell
+
+LAST_EVENTS = 12
+ENDINGS = (EntryKind.COLLECTED, EntryKind.WITHDRAWN)
+Columns = dict[tuple[str, tuple[Any, ...]], tuple[Any, ...]]
+
+
+class Broken(PostomatError):
+    """An invariant does not hold."""
+
+    def __init__(self, rule: str, at_s: float, what: str, last: Iterable[str]) -> None:
+        self.rule = rule
+        self.at_s = at_s
+        self.what = what
+        self.last = tuple(last)
+        super().__init__(f"{rule} at {at_s:.3f} s: {what}")
+
+
+class Spell(NamedTuple):
+    """One time that a coil was on."""
+
+    cell: int
+    lasted_s: float
+    rested_s: float  # before it
+    hottest_s: float  # the most it was on within any minute
+
+
+class Facts:
+    """All that is known of one locker's life so far."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.events = 0
+        self.is_start = False
+        self.event: Event | None = None
+        self.effects: list[Effect] = []
+        self.entries: list[Entry] = []
+        self.pulsed: set[int] = set()  # intents whose pulse was asked for before this event
+        self.proofs: dict[int, str] = {}  # session → the grant that was proved in it
+        self.prover = ""  # who gave the last proof
+        self.ended: dict[str, EntryKind] = {}  # parcels, before this event
+        self.lost: list[str] = []  # what was committed and is not there
+        self.coil_on: int | None = None  # the cell whose coil has just come on
+        self.coil_intent: int | None = None
+        self.spell: Spell | None = None  # the coil that has just gone off
+        self.session_since_s = 0.0
+        self.last: deque[str] = deque(maxlen=LAST_EVENTS)
+        self.parts: Assembly
+        self._session: Session | None = None
+        self._waiting: dict[int, int] = {}  # by cell, the committed intent whose pulse has not been felt
+        self._pulses = dict.fromkeys(site.world.cells, 0)
+        self._on_s: dict[int, float] = {}
+        self._off_s: dict[int, float] = {}
+        self._rested_s: dict[int, float] = {}
+        self._opened_s: dict[int, float] = {}
+        self._shadow: Columns = {}
+        self._doubtful: list[Change] = []  # of a commit whose end nobody saw
+        self._asked: dict[int, int] = {}  # intents that the body works at → cell
+
+    @property
+    def state(self) -> State:
+        return self.parts.runtime.controller.state
+
+    @property
+    def now_s(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    # What the rules ask
+
+    def is_excused(self, *waybills: str | None) -> bool:
+        """Whether the books may be wrong about one of these."""
+        return any(waybill in self.site.witness.excused for waybill in waybills)
+
+    def stands_open_s(self, cell: int) -> float:
+        """For how long the door has stood open and could be seen; 0: it does not."""
+        return 0.0 if self.site.witness.is_blind(cell) else self.now_s - self._opened_s.get(cell, self.now_s)
+
+    def is_quiet(self, cell: int) -> bool:
+        """Nobody is at this cell, and nothing of it waits to be seen."""
+        row = self.state.find(Door, cell)
+        at = self.state.session
+        busy = (
+            row is None
+            or row.opened_ms is not None
+            or row.intent is not None
+            or (at is not None and at.cell == cell)
+        )
+        return not busy and self.site.world.cells[cell].shut and not self.site.witness.is_pending(cell)
+
+    def is_working(self, row: Door) -> bool:
+        """Whether the body has still to tell the outcome of what it was asked for this door."""
+        return row.cell in self._asked.values()
+
+    # What is gathered
+
+    def follow(self, parts: Assembly) -> None:
+        """A new controller: what it loads must be what was committed."""
+        self.parts = parts
+        self._asked.clear()
+        commit = parts.store.commit
+
+        def shadowed(changes: list[Change], entries: list[Entry], now: Any) -> None:
+            self._doubtful = changes
+            commit(changes, entries, now)
+            self._write(changes)
+            self._doubtful = []
+
+        parts.store.commit = shadowed  # type: ignore[method-assign]
+        self._compare(parts.store.load())
+
+    def take_event(self, post: Post, effects: list[Effect]) -> None:
+        """An event was handled, committed and acted upon."""
+        self.events += 1
+        self.event, self.effects, self.entries = post.event, effects, self.site.entries
+        self.is_start = isinstance(post.event, Started)
+        self.last.append(
+            f"{self.now_s:.3f} {post.event!r} → {effects!r}; {[entry.kind.value for entry in self.entries]}"
+        )
+        if self.is_start:
+            self._waiting.clear()
+        for entry in self.entries:
+            if entry.kind is EntryKind.INTENT and entry.cell is not None and entry.intent is not None:
+                self._waiting[entry.cell] = entry.intent
+        self._take_proof()
+
+    def done(self) -> None:
+        """All rules have seen this event: what it did belongs to the past."""
+        for effect in self.effects:
+            if isinstance(effect, Pulse):
+                self.pulsed.add(effect.intent)
+        for entry in self.entries:
+            if entry.kind in ENDINGS and entry.parcel is not None:
+                self.ended[entry.parcel] = entry.kind
+        self.lost = []
+
+    def _take_proof(self) -> None:
+        event, at = self.event, self.state.session
+        self._asked.pop(getattr(event, "intent", 0), None)
+        self._asked.update(
+            (each.intent, each.cell) for each in self.effects if isinstance(each, Pulse | ReadDoor)
+        )
+        if (at and (at.id, at.state, at.due_ms)) != self._session:
+            self._session = (at.id, at.state, at.due_ms) if at else None  # type: ignore[assignment]
+            self.session_since_s = self.now_s
+        if at is None or at.state in UNPROVED:
+            self.proofs.clear()
+            return
+        if (
+            isinstance(event, CodeTyped)
+            and at.grant
+            and event.digest in self.state.get(Grant, at.grant).codes
+        ):
+            self.proofs = {at.id: at.grant}
+            self.prover = self.site.typist
+        if isinstance(event, OpenCommanded) and at.command == event.id:
+            self.proofs = {at.id: event.grant}
+            self.prover = self.site.office.backend.orders[event.parcel].person
+
+    def take_matter(self, cell: Cell) -> None:
+        """Something has changed in a cell."""
+        number, now_s = cell.number, self.now_s
+        self.coil_on = self.coil_intent = self.spell = None
+        if cell.coil.pulses != self._pulses[number]:
+            self._pulses[number] = cell.coil.pulses
+            self.coil_on = number
+            asked = self.site.witness.crossed.get(number, number)
+            self.coil_intent = self._waiting.pop(asked, None)
+            self._on_s[number] = now_s
+            self._rested_s[number] = now_s - self._off_s.get(number, float("-inf"))
+        elif cell.coil.on_at_s is None and number in self._on_s:
+            lasted_s = now_s - self._on_s.pop(number)
+            self._off_s[number] = now_s
+            self.spell = Spell(number, lasted_s, self._rested_s[number], cell.coil.hottest_s)
+        if cell.shut:
+            self._opened_s.pop(number, None)
+        else:
+            self._opened_s.setdefault(number, now_s)
+
+    # The shadow of the store
+
+    def _write(self, changes: list[Change], into: Columns | None = None) -> Columns:
+        shadow = self._shadow if into is None else into
+        for kind, key, row in changes:
+            if row is None:
+                shadow.pop((kind.TABLE, key), None)
+            else:
+                shadow[kind.TABLE, key] = tuple(TABLES[kind].encode(row))
+        return shadow
+
+    def _compare(self, state: State) -> None:
+        """After a cut the store holds the last commit that was seen to end, or the one that was under way, whole."""
+        found: Columns = {
+            (type(row).TABLE, row.key): tuple(TABLES[type(row)].encode(row)) for row in state.rows()
+        }
+        before, after = self._shadow, self._write(self._doubtful, dict(self._shadow))
+        if self._shadow and found not in (before, after):
+            wrong = sorted(
+                {key for key in {*found, *after} if found.get(key) not in (before.get(key), after.get(key))},
+                key=str,
+            )
+            self.lost.append(
+                f"after a start these rows are not what was committed: {wrong[:5] or 'half a commit'}"
+            )
+        self._shadow, self._doubtful = found, []

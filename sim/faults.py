@@ -1,0 +1,89 @@
+"""The catalogue of faults: panel, scenarios and explorer read this list, and there is no other.
+
+Each fault is data: what it does, to what, how often a locker of the standard workload meets it, and how it ends. `strike`
+makes it happen at a `Site` and returns when it is over; it calls `fired` in the moment it takes effect.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sim.strikes import electric, machine, matter, outside
+from sim.strikes.common import Strike
+from sim.world import Condition, Sensor
+
+
+class Part(StrEnum):
+    """What a fault is in."""
+
+    DOOR = "door"
+    BOARD = "board"
+    WIRE = "wire"
+    POWER = "power"
+    DISK = "disk"
+    CLOCK = "clock"
+    NETWORK = "network"
+    KIOSK = "kiosk"
+    PEOPLE = "people"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of fault. `per_day`: how often in a day of the standard workload; far above life's own rate."""
+
+    name: str
+    part: Part
+    does: str
+    healed: str  # how it ends
+    per_day: float
+    strike: Strike
+
+
+def _fault(
+    part: Part, name: str, strike: Strike, does: str, healed: str, per_day: float = 2.0
+) -> tuple[str, Fault]:
+    return name, Fault(name, part, does, healed, per_day, strike)
+
+
+CATALOGUE: dict[str, Fault] = dict(
+    (
+        # A cell that jams or is misused is blocked for deposits until a technician comes: these are kept rare.
+        _fault(Part.DOOR, "cell_jammed", matter.condition(Condition.JAMMED), "the bolt never moves", "after 5 to 20 min"),
+        _fault(Part.DOOR, "cell_needs_push", matter.condition(Condition.NEEDS_PUSH), "the bolt moves only while the door is pressed", "after 5 to 20 min", 3),
+        _fault(Part.DOOR, "cell_needs_pull", matter.condition(Condition.NEEDS_PULL), "the hook lets go and the door stays", "after 5 to 20 min", 3),
+        _fault(Part.DOOR, "cell_no_latch", matter.condition(Condition.NO_LATCH), "the door shuts and the hook does not catch", "after 5 to 20 min"),
+        _fault(Part.DOOR, "opens_late", matter.opens_late, "the spring takes 1 to 50 s to pop the door", "after 5 to 20 min", 4),
+        _fault(Part.DOOR, "sensor_stuck_open", matter.sensor(Sensor.STUCK_OPEN), "the contact says open", "after 2 to 10 min"),
+        _fault(Part.DOOR, "sensor_stuck_closed", matter.sensor(Sensor.STUCK_CLOSED), "the contact says closed", "after 2 to 10 min"),
+        _fault(Part.DOOR, "door_forced", matter.door_forced, "a crowbar opens a door; sometimes the parcel goes", "somebody pushes it shut"),
+        _fault(Part.DOOR, "wrong_door", matter.wrong_door, "two locks are crossed for one pulse", "after that pulse", 3),
+        _fault(Part.BOARD, "board_dead", electric.board("dead"), "a board neither obeys nor answers", "after 1 s to 3 min", 3),
+        _fault(Part.BOARD, "board_silent", electric.board("silent"), "a board obeys and does not answer", "after 1 s to 3 min", 3),
+        _fault(Part.BOARD, "board_reset", electric.board_reset, "a board's supply fails for a moment: its coils fall", "at once", 3),
+        _fault(Part.WIRE, "noise_before", electric.noise("noise_before"), "garbage before each reply", "after 1 s to 3 min"),
+        _fault(Part.WIRE, "noise_behind", electric.noise("noise_behind"), "garbage behind each reply", "after 1 s to 3 min"),
+        _fault(Part.WIRE, "adapter_echoes", electric.echo, "the adapter hears itself, against its configuration", "after 1 s to 3 min"),
+        _fault(Part.WIRE, "replies_delayed", electric.delay, "the adapter hands replies on late", "after 1 s to 3 min"),
+        _fault(Part.WIRE, "cable_cut", electric.cable_cut, "nothing passes, from any byte on", "after 1 s to 3 min", 3),
+        _fault(Part.WIRE, "port_unplugged", electric.port_unplugged, "the adapter is pulled, at any byte", "after 1 s to 3 min", 3),
+        _fault(Part.POWER, "power_cut", machine.power_cut, "the power goes at any await", "after 5 s to 5 min", 3),
+        _fault(Part.POWER, "power_cut_in_hand", machine.power_cut_in_hand, "the power goes while somebody is at a door", "after 5 s to 5 min", 4),
+        _fault(Part.POWER, "power_cut_before_commit", machine.power_cut_at_commit(before=True), "the power goes before a commit", "after 5 s to 5 min", 3),
+        _fault(Part.POWER, "power_cut_after_commit", machine.power_cut_at_commit(before=False), "the power goes after a commit and before its effects", "after 5 s to 5 min", 4),
+        _fault(Part.POWER, "power_cut_in_write", machine.power_cut_in_write, "the power goes at any write or sync", "after 5 s to 5 min", 4),
+        _fault(Part.POWER, "controller_killed", machine.controller_killed, "the process is killed, boards and people go on", "after 2 to 20 s", 3),
+        _fault(Part.DISK, "disk_full", machine.disk_full, "nothing more can be written", "after 1 to 60 s", 3),
+        _fault(Part.DISK, "disk_io_error", machine.disk_io_error, "some writes or syncs fail", "after those", 3),
+        _fault(Part.CLOCK, "clock_unsure", machine.clock_unsure, "the wall clock is not to be trusted, and may be days off", "after 2 to 30 min", 2),
+        _fault(Part.CLOCK, "clock_jumps", machine.clock_jumps, "the wall clock is stepped by up to a minute", "it stays"),
+        _fault(Part.NETWORK, "link_down", outside.link_down, "the backend is away", "after 10 s to 10 min", 3),
+        _fault(Part.NETWORK, "forged_list", outside.forged_list, "a hostile link sends lists and commands that nobody signed, or another did", "at once"),
+        _fault(Part.NETWORK, "replayed_objects", outside.replayed, "a hostile link sends yesterday's lists and commands again", "at once"),
+        _fault(Part.KIOSK, "kiosk_gone", outside.kiosk_gone, "the browser dies", "after 2 to 30 s", 3),
+        _fault(Part.KIOSK, "kiosk_nonsense", outside.kiosk_nonsense, "the kiosk sends bytes that mean nothing, and is dropped", "it comes back", 2),
+        _fault(Part.PEOPLE, "presses_everything", outside.presses_everything, "somebody presses every button, listed or not, also on yesterday's screen", "goes away", 4),
+        _fault(Part.PEOPLE, "wrong_cabinet", outside.wrong_cabinet, "another cabinet's customer types a code that works there", "goes away", 3),
+        _fault(Part.PEOPLE, "keypad_robot", outside.keypad_robot, "somebody types codes at random", "goes away", 1),
+        _fault(Part.PEOPLE, "app_and_keypad", outside.app_and_keypad, "a buyer opens from the app while another is at the screen", "at once", 6),
+        _fault(Part.PEOPLE, "app_again_and_again", outside.app_again, "a buyer presses «Открыть» in the app again and again", "goes away", 2),
+    )
+)  # fmt: skip

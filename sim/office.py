@@ -1,0 +1,76 @@
+"""The people behind the backend: they choose cells, send couriers, and choose again where a cell did not do."""
+
+import random
+
+from firmware.model import Direction, Purpose
+from sim.backend.orders import ENDED, Order, Stage
+from sim.locker import SimLocker
+
+FETCHED_AT = (Stage.EXPIRED, Stage.REFUSED, Stage.DISPUTED, Stage.SUSPECT)
+
+
+class Office:
+    """What a shop and a carrier do by themselves, through the reference backend alone."""
+
+    def __init__(self, locker: SimLocker, chance: random.Random) -> None:
+        self.backend = locker.backend
+        self._locker = locker
+        self._chance = chance
+        self._avoided: set[int] = set()  # cells that a courier was refused
+
+    def order(self, waybill: str, *, outbound: bool = False) -> Order | None:
+        """Order a parcel into a free cell. None where there is none."""
+        cell = self._free_cell()
+        if waybill in self.backend.orders or cell is None:
+            return self.backend.orders.get(waybill)
+        order = self.backend.order(
+            waybill,
+            cell,
+            f"buyer of {waybill}",
+            account=self._chance.choice(["Kaspi Gold", "Kaspi Red"]),
+            direction=Direction.OUTBOUND if outbound else Direction.INBOUND,
+        )
+        self.sync()
+        return order
+
+    def choose_again(self, waybill: str) -> None:
+        """The courier could not use the cell: another one."""
+        order = self.backend.orders[waybill]
+        cell = self._free_cell()
+        if order.stage is Stage.ORDERED and cell is not None:
+            self._avoided.add(order.cell)
+            order.cell = cell
+            self.backend.revision += 1
+            self.sync()
+
+    def to_fetch(self) -> list[str]:
+        """What a courier takes away now, each with a withdrawal grant."""
+        found = []
+        for order in self.backend.orders.values():
+            outbound = order.direction is Direction.OUTBOUND
+            if order.stage in FETCHED_AT or (outbound and order.stage is Stage.STORED):
+                if Purpose.WITHDRAWAL not in order.grants:
+                    self.backend.withdraw(order.waybill)
+                found.append(order.waybill)
+        self.sync()
+        return found
+
+    def code(self, waybill: str, purpose: Purpose) -> str | None:
+        """The code on the phone of whom it was sent to, where it was."""
+        order = self.backend.orders.get(waybill)
+        grant = order.grants.get(purpose) if order else None
+        if grant is None:
+            return None
+        phone = self.backend.phones.get(grant.holder, [])
+        return grant.code if any(sms.code == grant.code for sms in phone) else None
+
+    def sync(self) -> None:
+        """Tell the locker what is new, where it can be reached."""
+        if self._locker.link.is_attached:
+            self._locker.link.sync()
+
+    def _free_cell(self) -> int | None:
+        taken = {order.cell for order in self.backend.orders.values() if order.stage not in ENDED}
+        cells = [cell for cell in sorted(self._locker.world.cells) if cell not in taken]
+        good = [cell for cell in cells if cell not in self._avoided]
+        return self._chance.choice(good or cells) if cells else None

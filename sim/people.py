@@ -1,0 +1,288 @@
+"""People who live by themselves: each has a goal and a manner, and acts on what the screen shows.
+
+They know what people know: the codes on their phones, the words on the screen, the doors before their eyes. They reach the
+locker through the kiosk's protocol and the app's command, and its matter with their hands.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+from firmware.model import Action, Notice, Problem, Purpose, Screen, ScreenName
+from sim import faces
+from sim.backend.orders import Stage
+from sim.site import Site
+from sim.world import Impossible
+
+VISIT_MAX_S = 400.0  # then anybody goes home
+TRIES_MAX = 3
+COME_AGAIN_S = (300.0, 1_500.0)
+REACH_S = {"slow": (21.0, 50.0), "hasty": (0.3, 1.2)}  # at an open door; others take a few seconds
+N = ScreenName
+AT_DOOR = (N.TAKE_PARCEL, N.PUT_PARCEL, N.CLOSE_DOOR, N.CLOSING, N.ASK_TAKEN)
+
+
+class Visitor:
+    """One person who wants one parcel in, or out."""
+
+    def __init__(
+        self, site: Site, chance: random.Random, waybill: str, purpose: Purpose, manner: str
+    ) -> None:
+        self.waybill = waybill
+        self.purpose = purpose
+        self.manner = manner
+        self.done = False  # nothing left to wish for
+        self._site = site
+        self._chance = chance
+        self._left = False
+        self._typed = 0
+        self._retried = 0
+        self._reopened = False
+        self._problem: Problem | None = None
+
+    @property
+    def name(self) -> str:
+        order = self._site.office.backend.orders[self.waybill]
+        return order.grants[self.purpose].holder
+
+    async def come(self, tries: int = TRIES_MAX) -> None:
+        """Come, and come again later where it did not work."""
+        for _ in range(tries):
+            if self._site.office.code(self.waybill, self.purpose) is not None:
+                await (self._with_app() if self.manner == "app" else self._in_turn())
+            if self.done:
+                return
+            await asyncio.sleep(self._chance.uniform(*COME_AGAIN_S))
+
+    async def _in_turn(self) -> None:
+        async with self._site.queue:
+            self._left, self._typed, self._retried = False, 0, 0
+            until_s = asyncio.get_running_loop().time() + VISIT_MAX_S
+            while not self._left and asyncio.get_running_loop().time() < until_s:
+                show = self._site.kiosk.show
+                if show is not None:
+                    await self.AT_SCREEN[show.screen.name](self, show.screen)
+                await self._pause()
+
+    async def _with_app(self) -> None:
+        """«Открыть ячейку» in the app, before the locker, whoever else stands there."""
+        link, order = self._site.locker.link, self._site.office.backend.orders[self.waybill]
+        if not link.is_attached or order.stage is not Stage.STORED:
+            return
+        link.send_open(self.waybill)
+        self._left = False
+        for _ in range(40):
+            await asyncio.sleep(self._chance.uniform(0.5, 1.5))
+            show = self._site.kiosk.show
+            if show is not None and show.screen.cell == order.cell and show.screen.name in AT_DOOR:
+                await self.AT_SCREEN[show.screen.name](self, show.screen)
+            if self._left or order.stage is not Stage.STORED:
+                break
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self._chance.uniform(0.6, 3.0))
+
+    # At each screen
+
+    async def _start(self, screen: Screen) -> None:
+        if self.done or self._typed:
+            self._left = True
+        else:
+            self._press(Action.START)
+
+    async def _type(self, screen: Screen) -> None:
+        code = self._site.office.code(self.waybill, self.purpose)
+        if code is None or self._typed > 2:
+            await self._go(screen)
+            return
+        self._typed += 1
+        await asyncio.sleep(self._chance.uniform(2, 9))
+        if self.manner == "mistypes" and self._typed == 1:
+            place = self._chance.randrange(len(code))
+            code = code[:place] + str((int(code[place]) + 1) % 10) + code[place + 1 :]
+        show = self._site.kiosk.show
+        if show is not None:
+            self._site.typist = self.name
+            faces.type_code(self._site.kiosk, code)
+
+    async def _again(self, screen: Screen) -> None:
+        self._press(Action.AGAIN)
+
+    async def _go(self, screen: Screen) -> None:
+        self._press(Action.BACK)
+        self._left = True
+
+    async def _wait(self, screen: Screen) -> None:
+        """Look on; where the door does not move, help it."""
+        if screen.cell is None or self._chance.random() < 0.5:
+            return
+        self._site.world.press(screen.cell)
+        await asyncio.sleep(self._chance.uniform(0.2, 1))
+        self._site.world.press(screen.cell, pressed=False)
+        self._site.world.pull(screen.cell)
+
+    async def _read_notice(self, screen: Screen) -> None:
+        if self.purpose is Purpose.DEPOSIT and screen.notice is Notice.AWAITS_TECHNICIAN:
+            self._site.office.choose_again(self.waybill)
+        self.done = screen.notice in (Notice.COLLECTED, Notice.ALREADY_DONE, Notice.EXPIRED, Notice.REFUSED)
+        await self._go(screen)
+
+    async def _try_again(self, screen: Screen) -> None:
+        self._retried += 1
+        if Action.AGAIN in screen.actions and self._retried < 3:
+            await self._wait(screen)
+            self._press(Action.AGAIN)
+            return
+        if self.purpose is Purpose.DEPOSIT:
+            self._site.office.choose_again(self.waybill)
+        await self._go(screen)
+
+    async def _at_door(self, screen: Screen) -> None:
+        """The cell stands open: put in or take out, and shut it; or forget to."""
+        cell = screen.cell or 0
+        await asyncio.sleep(self._chance.uniform(*REACH_S.get(self.manner, (2.0, 8.0))))
+        try:
+            await self._reach_in(cell, screen)
+        except Impossible:
+            return  # it is not open, whatever the screen says
+        if self.manner == "forgetful":
+            self._left = self.done = True
+            await asyncio.sleep(self._chance.uniform(70, 400))
+            self._site.world.close(cell)  # somebody passes by
+            return
+        await asyncio.sleep(self._chance.uniform(0.5, 2))
+        for _ in range(3):
+            if self._site.world.close(cell):
+                break
+            await self._pause()
+
+    async def _reach_in(self, cell: int, screen: Screen) -> None:
+        found = self._site.in_reach(cell)
+        if found != self.waybill:
+            self._site.witness.excuse(found, "a stranger shut the door on it")
+        if screen.purpose is self.purpose:  # else this is another's screen
+            await (self._put(cell) if self.purpose is Purpose.DEPOSIT else self._take(cell))
+
+    async def _put(self, cell: int) -> None:
+        found = self._site.in_reach(cell)
+        if found is None:
+            self._site.put(cell, self.waybill)
+        elif found != self.waybill:
+            self._site.witness.excuse(self.waybill, f"{found} lay in its cell, and it was not put in")
+        self.done = True
+
+    async def _take(self, cell: int) -> None:
+        found = self._site.in_reach(cell)
+        if found != self.waybill:
+            self._problem = self._problem or (Problem.NOT_MINE if found else Problem.NOT_THERE)
+            if self.purpose is Purpose.WITHDRAWAL:
+                self._site.witness.excuse(self.waybill, "the courier found something else")
+            elif self._reopened or self.done:
+                self._problem = None
+            return
+        self._problem = None
+        if self.manner == "refuses":
+            self._problem = Problem.REFUSED
+        elif self.manner == "changes_mind":
+            self._site.witness.excuse(self.waybill, "the buyer let it lie and went")
+        elif self.manner == "complains":
+            self._problem = Problem.DAMAGED  # back it goes
+        else:
+            self._site.take(cell)
+        self.done = True
+
+    async def _after(self, screen: Screen) -> None:
+        """The door is shut behind a pickup: confirm, complain, open it again, or walk away."""
+        if screen.cell != self._site.office.backend.orders[self.waybill].cell:
+            self._left = True  # another's screen
+        elif self._problem is not None:
+            self._press(Action.PROBLEM)
+        elif self.manner == "reopens" and screen.can_reopen and not self._reopened:
+            self._reopened = True
+            self._press(Action.REOPEN)
+        elif self.manner in ("walks_away", "changes_mind", "app") or (
+            self.manner == "hasty" and self._chance.random() < 0.5
+        ):
+            self._left = True
+        else:
+            self._press(Action.CONFIRM)
+            self._left = True
+
+    async def _report(self, screen: Screen) -> None:
+        if self._problem is None:
+            self._press(Action.BACK)
+            return
+        show = self._site.kiosk.show
+        if show is not None:
+            faces.press(self._site.kiosk, Action.REPORT, self._problem)
+        self._problem = None
+        self._left = True
+
+    async def _shut_other(self, screen: Screen) -> None:
+        """Shut the cell that opened instead."""
+        for cell in screen.open_cells:
+            self._site.world.close(cell)
+
+    async def _leave(self, screen: Screen) -> None:
+        self._left = True
+
+    def _press(self, action: Action) -> None:
+        show = self._site.kiosk.show
+        if show is not None and action in show.screen.actions:
+            faces.press(self._site.kiosk, action)
+
+    AT_SCREEN: ClassVar[dict[ScreenName, Callable[["Visitor", Screen], Awaitable[None]]]] = {
+        N.IDLE: _start,
+        N.KEYPAD: _type,
+        N.WRONG_CODE: _again,
+        N.WAIT: _wait,
+        N.NOTICE: _read_notice,
+        N.OPENING: _wait,
+        N.TAKE_PARCEL: _at_door,
+        N.PUT_PARCEL: _at_door,
+        N.CLOSE_DOOR: _at_door,
+        N.CLOSING: _after,
+        N.ASK_TAKEN: _after,
+        N.PROBLEM: _report,
+        N.PROBLEM_NOTED: _go,
+        N.NOT_OPENED: _try_again,
+        N.WRONG_CELL: _shut_other,
+        N.THANKS: _go,
+        N.BUSY: _go,
+        N.OUT_OF_SERVICE: _leave,
+    }
+
+
+async def deliver(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
+    """A courier brings a parcel for which there is an order."""
+    if site.office.order(waybill) is not None:
+        await asyncio.sleep(chance.uniform(1, 20))
+        await Visitor(site, chance, waybill, Purpose.DEPOSIT, manner).come()
+
+
+async def send(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
+    """A person sends a parcel."""
+    if site.office.order(waybill, outbound=True) is not None:
+        await asyncio.sleep(chance.uniform(1, 20))
+        await Visitor(site, chance, waybill, Purpose.DEPOSIT, manner).come()
+
+
+async def collect(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
+    """The buyer comes."""
+    if waybill in site.office.backend.orders:
+        await Visitor(site, chance, waybill, Purpose.PICKUP, manner).come()
+
+
+async def go_round(site: Site, chance: random.Random, of: str, manner: str) -> None:
+    """A courier takes away what has expired, was refused, or is to be sent."""
+    for waybill in site.office.to_fetch():
+        await Visitor(site, chance, waybill, Purpose.WITHDRAWAL, manner).come(tries=1)
+
+
+LIFE: dict[str, Callable[[Site, random.Random, str, str], Awaitable[None]]] = {
+    "deliver": deliver,
+    "send": send,
+    "collect": collect,
+    "round": go_round,
+}

@@ -1,0 +1,123 @@
+"""What will happen at a locker: a list, made of a seed before anything happens.
+
+The list is plain data, and each thing on it draws from a seed of its own. So it can be written down, halved, and played
+again: whatever is left out changes nothing else of the plan.
+"""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from firmware.errors import PostomatError
+from sim.faults import CATALOGUE
+
+WORKLOAD = "standard-64"
+PARCELS_PER_DAY = 300
+DAY_S = 86_400.0
+QUIET_S = 900.0  # at the end nothing new begins, so that what has begun can end
+STAY_S = 2_400.0  # how long a parcel lies, on average, before somebody comes for it
+ROUND_S = 3_600.0  # how often a courier comes for what is to be taken away
+
+# How people are, and how many of a hundred: the first ones are as a maker would wish them.
+RECIPIENTS = {
+    "usual": 40, "walks_away": 15, "app": 12, "slow": 6, "reopens": 6, "hasty": 5, "forgetful": 4, "complains": 4,
+    "refuses": 3, "mistypes": 3, "changes_mind": 2,
+}  # fmt: skip
+COURIERS = {"usual": 90, "forgetful": 3, "slow": 4, "mistypes": 3}
+COMES_NOT = 0.1  # the share of recipients who never come
+OUTBOUND = 0.08  # the share of parcels that a person sends
+
+
+class PlanError(PostomatError):
+    """A plan's file is missing or wrong: usage."""
+
+    exit_code = 2
+
+
+class Happening(Struct, frozen=True, omit_defaults=True):
+    """Something that begins at a moment: a person's visit, or a fault. `of` is a waybill or the fault's name."""
+
+    at_s: float
+    kind: str  # deliver, collect, send, round, fault
+    seed: int
+    of: str = ""
+    manner: str = ""
+
+
+class Plan(Struct, frozen=True):
+    """All of it, for one locker."""
+
+    seed: int
+    hours: float
+    happenings: tuple[Happening, ...]
+    workload: str = WORKLOAD
+
+    @property
+    def seconds(self) -> float:
+        return 3_600 * self.hours
+
+
+def draw(seed: int, hours: float, workload: str = WORKLOAD) -> Plan:
+    """The plan of this seed."""
+    chance = random.Random(f"plan {seed}")
+    last_s = max(60.0, 3_600 * hours - QUIET_S)
+    happenings = [*_parcels(chance, last_s), *_rounds(chance, last_s), *_faults(seed, chance, hours, last_s)]
+    return Plan(seed, hours, tuple(sorted(happenings, key=lambda each: each.at_s)), workload)
+
+
+def read(path: Path) -> Plan:
+    """A plan that was written down. Raises PlanError, naming the file and what is wrong with it."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Plan)
+    except (OSError, msgspec.DecodeError) as error:
+        raise PlanError(f"{path}: {error}") from None
+
+
+def write(plan: Plan, path: Path) -> None:
+    """Write it down, one happening a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=1))
+
+
+def _parcels(chance: random.Random, last_s: float) -> list[Happening]:
+    """Parcels come at random; most are fetched, each in its own manner."""
+    found = []
+    at_s, number = 30.0, 0
+    while (at_s := at_s + chance.expovariate(PARCELS_PER_DAY / DAY_S)) < last_s:
+        number += 1
+        waybill = f"KZ{number:05}"
+        if chance.random() < OUTBOUND:
+            found.append(_visit(chance, at_s, "send", waybill, COURIERS))
+            continue
+        found.append(_visit(chance, at_s, "deliver", waybill, COURIERS))
+        if chance.random() >= COMES_NOT:
+            comes_s = at_s + 60 + chance.expovariate(1 / STAY_S)
+            found.append(_visit(chance, comes_s, "collect", waybill, RECIPIENTS))
+    return [each for each in found if each.at_s < last_s]
+
+
+def _visit(chance: random.Random, at_s: float, kind: str, of: str, manners: dict[str, int]) -> Happening:
+    (manner,) = chance.choices(list(manners), list(manners.values()))
+    return Happening(round(at_s, 3), kind, chance.getrandbits(48), of, manner)
+
+
+def _rounds(chance: random.Random, last_s: float) -> list[Happening]:
+    times = (ROUND_S * (each + chance.random() / 2) for each in range(1, 1 + int(last_s / ROUND_S)))
+    return [_visit(chance, at_s, "round", "", COURIERS) for at_s in times if at_s < last_s]
+
+
+def _faults(seed: int, chance: random.Random, hours: float, last_s: float) -> list[Happening]:
+    """Each kind at its rate. Seeds share out what is less than one of a kind, so that neighbours leave none out."""
+    found = []
+    share: Callable[[float], int] = int
+    for index, fault in enumerate(CATALOGUE.values()):
+        per_seed = fault.per_day * hours / 24
+        phase = index * 0.618034 % 1
+        times = share(per_seed * (seed + 1) + phase) - share(per_seed * seed + phase)
+        for _ in range(times):
+            at_s = round(chance.uniform(60, last_s), 9)
+            found.append(Happening(at_s, "fault", chance.getrandbits(48), fault.name))
+    return found

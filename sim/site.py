@@ -1,0 +1,217 @@
+"""Where people and faults meet a locker: its screen, its doors, its power, and those who remember what really happened.
+
+It also keeps the books of matter (`Witness`): which parcel was put in or taken out of which cell, and whether the locker
+could have seen it. A locker that was off, blind or lied to may believe otherwise; nobody else may.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from firmware.assembly import Assembly
+from firmware.errors import StoreError
+from firmware.model import DoorState, Entry, EntryKind, Why
+from firmware.rows import Door
+from sim.faces import MemoryKiosk
+from sim.locker import SimLocker
+from sim.office import Office
+from sim.world import Cell, Impossible
+
+SEEN = (DoorState.OPEN, DoorState.OVERDUE)
+SHORT_S = 4.0  # a door open for less may be taken for one that was closed by mistake
+# The locker itself says that it does not know.
+UNSURE = (EntryKind.OUTCOME_UNKNOWN, EntryKind.UNCONFIRMED, EntryKind.SUSPECT, EntryKind.DISPUTED, EntryKind.REFUSED)  # fmt: skip
+
+
+class PowerCut(BaseException):
+    """The power goes while the controller computes. No `except Exception` may hold it up."""
+
+
+class Witness:
+    """What really happened to parcels, and what of it the locker cannot know."""
+
+    def __init__(self, locker: SimLocker) -> None:
+        self.excused: dict[str, str] = {}  # waybill → why the books may be wrong about it
+        self.crossed: dict[int, int] = {}  # the cell that really opens → the cell whose lock was asked for
+        self._locker = locker
+        self._blind: Counter[int] = Counter()  # by cell: for how many reasons the locker cannot see it
+        self._touched: dict[int, list[str]] = {}
+        self._dark: set[int] = set()  # something was not seen since this door opened
+        self._opened_s: dict[int, float] = {}
+        self._open_for_s: dict[int, float] = {}
+        locker.world.observe(self._moved)
+
+    def excuse(self, waybill: str | None, why: str) -> None:
+        """The books may be wrong about this parcel from now on, and it is nobody's mistake but `why`."""
+        if waybill is not None:
+            self.excused.setdefault(waybill, why)
+
+    @contextlib.contextmanager
+    def blinded(self, cells: Iterable[int]) -> Iterator[None]:
+        """The locker cannot see these cells, or is lied to about them."""
+        blind = list(cells)
+        self._blind.update(blind)
+        self._dark.update(cell for cell in blind if self._is_busy(cell))
+        try:
+            yield
+        finally:
+            self._blind.subtract(blind)
+
+    def is_blind(self, cell: int) -> bool:
+        """Whether the locker cannot see it now."""
+        return self._blind[cell] > 0 or self._locker.assembly is None
+
+    def is_pending(self, cell: int) -> bool:
+        """Whether something was put in or taken out of which the locker has not told the end."""
+        return cell in self._touched
+
+    def touched(self, cell: int, waybill: str) -> None:
+        """A parcel was put in or taken out."""
+        self._touched.setdefault(cell, []).append(waybill)
+        if self._blind[cell] > 0 or not self._sees_open(cell):
+            self._dark.add(cell)
+
+    def told(self, entry: Entry) -> None:
+        """What the locker has journalled."""
+        if entry.kind in UNSURE:
+            self.excuse(entry.parcel, f"the locker says {entry.kind}")
+        elif entry.kind is EntryKind.RELEASED and self._open_for_s.get(entry.cell or 0, SHORT_S) < SHORT_S:
+            self.excuse(entry.parcel, "its door was open for a moment only")
+        elif entry.kind is EntryKind.CLOSED and entry.cell is not None:
+            waybills = self._touched.pop(entry.cell, [])
+            if entry.cell in self._dark or entry.why not in (Why.INTENT, Why.LATE):
+                for waybill in waybills:
+                    self.excuse(waybill, "it was not seen")
+            self._dark.discard(entry.cell)
+
+    def _is_busy(self, cell: int) -> bool:
+        return not self._locker.world.cells[cell].shut or cell in self._touched
+
+    def _sees_open(self, cell: int) -> bool:
+        parts = self._locker.assembly
+        row = parts.runtime.controller.state.find(Door, cell) if parts is not None else None
+        return row is not None and row.state in SEEN and row.why in (Why.INTENT, Why.LATE)
+
+    def _moved(self, cell: Cell) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if not cell.shut:
+            self._opened_s.setdefault(cell.number, now_s)
+        elif cell.number in self._opened_s:
+            self._open_for_s[cell.number] = now_s - self._opened_s.pop(cell.number)
+
+
+class Site:
+    """One locker among its people and its faults."""
+
+    def __init__(self, locker: SimLocker, chance: random.Random) -> None:
+        self.locker = locker
+        self.world = locker.world
+        self.kiosk = MemoryKiosk(locker)
+        self.witness = Witness(locker)
+        self.office = Office(locker, chance)
+        self.queue = asyncio.Lock()  # polite people stand in line
+        self.typist = ""  # who typed the last code
+        self.entries: list[Entry] = []  # of the last commit
+        self.sent: deque[bytes] = deque(maxlen=64)  # what the backend has signed lately
+        self.before_commit: Callable[[], None] = lambda: None
+        self.after_commit: Callable[[], None] = lambda: None
+        self.outages = 0
+        self.disk_fails = False  # it was told to
+        self._supply = asyncio.Lock()
+        locker.observe(self._watch)
+        sign = locker.backend.signer.sign
+
+        def signing(kind: str, payload: Mapping[str, Any]) -> bytes:
+            self.sent.append(sign(kind, payload))
+            return self.sent[-1]
+
+        locker.backend.signer.sign = signing  # type: ignore[method-assign]
+
+    @property
+    def cells(self) -> list[int]:
+        return sorted(self.world.cells)
+
+    def cells_of_board(self, name: str) -> list[int]:
+        return sorted(self.locker.cabinet.boards[name].wiring.values())
+
+    # Hands
+
+    def put(self, number: int, waybill: str) -> None:
+        """Lay a parcel in. Raises Impossible."""
+        self.world.put(number, waybill)
+        self.witness.touched(number, waybill)
+
+    def take(self, number: int) -> str:
+        """Take what lies there. Raises Impossible."""
+        waybill = self.world.take(number)
+        self.witness.touched(number, waybill)
+        return waybill
+
+    def in_reach(self, number: int) -> str | None:
+        """What one sees in an open cell."""
+        cell = self.world.cells[number]
+        if cell.shut:
+            raise Impossible(f"cell {number}: the door is shut")
+        return cell.parcel
+
+    def meddled(self) -> None:
+        """Somebody presses at another's screen: what the locker is told of that parcel may be wrong."""
+        parts = self.locker.assembly
+        at = parts.runtime.controller.state.session if parts is not None else None
+        if at is not None:
+            self.witness.excuse(at.parcel, "a stranger pressed at its screen")
+
+    # Power
+
+    async def outage(self, off_s: float, *, power: bool = True) -> None:
+        """The controller goes, with the boards where it is the power, and comes back after so many seconds."""
+        if self._supply.locked():
+            return  # it is off already
+        async with self._supply:
+            self.outages += 1
+            with self.witness.blinded(self.cells):
+                boards = list(self.locker.cabinet.boards.values()) if power else []
+                were_dead = [board.dead for board in boards]
+                for board in boards:
+                    board.reset()
+                    board.dead = True
+                self.kiosk.show = None
+                await (self.locker.cut() if power else self.locker.kill())
+                await asyncio.sleep(off_s)
+                for board, dead in zip(boards, were_dead, strict=True):
+                    board.dead = dead
+                if power:
+                    self.locker.boot = f"boot-{self.outages + 1}"
+                await self.switch_on()
+
+    async def switch_on(self) -> None:
+        """Start the controller, again and again where its disk does not let it, as systemd would."""
+        while True:
+            try:
+                await self.locker.start()
+                break
+            except StoreError:
+                await asyncio.sleep(5)
+        known = asyncio.ensure_future(self.locker.controller.body.known.wait())
+        await asyncio.wait([known], timeout=10)  # until then it is blind
+        known.cancel()
+
+    # Who must know
+
+    def _watch(self, parts: Assembly) -> None:
+        """The commits of each new controller can be met by a power cut, and what they tell is heard."""
+        commit = parts.store.commit
+
+        def watched(changes: object, entries: list[Entry], now: object) -> None:
+            self.entries = []
+            self.before_commit()
+            commit(changes, entries, now)  # type: ignore[arg-type]
+            self.entries = entries
+            for entry in entries:
+                self.witness.told(entry)
+            self.after_commit()
+
+        parts.store.commit = watched  # type: ignore[method-assign]

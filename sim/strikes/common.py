@@ -1,0 +1,51 @@
+"""What strikes share: who is struck, and when."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable
+
+from firmware.model import DoorState
+from firmware.rows import Door
+from sim.backend.orders import Stage
+from sim.site import Site
+from sim.wire import Line
+
+Fired = Callable[[], None]
+Strike = Callable[[Site, random.Random, Fired], Awaitable[None]]
+
+
+def likely_cell(site: Site, chance: random.Random) -> int:
+    """A cell that somebody will use soon, where there is one."""
+    orders = site.office.backend.orders.values()
+    cells = sorted(
+        {order.cell for order in orders if order.stage in (Stage.ORDERED, Stage.STORED, Stage.EXPIRED)}
+    )
+    return chance.choice(cells or site.cells)
+
+
+def the_line(site: Site, chance: random.Random) -> tuple[str, Line]:
+    """Any line of the locker, with its bus's name."""
+    return chance.choice(sorted(site.locker.cabinet.lines.items()))
+
+
+def cells_on(site: Site, bus: str) -> list[int]:
+    """The cells whose boards hang on this bus."""
+    boards = site.locker.config.banks
+    return [
+        cell
+        for bank in boards
+        if getattr(bank, "bus", None) == bus
+        for cell in site.cells_of_board(bank.name)
+    ]
+
+
+async def in_hand(site: Site, patience_s: float = 3_600.0) -> bool:
+    """Wait until somebody's door is being opened or stands open; False where nobody came."""
+    until_s = asyncio.get_running_loop().time() + patience_s
+    while asyncio.get_running_loop().time() < until_s:
+        parts = site.locker.assembly
+        rows: Iterable[Door] = parts.runtime.controller.state.all(Door) if parts else ()
+        if any(row.state in (DoorState.UNLOCKING, DoorState.OPEN) for row in rows):
+            return True
+        await asyncio.sleep(0.7)
+    return False

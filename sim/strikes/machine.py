@@ -1,0 +1,134 @@
+"""Strikes at power, disk and clock."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import apsw
+
+from sim.disk import Operation
+from sim.site import PowerCut, Site
+from sim.strikes.common import Fired, Strike, in_hand
+
+
+def _off_s(chance: random.Random) -> float:
+    return chance.choice([chance.uniform(5, 20), chance.uniform(20, 300)])
+
+
+async def power_cut(site: Site, chance: random.Random, fired: Fired) -> None:
+    """At any moment at all."""
+    fired()
+    await site.outage(_off_s(chance))
+
+
+async def power_cut_in_hand(site: Site, chance: random.Random, fired: Fired) -> None:
+    """Within five seconds of a door being opened, or open."""
+    if await in_hand(site):
+        await asyncio.sleep(chance.uniform(0, 5))
+        fired()
+        await site.outage(_off_s(chance))
+
+
+async def controller_killed(site: Site, chance: random.Random, fired: Fired) -> None:
+    """The process alone: pulses that boards have begun go on, and doors open meanwhile."""
+    if chance.random() < 0.7:
+        await in_hand(site)
+        await asyncio.sleep(chance.uniform(0, 2))
+    fired()
+    await site.outage(chance.uniform(2, 20), power=False)
+
+
+def power_cut_at_commit(*, before: bool) -> Strike:
+    """At one of the next commits while somebody is served: nothing of it is on the disk, or all of it and no effect."""
+
+    async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
+        await in_hand(site)
+        left = chance.randrange(1, 12)
+        hook = "before_commit" if before else "after_commit"
+        struck = asyncio.Event()
+
+        def count() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                setattr(site, hook, lambda: None)
+                struck.set()
+                fired()
+                raise PowerCut
+
+        setattr(site, hook, count)
+        try:
+            async with asyncio.timeout(3_600):
+                await struck.wait()
+        except TimeoutError:
+            setattr(site, hook, lambda: None)
+            return
+        await site.outage(_off_s(chance))
+
+    return strike
+
+
+async def power_cut_in_write(site: Site, chance: random.Random, fired: Fired) -> None:
+    """At any of the next writes, syncs and truncations of the database."""
+    disk = site.locker.disk
+    if disk is None:
+        return
+    await in_hand(site)
+    cuts = disk.cuts
+    disk.cut_after(chance.randrange(60))
+    for _ in range(3_600):
+        if disk.cuts != cuts:
+            fired()
+            await site.outage(_off_s(chance))
+            return
+        await asyncio.sleep(0.05 if await in_hand(site, 1) else 1)
+
+
+def _disk_fails(
+    error: Callable[[str], apsw.Error], operations: tuple[Operation, ...], lasts_s: float
+) -> Strike:
+    async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
+        disk = site.locker.disk
+        if disk is None:
+            return
+        await in_hand(site)
+        await asyncio.sleep(chance.uniform(0, 3))
+
+        def failed(path: str) -> apsw.Error:
+            if not struck:
+                struck.append(path)
+                fired()
+            return error(path)
+
+        struck: list[str] = []
+        times = None if lasts_s > 10 else chance.randrange(1, 4)
+        with site.witness.blinded(site.cells):
+            site.disk_fails = True
+            disk.fail(*operations, after=chance.randrange(20), times=times, error=failed)
+            await asyncio.sleep(chance.uniform(1, lasts_s))
+            disk.mend()
+            site.disk_fails = False
+            await asyncio.sleep(3)
+
+    return strike
+
+
+disk_full = _disk_fails(apsw.FullError, (Operation.WRITE,), 60)
+disk_io_error = _disk_fails(apsw.IOError, (Operation.WRITE, Operation.SYNC), 10)
+
+
+async def clock_unsure(site: Site, chance: random.Random, fired: Fired) -> None:
+    """The time is up to three days off, and the clock says that it is not to be trusted."""
+    clock, off_ms = site.locker.clock, chance.randrange(-3 * 86_400_000, 3 * 86_400_000)
+    clock.is_sure = False
+    clock.offset_ms += off_ms
+    fired()
+    await asyncio.sleep(chance.uniform(120, 1_800))
+    clock.offset_ms -= off_ms
+    clock.is_sure = True
+
+
+async def clock_jumps(site: Site, chance: random.Random, fired: Fired) -> None:
+    """A trusted source sets the time, within the minute that it may."""
+    site.locker.clock.offset_ms += chance.randrange(-60_000, 60_000)
+    fired()

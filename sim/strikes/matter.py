@@ -1,0 +1,97 @@
+"""Strikes at doors, locks and contacts."""
+
+import asyncio
+import random
+from contextlib import nullcontext
+
+from sim.site import Site
+from sim.strikes.common import Fired, Strike, likely_cell
+from sim.world import Cell, Condition, Impossible, Sensor
+
+
+def condition(what: Condition) -> Strike:
+    """A lock or door of a cell in use gets this condition, for 5 to 20 minutes."""
+
+    async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
+        cell = likely_cell(site, chance)
+        site.world.afflict(cell, what)
+        fired()
+        blind = site.witness.blinded([cell]) if what is Condition.NO_LATCH else nullcontext()
+        with blind:
+            await asyncio.sleep(chance.uniform(300, 1_200))
+        site.world.afflict(cell, Condition.FINE)
+
+    return strike
+
+
+async def opens_late(site: Site, chance: random.Random, fired: Fired) -> None:
+    """The spring of a cell in use takes up to 50 s: within the time in which an opening is still the intent's."""
+    cell = site.world.cells[likely_cell(site, chance)]
+    pop_ms, cell.pop_ms = cell.pop_ms, chance.randrange(1_000, 50_000)
+    fired()
+    await asyncio.sleep(chance.uniform(300, 1_200))
+    cell.pop_ms = pop_ms
+
+
+def sensor(what: Sensor) -> Strike:
+    """A contact of a cell in use says the same whatever the door does."""
+
+    async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
+        cell = likely_cell(site, chance)
+        with site.witness.blinded([cell]):
+            site.world.break_sensor(cell, what)
+            fired()
+            await asyncio.sleep(chance.uniform(120, 600))
+            site.world.break_sensor(cell, Sensor.FINE)
+            await asyncio.sleep(3)
+
+    return strike
+
+
+async def door_forced(site: Site, chance: random.Random, fired: Fired) -> None:
+    """A crowbar; in three of ten cases the parcel goes, and somebody shuts the door later."""
+    cell = likely_cell(site, chance)
+    site.world.force(cell)
+    fired()
+    await asyncio.sleep(chance.uniform(0.1, 30))
+    if chance.random() < 0.3:
+        try:
+            site.witness.excuse(site.take(cell), "stolen")
+        except Impossible:
+            pass  # nothing lay there, or somebody has shut the door
+    await asyncio.sleep(chance.uniform(0.1, 300))
+    site.world.close(cell)
+
+
+async def wrong_door(site: Site, chance: random.Random, fired: Fired) -> None:
+    """The next pulse of one board goes to another lock, once."""
+    board = site.locker.cabinet.boards[chance.choice(sorted(site.locker.cabinet.boards))]
+    wiring, order = dict(board.wiring), sorted(board.wiring)
+    shift = chance.randrange(1, len(order))
+    board.crossed = {channel: wiring[order[(at + shift) % len(order)]] for at, channel in enumerate(order)}
+    site.witness.crossed.update((board.crossed[channel], wiring[channel]) for channel in order)
+    pulses = {cell: site.world.cells[cell].coil.pulses for cell in wiring.values()}
+    struck: list[int] = []
+    ended = asyncio.Event()
+
+    def pulsed(cell: Cell) -> None:
+        if not struck and cell.number in pulses and cell.coil.pulses > pulses[cell.number]:
+            struck.append(cell.number)
+            fired()
+        if struck and cell.number == struck[0] and cell.coil.on_at_s is None:
+            board.crossed = {}
+            ended.set()
+
+    forget = site.world.observe(pulsed)
+    try:
+        async with asyncio.timeout(1_800):
+            await ended.wait()
+    except TimeoutError:
+        pass
+    finally:
+        forget()
+        board.crossed = {}
+        site.witness.crossed.clear()
+    if struck:
+        await asyncio.sleep(chance.uniform(30, 200))
+        site.world.close(struck[0])

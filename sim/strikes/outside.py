@@ -1,0 +1,157 @@
+"""Strikes from outside: network, kiosk, and people who mean no good."""
+
+import asyncio
+import random
+from contextlib import nullcontext
+
+from firmware.control import Code, Press, Seq, Show
+from firmware.model import Action, Problem
+from sim import faces
+from sim.backend import Signer, unsigned
+from sim.backend.orders import Stage
+from sim.site import Site
+from sim.strikes.common import Fired, in_hand
+
+
+async def link_down(site: Site, chance: random.Random, fired: Fired) -> None:
+    """The backend cannot be reached."""
+    site.locker.link.detach()
+    fired()
+    await asyncio.sleep(chance.uniform(10, 600))
+    if site.locker.assembly is not None and not site.locker.link.is_attached:
+        site.locker.attach_backend()
+
+
+async def forged_list(site: Site, chance: random.Random, fired: Fired) -> None:
+    """Objects without a signature, under a stranger's key, cut short, and changed in one bit: nothing of it may be believed."""
+    link, backend = site.locker.link, site.locker.backend
+    if not link.is_attached:
+        return
+    stranger = Signer(chance.randbytes(32), backend.signer.key_id)
+    version = backend.version
+    honest = backend.grants()
+    site.sent.pop()  # the backend has not sent it
+    backend.version = version
+    changed = bytearray(honest)
+    changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+    objects = [
+        unsigned(honest),
+        stranger.sign_again(honest),
+        honest[: chance.randrange(len(honest))],
+        bytes(changed),
+    ]
+    for each in objects:
+        link.send(each)
+    fired()
+
+
+async def replayed(site: Site, chance: random.Random, fired: Fired) -> None:
+    """What was said once is said again: nothing may come of it."""
+    if site.locker.link.is_attached and site.sent:
+        for signed in chance.sample(list(site.sent), min(3, len(site.sent))):
+            site.locker.link.send(signed)
+        fired()
+
+
+async def kiosk_gone(site: Site, chance: random.Random, fired: Fired) -> None:
+    """The page's connection ends and a fresh page joins."""
+    if chance.random() < 0.7:
+        await in_hand(site, 900)
+    site.kiosk.leave()
+    fired()
+    await asyncio.sleep(chance.uniform(2, 30))
+    site.kiosk.join()
+
+
+async def kiosk_nonsense(site: Site, chance: random.Random, fired: Fired) -> None:
+    """Bytes that are no request: the gate drops the connection."""
+    site.kiosk.send_bytes(
+        chance.choice([b'{"type":"press"}\n', b"\xff\xfe\n", b"[" * 5_000 + b"\n", b"x" * 70_000])
+    )
+    fired()
+    await asyncio.sleep(chance.uniform(1, 5))
+    site.kiosk.join()
+
+
+async def presses_everything(site: Site, chance: random.Random, fired: Fired) -> None:
+    """Listed or not, on this screen's number or on yesterday's, as fast as a finger or faster."""
+    if chance.random() < 0.5:
+        await in_hand(site, 900)
+    old: Show | None = None
+    for _ in range(chance.randrange(10, 60)):
+        show = site.kiosk.show
+        seq = chance.choice([each.seq for each in (show, old) if each is not None] or [Seq("nobody", 1)])
+        action = chance.choice(list(Action))
+        problem = chance.choice([None, *Problem]) if action is Action.REPORT else None
+        site.meddled()
+        site.kiosk.send(Press(seq, action, problem))
+        fired()
+        old = show if chance.random() < 0.3 else old
+        await asyncio.sleep(chance.choice([0.0, 0.03, 0.4]))
+
+
+async def wrong_cabinet(site: Site, chance: random.Random, fired: Fired) -> None:
+    """Stands in line, types up to three codes that are none here, and goes."""
+    await _type_many(site, chance, fired, chance.randrange(1, 4), polite=True)
+
+
+async def keypad_robot(site: Site, chance: random.Random, fired: Fired) -> None:
+    """Stands in nobody's line, and types as soon as the keypad takes a code."""
+    await _type_many(site, chance, fired, chance.randrange(20, 60), polite=False)
+
+
+async def _type_many(site: Site, chance: random.Random, fired: Fired, times: int, *, polite: bool) -> None:
+    """Codes that nobody was given, each as soon as the keypad takes one."""
+    async with site.queue if polite else nullcontext():
+        typed = 0
+        for _ in range(600):
+            show = site.kiosk.show
+            actions = show.screen.actions if show is not None else ()
+            if show is not None and show.screen.name == "keypad":
+                site.typist = "a stranger"
+                site.kiosk.send(Code(show.seq, f"{chance.randrange(10**8):08}"))
+                typed += 1
+                fired()
+            elif Action.START in actions:
+                faces.press(site.kiosk, Action.START)
+            elif Action.AGAIN in actions and show is not None and show.screen.name == "wrong_code":
+                faces.press(site.kiosk, Action.AGAIN)
+            if typed >= times:
+                return
+            await asyncio.sleep(chance.uniform(0.2, 2))
+
+
+async def app_and_keypad(site: Site, chance: random.Random, fired: Fired) -> None:
+    """A command for one parcel while another person is at the screen, or at an open door."""
+    if not await in_hand(site) or not site.locker.link.is_attached:
+        return
+    await asyncio.sleep(chance.uniform(0, 8))
+    await _command(site, chance, fired)
+
+
+async def app_again(site: Site, chance: random.Random, fired: Fired) -> None:
+    """Any buyer's parcel, beyond the cap."""
+    for _ in range(chance.randrange(7, 15)):
+        if site.locker.link.is_attached:
+            await _command(site, chance, fired)
+        await asyncio.sleep(chance.uniform(1, 60))
+
+
+async def _command(site: Site, chance: random.Random, fired: Fired) -> None:
+    """«Открыть ячейку» from far away: if it opens, a friend sees to the door."""
+    orders = site.office.backend.orders.values()
+    waiting = [order for order in orders if order.stage is Stage.STORED and "pickup" in order.grants]
+    if not waiting or not site.locker.link.is_attached:
+        return
+    order = chance.choice(waiting)
+    site.locker.link.send_open(order.waybill)
+    fired()
+    await asyncio.sleep(chance.uniform(5, 40))
+    cell = site.world.cells[order.cell]
+    if not cell.shut:
+        if cell.parcel == order.waybill and chance.random() < 0.5:
+            site.take(order.cell)
+            await asyncio.sleep(1)
+        elif cell.parcel == order.waybill:
+            site.witness.excuse(order.waybill, "opened from far away and let lie")
+        site.world.close(order.cell)
