@@ -1,134 +1,28 @@
 """Decide, commit, act: what is done when the commit fails, when the mind raises, and when a deadline comes."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from firmware.body import Body
-from firmware.control import Seq
+from firmware.control import Seq, Show
 from firmware.errors import StoreError
 from firmware.events import (
     Answer,
     Checked,
     CodeTyped,
     DoorRead,
-    Effect,
-    Event,
-    GrantedParcel,
-    GrantsCame,
     Pressed,
     Pulse,
-    ReadDoor,
 )
-from firmware.inbox import Inbox, Post
-from firmware.model import Action, DoorState, Entry, Moment, Outcome, ParcelState, Purpose, ScreenName
-from firmware.rows import Change, Door, Parcel, Session, State
-from firmware.runtime import RETRY_MS, SLEEP_MAX_MS, Runtime
-from firmware.store import Store
-from firmware.turn import Cabinet
+from firmware.gate import Role
+from firmware.model import Action, DoorState, Outcome, ParcelState, Purpose, ScreenName
+from firmware.rows import Door, Parcel, Session
+from firmware.runtime import RETRY_MS, SLEEP_MAX_MS
 from sim import loop as virtual
-from sim.clock import SimClock
-from tests.core.harness import LOCKER, cabinet, digest, right
-
-
-class Disk:
-    """A real store that fails when it is told to."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.full = False
-        self.gone = False
-        self.failed = 0
-
-    def load(self) -> State:
-        if self.gone:
-            raise StoreError("gone")
-        return self.store.load()
-
-    def commit(self, changes: list[Change], entries: list[Entry], now: Moment) -> None:
-        if self.full and (changes or entries):
-            self.failed += 1
-            raise StoreError("the disk is full")
-        self.store.commit(changes, entries, now)
-
-
-class Hands(Body):
-    """A body that only writes down what it is told to do."""
-
-    def __init__(self, inbox: Inbox) -> None:
-        super().__init__(Cabinet(cabinet()), inbox)
-        self.done: list[Pulse | ReadDoor] = []
-        self.active: frozenset[str] = frozenset()
-        self.offs = 0
-
-    def perform(self, effect: Pulse | ReadDoor) -> None:
-        self.done.append(effect)
-
-    def set_active(self, banks: frozenset[str]) -> None:
-        self.active = banks
-
-    def off(self) -> None:
-        self.offs += 1
-
-
-class Shell:
-    """A runtime, started, with every door closed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = Store.open(folder / "state.db", LOCKER)
-        self.disk = Disk(self.store)
-        self.inbox = Inbox(64)
-        self.hands = Hands(self.inbox)
-        self.clock = SimClock()
-        self.runtime = Runtime(
-            cabinet(), self.disk, self.clock, self.hands, self.inbox, start="s", boot="boot-1"
-        )
-        self.screens: list[ScreenName] = []
-        self.runtime.on_screen = lambda: self.screens.append(self.runtime.screen.name)
-        self.seen: list[Event] = []
-        self.runtime.observers.append(self._observe)
-
-    def _observe(self, post: Post, effects: list[Effect]) -> None:
-        assert self.store.load().rows() == self.state.rows()
-        self.seen.append(post.event)
-
-    @property
-    def state(self) -> State:
-        return self.runtime.controller.state
-
-    def shows(self) -> ScreenName:
-        return self.runtime.screen.name
-
-    async def ask(self, event: Event, seq: Seq | None = None) -> Outcome:
-        """The answer, however long it takes."""
-        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self.inbox.put(Post(event, seq, lambda outcome: None if told.done() else told.set_result(outcome)))
-        return await told
-
-    async def ready(self) -> None:
-        """KZ1 is expected in cell 1, and the coils have rested."""
-        for cell in (1, 2, 3, 4):
-            self.inbox.post(DoorRead(cell, True))
-        rights = (right(Purpose.DEPOSIT, "KZ1"),)
-        assert await self.ask(GrantsCame(LOCKER, 1, 1, (GrantedParcel("KZ1", 1),), rights)) is Outcome.DONE
-        await asyncio.sleep(10)
-
-
-@contextlib.asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Shell]:
-    shell = Shell(folder)
-    task = asyncio.get_running_loop().create_task(shell.runtime.run())
-    try:
-        await shell.ready()
-        yield shell
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        shell.store.close()
+from tests.core.harness import digest
+from tests.core.shell import Face, Shell, running
 
 
 def play(folder: Path, act: Callable[[Shell], Awaitable[None]]) -> None:
@@ -146,11 +40,13 @@ async def pulsing(shell: Shell) -> None:
 
 def test_an_effect_follows_its_commit(tmp_path: Path) -> None:
     async def act(shell: Shell) -> None:
+        kiosk = Face(shell, Role.KIOSK)
         await pulsing(shell)
         (pulse,) = shell.hands.done
         assert pulse == Pulse(1, 1)
         assert shell.hands.active == {"board"}
-        assert shell.screens[-3:] == [ScreenName.IDLE, ScreenName.KEYPAD, ScreenName.OPENING]
+        shows = [push.screen.name for push in kiosk.got if isinstance(push, Show)]
+        assert shows == [ScreenName.IDLE, ScreenName.KEYPAD, ScreenName.OPENING]
 
     play(tmp_path, act)
 
@@ -262,10 +158,11 @@ def test_a_press_on_a_screen_that_has_changed_is_stale(tmp_path: Path) -> None:
 
 def test_the_screen_is_pushed_only_where_it_differs(tmp_path: Path) -> None:
     async def act(shell: Shell) -> None:
-        count, pushed = shell.runtime.seq.count, len(shell.screens)
+        kiosk = Face(shell, Role.KIOSK)
+        count, pushed = shell.runtime.seq.count, len(kiosk.got)
         for _ in range(3):
             assert await shell.ask(Checked()) is Outcome.DONE
-        assert (shell.runtime.seq.count, len(shell.screens)) == (count, pushed)
+        assert (shell.runtime.seq.count, len(kiosk.got)) == (count, pushed)
 
     play(tmp_path, act)
 

@@ -1,0 +1,148 @@
+"""A runtime and its gate over a real store and a body that only writes down what it is told; in any loop's time."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from firmware.body import Body
+from firmware.config import Config, Paths
+from firmware.control import KIOSK_PUSHES, LINK_PUSHES, SERVICE_PUSHES, Message, Seq, decode, encode
+from firmware.errors import StoreError
+from firmware.events import Checked, DoorRead, Effect, Event, GrantedParcel, GrantsCame, Pulse, ReadDoor
+from firmware.gate import Gate, Peer, Role
+from firmware.inbox import Inbox, Post
+from firmware.model import Entry, Moment, Outcome, Purpose, ScreenName
+from firmware.rows import Change, State
+from firmware.runtime import Runtime
+from firmware.signed import Keyring
+from firmware.store import Store
+from firmware.turn import Cabinet
+from sim.backend import Signer
+from sim.clock import SimClock
+from tests.core.harness import LOCKER, cabinet, right
+
+CODE_KEY = bytes(range(32))
+SIGNER = Signer(b"b" * 32, "k1")
+
+
+class Disk:
+    """A real store that fails when it is told to."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.full = False
+        self.gone = False
+        self.failed = 0
+
+    def load(self) -> State:
+        if self.gone:
+            raise StoreError("gone")
+        return self.store.load()
+
+    def commit(self, changes: list[Change], entries: list[Entry], now: Moment) -> None:
+        if self.full and (changes or entries):
+            self.failed += 1
+            raise StoreError("the disk is full")
+        self.store.commit(changes, entries, now)
+
+
+class Hands(Body):
+    """A body that only writes down what it is told to do."""
+
+    def __init__(self, config: Config, inbox: Inbox) -> None:
+        super().__init__(Cabinet(config), inbox)
+        self.done: list[Pulse | ReadDoor] = []
+        self.active: frozenset[str] = frozenset()
+        self.offs = 0
+
+    def perform(self, effect: Pulse | ReadDoor) -> None:
+        self.done.append(effect)
+
+    def set_active(self, banks: frozenset[str]) -> None:
+        self.active = banks
+
+    def off(self) -> None:
+        self.offs += 1
+
+
+class Shell:
+    """One controller without its banks."""
+
+    def __init__(self, folder: Path, config: Config | None = None) -> None:
+        self.config = msgspec.structs.replace(config or cabinet(), paths=Paths(folder, folder, folder))
+        self.store = Store.open(folder / "state.db", LOCKER)
+        self.disk = Disk(self.store)
+        self.inbox = Inbox(64)
+        self.hands = Hands(self.config, self.inbox)
+        self.clock = SimClock()
+        self.runtime = Runtime(
+            self.config, self.disk, self.clock, self.hands, self.inbox, start="s", boot="boot-1"
+        )
+        keyring = Keyring({SIGNER.key_id: SIGNER.public})
+        self.gate = Gate(self.runtime, self.inbox, self.store, self.hands, keyring, CODE_KEY)
+        self.seen: list[Event] = []
+        self.runtime.observers.append(self._observe)
+
+    def _observe(self, post: Post, effects: list[Effect]) -> None:
+        assert self.store.load().rows() == self.state.rows()
+        self.seen.append(post.event)
+
+    @property
+    def state(self) -> State:
+        return self.runtime.controller.state
+
+    def shows(self) -> ScreenName:
+        return self.runtime.screen.name
+
+    async def ask(self, event: Event, seq: Seq | None = None) -> Outcome:
+        """The answer, however long it takes."""
+        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.inbox.put(Post(event, seq, lambda outcome: None if told.done() else told.set_result(outcome)))
+        return await told
+
+    async def quiet(self) -> None:
+        """All that waits in the inbox is handled."""
+        await self.ask(Checked())
+
+    async def ready(self) -> None:
+        """Every door is closed, KZ1 is expected in cell 1, and the coils have rested."""
+        for cell in (1, 2, 3, 4):
+            self.inbox.post(DoorRead(cell, True))
+        rights = (right(Purpose.DEPOSIT, "KZ1"),)
+        assert await self.ask(GrantsCame(LOCKER, 1, 1, (GrantedParcel("KZ1", 1),), rights)) is Outcome.DONE
+        await asyncio.sleep(10)
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Shell]:
+    shell = Shell(folder)
+    task = asyncio.get_running_loop().create_task(shell.runtime.run())
+    try:
+        await shell.ready()
+        yield shell
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        shell.store.close()
+
+
+class Face:
+    """A peer in memory, and what it was sent."""
+
+    def __init__(self, shell: Shell, role: Role) -> None:
+        pushes = {Role.KIOSK: KIOSK_PUSHES, Role.LINK: LINK_PUSHES, Role.SERVICE: SERVICE_PUSHES}[role]
+        self.got: list[Message] = []
+        self.dropped = 0
+        self.peer: Peer = shell.gate.join(
+            role, lambda line: self.got.append(decode(pushes, line)), self._drop
+        )
+
+    def _drop(self) -> None:
+        self.dropped += 1
+
+    def send(self, message: Message) -> None:
+        self.peer.feed(encode(message))
