@@ -17,12 +17,14 @@ from firmware import __version__, control
 from firmware.body import Body
 from firmware.control import (
     AskCells,
+    AskHello,
     AskStatus,
     CellRow,
     Cells,
     Code,
     Grown,
     Heartbeat,
+    Hello,
     Journal,
     JournalAfter,
     JournalRow,
@@ -70,6 +72,7 @@ class Journals(Protocol):
     """What the gate needs of `firmware.store.Store`."""
 
     last_seq: int
+    head: str
 
     def journal(self, after: int, limit: int) -> list[JournalRow]:
         """Entries above `after`, oldest first. Raises StoreError."""
@@ -90,12 +93,11 @@ class Peer:
         self.open = True
 
     def feed(self, data: bytes) -> None:
-        """Bytes from the peer. Nonsense ends the connection."""
+        """Bytes from the peer. Nonsense ends the connection; behind its end nothing is heard."""
         try:
-            for line in self._lines.feed(data):
-                if not self.open:
-                    return
-                self._gate.request(self, control.decode(REQUESTS[self.role], line))
+            for line in self._lines.feed(data) if self.open else ():
+                if self.open:
+                    self._gate.request(self, control.decode(REQUESTS[self.role], line))
         except ProtocolError as error:
             log.warning("%s peer dropped: %s", self.role, error)
             self.drop()
@@ -181,6 +183,8 @@ class Gate:
                 peer.send(
                     self._journal(min(max(seq, 0), self._store.last_seq), min(max(limit, 0), BATCH_MAX))
                 )
+            case AskHello():
+                peer.send(self._hello())
             case AskStatus():
                 peer.send(self._status())
             case AskCells(after):
@@ -226,6 +230,10 @@ class Gate:
             self._told_seq = self._store.last_seq
             for peer in self._peers[Role.LINK]:
                 peer.send(Grown(self._told_seq))
+
+    def _hello(self) -> Hello:
+        locker = self._runtime.controller.state.locker
+        return Hello(locker.id, locker.epoch, self._store.last_seq, self._store.head, locker.grants_version)
 
     def _status(self) -> Status:
         state, now = self._runtime.controller.state, self._runtime.now()

@@ -75,7 +75,7 @@ class Shell:
         self.config = msgspec.structs.replace(config or cabinet(), paths=Paths(folder, folder, folder))
         self.store = Store.open(folder / "state.db", LOCKER)
         self.disk = Disk(self.store)
-        self.inbox = Inbox(64)
+        self.inbox = Inbox(1_024)
         self.hands = Hands(self.config, self.inbox)
         self.clock = SimClock()
         self.runtime = Runtime(
@@ -107,21 +107,22 @@ class Shell:
         """All that waits in the inbox is handled."""
         await self.ask(Checked())
 
-    async def ready(self) -> None:
-        """Every door is closed, KZ1 is expected in cell 1, and the coils have rested."""
+    async def ready(self, rest_s: float) -> None:
+        """Every door is closed, KZ1 is expected in cell 1, and the coils have rested where there is time for it."""
         for cell in (1, 2, 3, 4):
             self.inbox.post(DoorRead(cell, True))
         rights = (right(Purpose.DEPOSIT, "KZ1"),)
         assert await self.ask(GrantsCame(LOCKER, 1, 1, (GrantedParcel("KZ1", 1),), rights)) is Outcome.DONE
-        await asyncio.sleep(10)
+        await asyncio.sleep(rest_s)
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Shell]:
-    shell = Shell(folder)
+async def running(folder: Path, config: Config | None = None, *, rest_s: float = 10) -> AsyncIterator[Shell]:
+    """A shell that runs until the test ends. With `rest_s` 0 for a loop whose time is real, and without pulses."""
+    shell = Shell(folder, config)
     task = asyncio.get_running_loop().create_task(shell.runtime.run())
     try:
-        await shell.ready()
+        await shell.ready(rest_s)
         yield shell
     finally:
         task.cancel()

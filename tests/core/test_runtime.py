@@ -116,7 +116,7 @@ def test_a_store_that_cannot_even_be_read_ends_the_process(tmp_path: Path) -> No
     async def act() -> None:
         shell = Shell(tmp_path)
         task = asyncio.get_running_loop().create_task(shell.runtime.run())
-        await shell.ready()
+        await shell.ready(10)
         shell.disk.full = shell.disk.gone = True
         shell.inbox.post(DoorRead(1, False))
         with pytest.raises(StoreError, match="gone"):
@@ -131,7 +131,7 @@ def test_a_bug_passes_through_with_all_coils_off_and_nothing_committed(tmp_path:
     async def act() -> None:
         shell = Shell(tmp_path)
         task = asyncio.get_running_loop().create_task(shell.runtime.run())
-        await shell.ready()
+        await shell.ready(10)
         seq = shell.store.last_seq
         shell.inbox.post(DoorRead(99, False))  # no such cell: nobody could have read it
         with pytest.raises(KeyError):
