@@ -39,6 +39,8 @@ class Operation(Enum):
     DELETE = auto()
 
 
+Error = apsw.Error  # what a file operation may fail with
+FULL, BROKEN = apsw.FullError, apsw.IOError
 CHANGES = tuple(operation for operation in Operation if operation is not Operation.READ)
 Observer = Callable[[Operation, str, int, bytes], None]
 

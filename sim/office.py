@@ -6,7 +6,7 @@ from firmware.model import Direction, Purpose
 from sim.backend.orders import ENDED, Order, Stage
 from sim.locker import SimLocker
 
-FETCHED_AT = (Stage.EXPIRED, Stage.REFUSED, Stage.DISPUTED, Stage.SUSPECT)
+FETCHED_AT = (Stage.EXPIRED, Stage.REFUSED, Stage.DISPUTED, Stage.SUSPECT, Stage.UNCONFIRMED)
 
 
 class Office:

@@ -125,6 +125,9 @@ class Visitor:
     async def _read_notice(self, screen: Screen) -> None:
         if self.purpose is Purpose.DEPOSIT and screen.notice is Notice.AWAITS_TECHNICIAN:
             self._site.office.choose_again(self.waybill)
+        if Action.AGAIN in screen.actions and self._chance.random() < 0.4:
+            self._press(Action.AGAIN)
+            return
         self.done = screen.notice in (Notice.COLLECTED, Notice.ALREADY_DONE, Notice.EXPIRED, Notice.REFUSED)
         await self._go(screen)
 
@@ -196,9 +199,9 @@ class Visitor:
         """The door is shut behind a pickup: confirm, complain, open it again, or walk away."""
         if screen.cell != self._site.office.backend.orders[self.waybill].cell:
             self._left = True  # another's screen
-        elif self._problem is not None:
+        elif self._problem is not None or (self.manner == "hasty" and self._chance.random() < 0.2):
             self._press(Action.PROBLEM)
-        elif self.manner == "reopens" and screen.can_reopen and not self._reopened:
+        elif self.manner in ("reopens", "hasty") and screen.can_reopen and not self._reopened:
             self._reopened = True
             self._press(Action.REOPEN)
         elif self.manner in ("walks_away", "changes_mind", "app") or (
@@ -210,7 +213,7 @@ class Visitor:
             self._left = True
 
     async def _report(self, screen: Screen) -> None:
-        if self._problem is None:
+        if self._problem is None or self._chance.random() < 0.3:
             self._press(Action.BACK)
             return
         show = self._site.kiosk.show

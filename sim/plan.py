@@ -19,15 +19,15 @@ PARCELS_PER_DAY = 300
 DAY_S = 86_400.0
 QUIET_S = 900.0  # at the end nothing new begins, so that what has begun can end
 STAY_S = 2_400.0  # how long a parcel lies, on average, before somebody comes for it
-ROUND_S = 3_600.0  # how often a courier comes for what is to be taken away
+ROUND_S = 1_500.0  # how often a courier comes for what is to be taken away
 
 # How people are, and how many of a hundred: the first ones are as a maker would wish them.
 RECIPIENTS = {
-    "usual": 40, "walks_away": 15, "app": 12, "slow": 6, "reopens": 6, "hasty": 5, "forgetful": 4, "complains": 4,
-    "refuses": 3, "mistypes": 3, "changes_mind": 2,
+    "usual": 40, "walks_away": 15, "app": 12, "slow": 6, "reopens": 6, "hasty": 8, "forgetful": 4, "complains": 2,
+    "refuses": 2, "mistypes": 3, "changes_mind": 2,
 }  # fmt: skip
 COURIERS = {"usual": 90, "forgetful": 3, "slow": 4, "mistypes": 3}
-COMES_NOT = 0.1  # the share of recipients who never come
+COMES_NOT = 0.15  # the share of recipients who never come
 OUTBOUND = 0.08  # the share of parcels that a person sends
 
 

@@ -15,12 +15,11 @@ Strike = Callable[[Site, random.Random, Fired], Awaitable[None]]
 
 
 def likely_cell(site: Site, chance: random.Random) -> int:
-    """A cell that somebody will use soon, where there is one."""
+    """A cell that somebody will use soon, where there is one; every other time one that a courier has to empty."""
     orders = site.office.backend.orders.values()
-    cells = sorted(
-        {order.cell for order in orders if order.stage in (Stage.ORDERED, Stage.STORED, Stage.EXPIRED)}
-    )
-    return chance.choice(cells or site.cells)
+    usual = sorted({order.cell for order in orders if order.stage in (Stage.ORDERED, Stage.STORED)})
+    rare = sorted({order.cell for order in orders if order.stage in FETCHED_AT})
+    return chance.choice((rare if chance.random() < 0.5 else usual) or usual or site.cells)
 
 
 def the_line(site: Site, chance: random.Random) -> tuple[str, Line]:

@@ -4,9 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
-import apsw
-
-from sim.disk import Operation
+from sim.disk import BROKEN, FULL, Error, Operation
 from sim.site import PowerCut, Site
 from sim.strikes.common import Fired, Strike, in_hand
 
@@ -84,9 +82,7 @@ async def power_cut_in_write(site: Site, chance: random.Random, fired: Fired) ->
         await asyncio.sleep(0.05 if await in_hand(site, 1) else 1)
 
 
-def _disk_fails(
-    error: Callable[[str], apsw.Error], operations: tuple[Operation, ...], lasts_s: float
-) -> Strike:
+def _disk_fails(error: Callable[[str], Error], operations: tuple[Operation, ...], lasts_s: float) -> Strike:
     async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
         disk = site.locker.disk
         if disk is None:
@@ -94,7 +90,7 @@ def _disk_fails(
         await in_hand(site)
         await asyncio.sleep(chance.uniform(0, 3))
 
-        def failed(path: str) -> apsw.Error:
+        def failed(path: str) -> Error:
             if not struck:
                 struck.append(path)
                 fired()
@@ -113,8 +109,8 @@ def _disk_fails(
     return strike
 
 
-disk_full = _disk_fails(apsw.FullError, (Operation.WRITE,), 60)
-disk_io_error = _disk_fails(apsw.IOError, (Operation.WRITE, Operation.SYNC), 10)
+disk_full = _disk_fails(FULL, (Operation.WRITE,), 60)
+disk_io_error = _disk_fails(BROKEN, (Operation.WRITE, Operation.SYNC), 10)
 
 
 async def clock_unsure(site: Site, chance: random.Random, fired: Fired) -> None:

@@ -51,6 +51,9 @@ def sensor(what: Sensor) -> Strike:
 async def door_forced(site: Site, chance: random.Random, fired: Fired) -> None:
     """A crowbar; in three of ten cases the parcel goes, and somebody shuts the door later."""
     cell = likely_cell(site, chance)
+    if chance.random() < 0.5:
+        await in_hand(site, 900)  # beside somebody who is served
+        await asyncio.sleep(chance.uniform(0, 15))
     site.world.force(cell)
     fired()
     await asyncio.sleep(chance.uniform(0.1, 30))
@@ -69,7 +72,8 @@ async def wrong_door(site: Site, chance: random.Random, fired: Fired) -> None:
     wiring, order = dict(board.wiring), sorted(board.wiring)
     shift = chance.randrange(1, len(order))
     board.crossed = {channel: wiring[order[(at + shift) % len(order)]] for at, channel in enumerate(order)}
-    site.witness.crossed.update((board.crossed[channel], wiring[channel]) for channel in order)
+    crossed = {board.crossed[channel]: wiring[channel] for channel in order}
+    site.witness.crossed.update(crossed)
     pulses = {cell: site.world.cells[cell].coil.pulses for cell in wiring.values()}
     struck: list[int] = []
     ended = asyncio.Event()
@@ -93,5 +97,10 @@ async def wrong_door(site: Site, chance: random.Random, fired: Fired) -> None:
         board.crossed = {}
         site.witness.crossed.clear()
     if struck:
+        await asyncio.sleep(chance.uniform(0.5, 10))
+        asked = crossed[struck[0]]
+        if chance.random() < 0.3 and site.world.cells[asked].shut:
+            site.world.force(asked)  # the right one goes as well
         await asyncio.sleep(chance.uniform(30, 200))
         site.world.close(struck[0])
+        site.world.close(asked)
