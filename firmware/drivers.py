@@ -9,6 +9,7 @@ from typing import Any
 
 from firmware.assembly import Assembly
 from firmware.config import Bus, Config, Gpio, Xor8a80
+from firmware.errors import HardwareError
 
 
 def connect(
@@ -107,7 +108,11 @@ def serial_port(bus: Bus) -> Any:
 
 
 def gpio_pins(bank: Gpio) -> Any:
-    """The real pins of a bank."""
+    """The real pins of a bank. Raises HardwareError where this machine has no such chip, or not its library."""
     from hal.locks.gpio import lgpio_factory
+    from hal.ports import PortMissing
 
-    return lgpio_factory(bank.chip)
+    try:
+        return lgpio_factory(bank.chip)
+    except PortMissing as error:
+        raise HardwareError(f"{bank.name}: {error}") from None
