@@ -12,6 +12,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +29,18 @@ CODE_KEY_BYTES = 32
 
 async def control(config: Config) -> None:
     """`postomat run`: the controller, until it is cancelled. Raises what ends it otherwise."""
-    from firmware import drivers
+    from firmware import drivers, epochs
     from firmware.assembly import assemble
     from firmware.sockets import listen
-    from firmware.store import Store
     from hal.clock import SystemClock
 
     code_key = read_code_key(config)
     _make_folder("paths.state", config.paths.state)
-    store = Store.open(config.paths.state / "postomat.db", config.locker.id)
+    store = epochs.open_newest(config.paths.state, config.locker.id)
     assembly = assemble(
         config, store, SystemClock(), code_key=code_key, start=secrets.token_hex(8), boot=boot_id()
     )
+    assembly.runtime.begin_epoch = partial(epochs.begin, config.paths.state, config.locker.id)
     lines = list(
         dict.fromkeys(drivers.connect(assembly, port=drivers.serial_port, pins=drivers.gpio_pins).values())
     )

@@ -77,6 +77,20 @@ class JournalAfter(Message, frozen=True):
     limit: int = 256
 
 
+class AskHello(Message, frozen=True):
+    """Where the locker stands; asked by the link before anything else."""
+
+
+class Hello(Message, frozen=True):
+    """What a backend compares with its own copy of the journal. `head` is the newest entry's hash in hex, "" with none."""
+
+    locker: str
+    epoch: int
+    last_seq: int
+    head: str
+    grants_version: int
+
+
 # service → controller
 class AskStatus(Message, frozen=True):
     pass
@@ -150,10 +164,10 @@ class Cells(Message, frozen=True):
 
 
 KIOSK_REQUESTS = msgspec.json.Decoder(Press | Code | Heartbeat)
-LINK_REQUESTS = msgspec.json.Decoder(Signed | JournalAfter)
+LINK_REQUESTS = msgspec.json.Decoder(Signed | JournalAfter | AskHello)
 SERVICE_REQUESTS = msgspec.json.Decoder(AskStatus | AskCells | JournalAfter)
 KIOSK_PUSHES = msgspec.json.Decoder(Show | Superseded | Told)
-LINK_PUSHES = msgspec.json.Decoder(Told | Journal | Grown)
+LINK_PUSHES = msgspec.json.Decoder(Told | Journal | Grown | Hello)
 SERVICE_PUSHES = msgspec.json.Decoder(Status | Cells | Journal | Told)
 
 _encoder = msgspec.json.Encoder()

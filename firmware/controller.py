@@ -19,6 +19,7 @@ from firmware.events import (
     DoorRead,
     Due,
     Effect,
+    EpochDemanded,
     Event,
     GrantsCame,
     KioskJoined,
@@ -211,6 +212,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     KioskJoined: lambda turn, event: desk.joined(turn),
     GrantsCame: orders.take_grants,
     OpenCommanded: orders.open_cell,
+    EpochDemanded: orders.end_epoch,
     Due: _due,
     Checked: lambda turn, event: turn.do(Answer(Outcome.DONE)),
 }

@@ -38,6 +38,10 @@ class StoreCorrupt(StoreError):
     """The database, or the journal's hash chain in it, is damaged."""
 
 
+class EpochEnded(PostomatError):
+    """The backend has demanded a new epoch; its database is made, and the next start opens it."""
+
+
 class HardwareError(PostomatError):
     """No bank of the configuration could be reached; the message names the device."""
 

@@ -6,7 +6,7 @@ before an event exists. Only a change is an event: the bus compares and debounce
 
 from msgspec import Struct
 
-from firmware.model import Action, Direction, Outcome, Problem, Purpose
+from firmware.model import Action, Direction, Outcome, ParcelState, Problem, Purpose
 from hal.ports import PulseResult
 
 
@@ -65,12 +65,18 @@ class KioskJoined(Event, frozen=True):
 
 
 class GrantedParcel(Struct, frozen=True):
-    """A parcel as a signed list names it. `account` is shown when the money goes back."""
+    """A parcel as a signed list names it. `account` is shown when the money goes back.
+
+    `state` and `expires_ms` (UTC, 0: none) are what the backend's copy of the journal says of it. They count in the first
+    list of a new epoch only, for then the locker itself knows nothing.
+    """
 
     waybill: str
     cell: int
     direction: Direction = Direction.INBOUND
     account: str = ""
+    state: ParcelState = ParcelState.EXPECTED
+    expires_ms: int = 0
 
 
 class GrantedRight(Struct, frozen=True):
@@ -104,6 +110,14 @@ class OpenCommanded(Event, frozen=True):
     parcel: str
     not_before_ms: int
     not_after_ms: int
+
+
+class EpochDemanded(Event, frozen=True):
+    """The signed demand to end this epoch: the backend's copy of the journal is not the locker's own."""
+
+    locker: str
+    epoch: int
+    next: int
 
 
 class Due(Event, frozen=True):
@@ -140,6 +154,12 @@ class Answer(Effect, frozen=True):
     """Tell whoever asked what became of it."""
 
     outcome: Outcome
+
+
+class BeginEpoch(Effect, frozen=True):
+    """Make the database of this epoch, and start anew with it."""
+
+    epoch: int
 
 
 class AnswerLater(Effect, frozen=True):

@@ -10,10 +10,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from firmware.control import Seq
-from firmware.events import CodeTyped, DoorRead, Event, GrantsCame, KioskJoined, OpenCommanded, Pressed
+from firmware.events import (
+    CodeTyped,
+    DoorRead,
+    EpochDemanded,
+    Event,
+    GrantsCame,
+    KioskJoined,
+    OpenCommanded,
+    Pressed,
+)
 from firmware.model import Outcome
 
-SHED = (Pressed, CodeTyped, GrantsCame, OpenCommanded)
+SHED = (Pressed, CodeTyped, GrantsCame, OpenCommanded, EpochDemanded)
 
 
 class Post(NamedTuple):

@@ -158,6 +158,7 @@ class EntryKind(StrEnum):
     """What the journal tells; the columns of `Entry` say of what."""
 
     STARTED = "started"
+    EPOCH = "epoch"  # the first list of a new epoch has come (count), or its end was demanded
     GRANTS = "grants"
     NOTICE = "notice"
     WRONG_CODE = "wrong_code"

@@ -5,7 +5,7 @@ is used up: its id is kept with its outcome, and a duplicate gets the same answe
 """
 
 from firmware import access, desk, door, opening
-from firmware.events import Answer, GrantsCame, OpenCommanded
+from firmware.events import Answer, BeginEpoch, EpochDemanded, GrantsCame, OpenCommanded
 from firmware.model import DoorState, EntryKind, Outcome, ParcelState, Purpose, SessionState, UseState
 from firmware.parcel import FINISHED
 from firmware.rows import Command, Door, Grant, Intent, Parcel, Session, Use
@@ -22,6 +22,8 @@ def take_grants(turn: Turn, event: GrantsCame) -> None:
     turn.do(Answer(refusal or Outcome.DONE))
     if refusal is not None:
         return
+    if not turn.state.locker.listed:
+        _believe(turn, event)
     for named in event.parcels:
         row = turn.state.find(Parcel, named.waybill) or turn.state.add(Parcel(named.waybill, named.cell))
         if row.state is ParcelState.EXPECTED and row.cell != named.cell and not _in_use(turn, row):
@@ -40,6 +42,31 @@ def take_grants(turn: Turn, event: GrantsCame) -> None:
     _forget(turn)
     turn.state.locker.grants_version = event.version
     turn.note(EntryKind.GRANTS, count=event.version)
+
+
+def _believe(turn: Turn, event: GrantsCame) -> None:
+    """The first list of a new epoch: what the cells hold is what the backend's copy of the journal says."""
+    for named in event.parcels:
+        inside = named.state is not ParcelState.EXPECTED
+        row = Parcel(
+            named.waybill, named.cell, named.state, inside=inside, expires_ms=named.expires_ms or None
+        )
+        turn.state.add(row)
+    turn.state.locker.listed = True
+    turn.note(EntryKind.EPOCH, count=event.epoch)
+
+
+def end_epoch(turn: Turn, event: EpochDemanded) -> None:
+    """Begin the epoch that the backend demands. Only the next numbers up count, so a repetition does nothing."""
+    locker = turn.state.locker
+    if event.locker != locker.id:
+        turn.do(Answer(Outcome.WRONG_LOCKER))
+    elif event.epoch != locker.epoch or event.next <= locker.epoch:
+        turn.do(Answer(Outcome.WRONG_EPOCH))
+    else:
+        turn.note(EntryKind.EPOCH, why="demanded", count=event.next)
+        turn.do(Answer(Outcome.DONE))
+        turn.do(BeginEpoch(event.next))
 
 
 def _refuse_grants(turn: Turn, event: GrantsCame) -> Outcome | None:

@@ -65,6 +65,9 @@ class Locker(Timed):
     KEY = ("id",)
     id: str
     epoch: int = 1
+    listed: bool = (
+        True  # False from a new epoch's beginning until its first signed list: what the cells hold is unknown
+    )
     boot: str = ""
     started_ms: int = 0  # monotonic: when this run of the controller began; its coils rest from here
     grants_version: int = 0

@@ -14,8 +14,8 @@ from firmware.body import Body
 from firmware.config import Config
 from firmware.control import Seq
 from firmware.controller import Controller
-from firmware.errors import StoreError
-from firmware.events import Answer, AnswerLater, Checked, Effect, Event, Pulse, ReadDoor, Started
+from firmware.errors import EpochEnded, StoreError
+from firmware.events import Answer, AnswerLater, BeginEpoch, Checked, Effect, Event, Pulse, ReadDoor, Started
 from firmware.inbox import SHED, Inbox, Post
 from firmware.model import Entry, Moment, Outcome, Screen, ScreenName
 from firmware.rows import Change, State
@@ -66,6 +66,7 @@ class Runtime:
         self.screen = STORAGE_FAILED
         self.on_screen: Callable[[], None] = lambda: None  # the gate's: the screen has changed
         self.on_answer: Callable[[str, Outcome], None] = lambda command, outcome: None  # the gate's
+        self.begin_epoch: Callable[[int], None] = lambda epoch: None  # makes the next epoch's database
         self.observers: list[Callable[[Post, list[Effect]], None]] = []  # called after each commit
 
     def now(self) -> Moment:
@@ -132,6 +133,9 @@ class Runtime:
                 self._tell(post, outcome)
             case AnswerLater(command, outcome):
                 self.on_answer(command, outcome)
+            case BeginEpoch(epoch):
+                self.begin_epoch(epoch)
+                raise EpochEnded(f"epoch {epoch} begins with the next start")
 
     def _tell(self, post: Post, outcome: Outcome) -> None:
         if post.tell is not None:

@@ -34,6 +34,7 @@ FIRST = """
 CREATE TABLE locker (
   id TEXT NOT NULL PRIMARY KEY,
   epoch INTEGER NOT NULL,
+  listed INTEGER NOT NULL CHECK (listed IN (0, 1)),
   boot TEXT NOT NULL,
   started_ms INTEGER NOT NULL,
   grants_version INTEGER NOT NULL,

@@ -18,7 +18,7 @@ Whether the object is meant for this locker, epoch and moment needs state: the c
 import hmac
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import cbor2
 import msgspec
@@ -26,7 +26,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Meta, Struct
 
-from firmware.events import GrantsCame, OpenCommanded
+from firmware.events import EpochDemanded, GrantsCame, OpenCommanded
 from firmware.model import Direction, Outcome, Purpose
 
 OBJECT_MAX_BYTES = 65_536
@@ -51,6 +51,7 @@ class Kind(StrEnum):
 
     GRANTS = "grants"
     COMMAND = "command"
+    EPOCH = "epoch"
 
     @property
     def typ(self) -> str:
@@ -102,6 +103,10 @@ _Count: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
 _Time: TypeAlias = Annotated[int, Meta(ge=0, le=TIME_MAX_MS)]
 
 
+# What a backend may say that the locker holds (`model.ParcelState`).
+_Told: TypeAlias = Literal["expected", "stored", "expired", "refused", "disputed", "suspect", "unconfirmed"]
+
+
 class _Parcel(Struct, frozen=True, forbid_unknown_fields=True):
     """`events.GrantedParcel` with its bounds."""
 
@@ -109,6 +114,8 @@ class _Parcel(Struct, frozen=True, forbid_unknown_fields=True):
     cell: Annotated[int, Meta(ge=1, le=999)]
     direction: Direction = Direction.INBOUND
     account: Annotated[str, Meta(max_length=40)] = ""
+    state: _Told = "expected"
+    expires_ms: _Time = 0
 
 
 class _Right(Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,10 +156,19 @@ class _Command(Struct, frozen=True, forbid_unknown_fields=True):
     not_after_ms: _Time
 
 
-_Event: TypeAlias = GrantsCame | OpenCommanded
+class _Epoch(Struct, frozen=True, forbid_unknown_fields=True):
+    """`events.EpochDemanded` with its bounds."""
+
+    locker: _Locker
+    epoch: _Count
+    next: _Count
+
+
+_Event: TypeAlias = GrantsCame | OpenCommanded | EpochDemanded
 _FORMS: dict[Kind, tuple[type[Struct], type[_Event]]] = {
     Kind.GRANTS: (_Grants, GrantsCame),
     Kind.COMMAND: (_Command, OpenCommanded),
+    Kind.EPOCH: (_Epoch, EpochDemanded),
 }
 _KINDS = {kind.typ: kind for kind in Kind}
 

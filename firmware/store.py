@@ -9,11 +9,10 @@ is in the database. That doubles what a commit writes, to 18 KB; pages of 1 KiB,
 as many tables, bring it below what pages of 4 KiB write without that care (tests/core/test_disk.py holds the bound). The
 care begins with an empty log, so one that is found at the start is folded before anything is written behind it.
 
-The tables and their statements stand in `firmware.schema`. The journal is a hash chain: see `_append`.
+The tables and their statements stand in `firmware.schema`. The journal is a hash chain: see `firmware.chain`.
 """
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any, Self
 import apsw
 import msgspec
 
+from firmware import chain
 from firmware.control import JournalRow
 from firmware.errors import StoreCorrupt, StoreError
 from firmware.model import Entry, Moment
@@ -31,31 +31,9 @@ from firmware.schema import APPLICATION_ID, MIGRATIONS, TABLES, major
 PAGE_BYTES = 1_024
 LOG_PAGES_MAX = 1_000  # then the log is folded into the file
 CHECKED_AT_OPEN = 256  # journal rows whose hashes are verified at each start; the whole chain on demand
-# The hash before seq 1. Each body names locker, epoch and seq, so no two chains share a row.
-GENESIS = bytes(32)
 
 _FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError)
-
-
-class _Head(msgspec.Struct, frozen=True):
-    """What every journal body begins with, in this order; the columns of the entry follow."""
-
-    locker: str
-    epoch: int
-    seq: int
-    utc_ms: int
-    sure: bool
-
-
-_heads = msgspec.json.Decoder(_Head)
-
-
-def _begins_with(body: bytes, head: _Head) -> bool:
-    try:
-        return _heads.decode(body) == head
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
 
 
 class Store:
@@ -64,17 +42,20 @@ class Store:
     last_seq: int  # of the newest journal entry; 0: none
     head: str  # its hash, in hex
 
-    def __init__(self, connection: apsw.Connection, path: Path | str, locker: str) -> None:
+    def __init__(self, connection: apsw.Connection, path: Path | str, locker: str, epoch: int) -> None:
         self._db = connection
         self._path = path
         self._locker = locker
+        self._epoch = epoch
         self._log_pages = 0
 
     @classmethod
-    def open(cls, path: Path | str, locker: str, *, vfs: str | None = None) -> Self:
+    def open(cls, path: Path | str, locker: str, *, epoch: int = 1, vfs: str | None = None) -> Self:
         """Open the database, make or migrate it where needed, and check it.
 
         The file is readable by its owner only. With `vfs`, the name of a registered apsw VFS, `path` is that VFS's own.
+
+        `epoch` is what a new one begins, and what any other must be of.
 
         Raises StoreCorrupt when the file or its journal is damaged; StoreError when it cannot be opened, is in use, is
         another locker's, or comes from a release too new. Both name the path.
@@ -83,7 +64,7 @@ class Store:
             _make_private(path)
         with _told(path):
             connection = apsw.Connection(f"{Path(path).absolute().as_uri()}?psow=0", _FLAGS, vfs)
-            store = cls(connection, path, locker)
+            store = cls(connection, path, locker, epoch)
             try:
                 store._prepare()
             except BaseException:
@@ -95,7 +76,12 @@ class Store:
         pragma = self._db.pragma
         pragma("locking_mode", "EXCLUSIVE")
         version = pragma("user_version")
-        if not (self._is_empty(version) or pragma("application_id") == APPLICATION_ID):
+        application, tables = (
+            pragma("application_id"),
+            self._db.execute("SELECT count(*) FROM sqlite_schema").get,
+        )
+        # Nothing at all: also where the making was cut short after the first page had its mode.
+        if (version or tables or application) and application != APPLICATION_ID:
             raise StoreError(f"{self._path}: is another program's database")
         newest = MIGRATIONS[-1].version
         if major(version) > major(newest):
@@ -119,11 +105,6 @@ class Store:
         self.head = head.hex()
         self.verify_chain(CHECKED_AT_OPEN)
 
-    def _is_empty(self, version: int) -> bool:
-        """Whether it holds nothing: also one whose making was cut short after its first page had its mode."""
-        tables = self._db.execute("SELECT count(*) FROM sqlite_schema").get
-        return not (version or tables or self._db.pragma("application_id"))
-
     def _migrate(self, version: int) -> None:
         for migration in MIGRATIONS:
             if migration.version > version:
@@ -133,14 +114,17 @@ class Store:
             self._db.pragma("application_id", APPLICATION_ID)
 
     def _own(self) -> None:
-        """A new database becomes this locker's; any other must be."""
+        """A new database becomes this locker's, of this epoch; any other must be."""
         owners = [row[0] for row in self._db.execute("SELECT id FROM locker")]
         if not owners and self._newest()[0] == 0:
-            self._write(Locker, (self._locker,), Locker(self._locker))
+            fresh = Locker(self._locker, epoch=self._epoch, listed=self._epoch == 1)
+            self._write(Locker, (self._locker,), fresh)
         elif not owners:
             raise StoreCorrupt(f"{self._path}: has a journal but no locker")
         elif owners != [self._locker]:
             raise StoreError(f"{self._path}: belongs to locker {owners[0]}, not to {self._locker}")
+        elif (found := self._db.execute("SELECT epoch FROM locker").get) != self._epoch:
+            raise StoreCorrupt(f"{self._path}: is of epoch {found}, not of {self._epoch}")
 
     def load(self) -> State:
         """Everything that was committed, each table in the order of its keys. Raises StoreError."""
@@ -192,8 +176,7 @@ class Store:
     def _append(self, entries: list[Entry], now: Moment) -> tuple[int, bytes]:
         """Chain the entries to the journal; the new last seq and its hash.
 
-        A body is JSON without spaces: locker, epoch, seq, utc_ms, sure, then the entry's columns that are not empty, in the
-        order of `model.Entry`. Its hash is SHA-256(previous hash ‖ body in UTF-8), and GENESIS stands before the first.
+        Raises StoreCorrupt where it does not end as it was left.
         """
         seq, head = self._newest()
         if (seq, head.hex()) != (self.last_seq, self.head):
@@ -203,9 +186,9 @@ class Store:
         epoch = self._db.execute("SELECT epoch FROM locker").get
         for entry in entries:
             seq += 1
-            first = _Head(self._locker, epoch, seq, now.utc_ms, now.sure)
-            body = msgspec.json.encode(msgspec.structs.asdict(first) | msgspec.to_builtins(entry))
-            head = hashlib.sha256(head + body).digest()
+            first = chain.Head(self._locker, epoch, seq, now.utc_ms, now.sure)
+            body = chain.body_of(first, entry)
+            head = chain.follow(head, body)
             self._db.execute(
                 "INSERT INTO journal (seq, epoch, utc_ms, sure, body, hash) VALUES (?, ?, ?, ?, ?, ?)",
                 (seq, epoch, now.utc_ms, now.sure, body.decode(), head),
@@ -214,7 +197,7 @@ class Store:
 
     def _newest(self) -> tuple[int, bytes]:
         row = self._db.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
-        return row or (0, GENESIS)
+        return row or (0, chain.GENESIS)
 
     def journal(self, after: int, limit: int) -> list[JournalRow]:
         """At most `limit` entries above seq `after`, oldest first. Raises StoreCorrupt where the chain is broken."""
@@ -236,7 +219,7 @@ class Store:
 
     def _verified(self, after: int, limit: int) -> Iterator[JournalRow]:
         after = max(after, 0)
-        previous = GENESIS
+        previous = chain.GENESIS
         if after:
             previous = self._db.execute("SELECT hash FROM journal WHERE seq = ?", (after,)).get
             if previous is None and after < self.last_seq:
@@ -248,9 +231,9 @@ class Store:
         for expected, (seq, epoch, utc_ms, sure, body, digest) in enumerate(rows, after + 1):
             if seq != expected:
                 raise StoreCorrupt(f"{self._path}: journal: seq {expected} is missing")
-            if hashlib.sha256(previous + body).digest() != digest:
+            if chain.follow(previous, body) != digest:
                 raise StoreCorrupt(f"{self._path}: journal: seq {seq} does not match its hash")
-            if not _begins_with(body, _Head(self._locker, epoch, seq, utc_ms, bool(sure))):
+            if not chain.says(body, chain.Head(self._locker, epoch, seq, utc_ms, bool(sure))):
                 raise StoreCorrupt(f"{self._path}: journal: seq {seq} says something else than its columns")
             previous = digest
             yield JournalRow(seq, body.decode(), digest.hex())

@@ -14,6 +14,7 @@ from sim.backend.journal import Ledger
 from sim.backend.orders import (
     DEPOSITABLE,
     ENDED,
+    HELD,
     REFUNDED_AT,
     STAGES,
     Grant,
@@ -24,7 +25,7 @@ from sim.backend.orders import (
     kept_until,
     sms_of_grant,
 )
-from sim.backend.signing import COMMAND, GRANTS, Signer
+from sim.backend.signing import COMMAND, EPOCH, GRANTS, Signer
 
 ALMATY = timezone(timedelta(hours=5))  # since 1 March 2024; a fixed one, for not every host knows it yet
 
@@ -59,6 +60,7 @@ class Backend:
         self.refunds: list[Refund] = []
         self.alarms: list[str] = []  # what a person at the operator's has to look at
         self.ledger = Ledger(site.locker, site.epoch)
+        self.closed: list[Ledger] = []  # of earlier epochs
         self.revision = 0  # counts the changes of what the next list says
         self.version = 0  # of the last list
         self._utc_ms = utc_ms
@@ -123,7 +125,7 @@ class Backend:
         open_orders = [order for order in self.orders.values() if order.stage not in ENDED]
         payload = {
             "locker": self.site.locker,
-            "epoch": self.site.epoch,
+            "epoch": self.ledger.epoch,
             "version": self.version,
             "parcels": [self._parcel(order) for order in open_orders],
             "grants": [
@@ -135,6 +137,18 @@ class Backend:
         }
         return self.signer.sign(GRANTS, payload)
 
+    def begin_epoch(self, epoch: int) -> None:
+        """The locker knows nothing of what was before: the journal so far is closed, and the next list tells it all."""
+        self.closed.append(self.ledger)
+        self.ledger = Ledger(self.site.locker, epoch)
+        self.version = 0
+        self.revision += 1
+
+    def epoch_demand(self, epoch: int) -> bytes:
+        """The signed demand that the locker end this epoch: its memory is not what it told us."""
+        following = max(epoch, self.ledger.epoch) + 1
+        return self.signer.sign(EPOCH, {"locker": self.site.locker, "epoch": epoch, "next": following})
+
     def open_command(self, waybill: str, valid_s: int = 60, not_before_ms: int | None = None) -> Command:
         """The buyer's «Открыть ячейку»: a signed command, valid for `valid_s` from now (or from `not_before_ms`)."""
         self._commands += 1
@@ -142,7 +156,7 @@ class Backend:
         payload = {
             "id": f"open-{self._commands}",
             "locker": self.site.locker,
-            "epoch": self.site.epoch,
+            "epoch": self.ledger.epoch,
             "grant": self.orders[waybill].grants[Purpose.PICKUP].id,
             "parcel": waybill,
             "not_before_ms": since_ms,
@@ -179,6 +193,7 @@ class Backend:
         if order.stage is Stage.STORED and not order.told:
             order.told = True
             deadline_ms = body["utc_ms"] + 3_600_000 * self.site.storage_term_h
+            order.expires_ms = deadline_ms if body["sure"] else 0
             until = kept_until(deadline_ms, self.site.zone) if body["sure"] else ""
             self._send_code(order, order.grants[Purpose.PICKUP], until)
         elif order.stage is Stage.EXPIRED:
@@ -205,7 +220,11 @@ class Backend:
         return code
 
     def _parcel(self, order: Order) -> dict[str, Any]:
-        told = {"waybill": order.waybill, "cell": order.cell, "account": order.account}
+        told: dict[str, Any] = {"waybill": order.waybill, "cell": order.cell, "account": order.account}
+        if (
+            self.closed and order.stage in HELD
+        ):  # an epoch that began with nothing must be told what lies there
+            told |= {"state": HELD[order.stage], "expires_ms": order.expires_ms}
         return told if order.direction is Direction.INBOUND else {**told, "direction": order.direction.value}
 
     def _right(self, order: Order, grant: Grant) -> dict[str, Any]:

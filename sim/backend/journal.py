@@ -28,6 +28,12 @@ class Ledger:
     def last(self) -> int:
         return len(self.rows)
 
+    def knows(self, seq: int, head: str) -> bool:
+        """Whether a locker that stands there goes on from what is held, or is ahead of it."""
+        if seq < self.last:
+            return False
+        return seq > self.last or seq == 0 or self.rows[seq - 1].hash == head
+
     def take(self, rows: Iterable[JournalRow]) -> list[dict[str, Any]]:
         """The bodies of the rows that are new, oldest first. Raises JournalBroken."""
         held, fresh, bodies = self.last, list[JournalRow](), list[dict[str, Any]]()

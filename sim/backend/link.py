@@ -11,7 +11,9 @@ from typing import Protocol, cast
 
 from firmware.control import (
     LINK_PUSHES,
+    AskHello,
     Grown,
+    Hello,
     Journal,
     JournalAfter,
     Lines,
@@ -50,6 +52,7 @@ class Link:
         self._list: int | None = None  # number of the list on its way
         self._offered: int | None = None  # revision of the last list that was sent
         self._reading = False
+        self._compared = False  # whether the locker at the other end is the one that we know
 
     @property
     def is_attached(self) -> bool:
@@ -65,7 +68,8 @@ class Link:
         self._wire, self._lines = wire, Lines()
         self._waiting.clear()
         self._list = self._offered = None
-        self._reading = False
+        self._reading = self._compared = False
+        self._write(AskHello())
 
     def detach(self) -> None:
         self._wire = None
@@ -74,6 +78,8 @@ class Link:
         """Bytes from the controller. Raises ProtocolError where they are not the link role's, and JournalBroken."""
         for line in self._lines.feed(data):
             match decode(LINK_PUSHES, line):
+                case Hello() as hello:
+                    self._compare(hello)
                 case Told() as told:
                     self._told(told)
                 case Journal() as journal:
@@ -103,6 +109,8 @@ class Link:
 
     def sync(self) -> None:
         """Send the list where it has changed, read the journal: to be called now and then."""
+        if not self._compared:
+            return  # the hello's answer brings it about
         if self._list is None and self._offered != self.backend.revision:
             self.send_grants()
         if not self._reading:
@@ -132,6 +140,18 @@ class Link:
                 self._offered = None
             elif told.outcome is not Outcome.DONE:
                 self.backend.alarms.append(f"list {self.backend.version} was refused: {told.outcome}")
+
+    def _compare(self, hello: Hello) -> None:
+        """Before anything else: is this the locker whose journal we hold? Where it forgot, it must begin a new epoch."""
+        ledger = self.backend.ledger
+        if hello.epoch > ledger.epoch:
+            self.backend.begin_epoch(hello.epoch)
+        elif hello.epoch < ledger.epoch or not ledger.knows(hello.last_seq, hello.head):
+            self.backend.alarms.append(f"the locker forgot: epoch {hello.epoch}, entry {hello.last_seq}")
+            self.send(self.backend.epoch_demand(hello.epoch))
+            return
+        self._compared = True
+        self.sync()
 
     def _read(self, journal: Journal) -> None:
         self.backend.journal(journal.rows)

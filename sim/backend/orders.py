@@ -35,6 +35,15 @@ STAGES = {
     EntryKind.WITHDRAWN: Stage.WITHDRAWN,
 }
 DEPOSITABLE = frozenset({Stage.ORDERED, Stage.UNCONFIRMED})
+# What a new epoch is told of the parcels that lie in the locker.
+HELD = {
+    Stage.STORED: "stored",
+    Stage.EXPIRED: "expired",
+    Stage.REFUSED: "refused",
+    Stage.DISPUTED: "disputed",
+    Stage.SUSPECT: "suspect",
+    Stage.UNCONFIRMED: "unconfirmed",
+}
 ENDED = frozenset({Stage.COLLECTED, Stage.WITHDRAWN})
 # The buyer will not have it any more. A dispute is settled by people first.
 REFUNDED_AT = frozenset({Stage.EXPIRED, Stage.REFUSED, Stage.WITHDRAWN})
@@ -77,6 +86,7 @@ class Order:
     account: str
     direction: Direction
     stage: Stage = Stage.ORDERED
+    expires_ms: int = 0  # UTC; 0: unknown
     told: bool = False  # whether the buyer has the code
     grants: dict[Purpose, Grant] = field(default_factory=dict)
 

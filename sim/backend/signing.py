@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 GRANTS = "grants"
 COMMAND = "command"
+EPOCH = "epoch"
 
 _ALGORITHM, _KEY_ID, _TYPE = 1, 4, 16  # labels of RFC 9052 section 3.1 and RFC 9596
 _EDDSA = -8

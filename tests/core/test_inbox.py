@@ -9,6 +9,7 @@ from firmware.events import (
     Checked,
     CodeTyped,
     DoorRead,
+    EpochDemanded,
     Due,
     Event,
     GrantsCame,
@@ -27,6 +28,7 @@ ONE_OF_EACH: list[Event] = [
     CodeTyped("d"),
     GrantsCame("0123", 1, 1, (), ()),
     OpenCommanded("c", "0123", 1, "g", "KZ1", 0, 1),
+    EpochDemanded("0123", 1, 2),
 ]
 
 

@@ -103,7 +103,7 @@ def rows_of(kind: Any) -> st.SearchStrategy[Row]:
     hints = get_type_hints(kind)
     drawn = {field.name: column(hints[field.name]) for field in fields(kind)}
     if kind is Locker:
-        drawn["id"] = st.just("0123")
+        drawn["id"], drawn["epoch"] = st.just("0123"), st.just(1)
     else:
         few: dict[Any, st.SearchStrategy[Any]] = {
             int: st.integers(0, 3) | st.just(2**63 - 1),

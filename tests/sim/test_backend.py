@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from firmware.control import (
     FRAME_MAX_BYTES,
     LINK_REQUESTS,
+    AskHello,
     Grown,
+    Hello,
     Journal,
     JournalAfter,
     JournalRow,
@@ -26,7 +28,7 @@ from firmware.control import (
     encode,
 )
 from firmware.errors import ProtocolError, Unreachable
-from firmware.events import GrantsCame, OpenCommanded
+from firmware.events import EpochDemanded, GrantsCame, OpenCommanded
 from firmware.model import Direction, Outcome, Purpose
 from firmware.signed import Keyring, code_digest, open_signed
 from sim.backend import Backend, JournalBroken, Link, Refund, Signer, Site, SocketLink, Stage, unsigned
@@ -381,6 +383,10 @@ class Gate:
                 case Signed(ask=ask, object=raw):
                     self.objects.append(open_signed(raw, KEYRING))
                     self.send(encode(self.answer(ask, self.objects[-1])))
+                case AskHello():
+                    head = self.book.rows[-1].hash if self.book.rows else ""
+                    book = self.book
+                    self.send(encode(Hello(book.locker, book.epoch, len(book.rows), head, self.version)))
                 case JournalAfter(seq=seq):
                     rows = tuple(self.book.rows[seq : seq + self.batch])
                     self.send(encode(Journal(rows, len(self.book.rows))))
@@ -391,6 +397,8 @@ class Gate:
                 return Told(said, ask)
             case OpenCommanded(id=command):
                 return Told(Outcome.BUSY, ask, command)
+            case EpochDemanded():
+                return Told(Outcome.DONE, ask)
             case GrantsCame(version=version):
                 outcome = Outcome.DONE if version > self.version else Outcome.OLDER
                 self.version = max(version, self.version)
@@ -498,7 +506,39 @@ def test_a_bad_object_has_its_answer_too(backend: Backend) -> None:
     line = Line(backend)
     number = line.link.send(unsigned(backend.grants()))
     line.flow()
-    assert line.link.answers == {number: Outcome.UNSIGNED}
+    assert line.link.answers[number] is Outcome.UNSIGNED
+
+
+def test_a_locker_that_forgot_is_told_to_begin_a_new_epoch(backend: Backend) -> None:
+    line = Line(backend)
+    backend.order("KZ1", 7, "Айгерим")
+    line.book.write("stored", parcel="KZ1")
+    line.link.sync()
+    line.flow()
+    line.book.rows.clear()  # a card that was rolled back
+    line.link.attach(line.down)
+    line.flow()
+    assert line.gate.objects[-1] == EpochDemanded("0123", 1, 2)
+    assert not line.link.is_settled
+    assert backend.orders["KZ1"].stage is Stage.STORED
+
+
+def test_a_new_epoch_is_told_what_lies_in_the_locker(backend: Backend) -> None:
+    line = Line(backend)
+    backend.order("KZ1", 7, "Айгерим")
+    backend.order("KZ2", 8, "Айгерим")
+    line.book.write("stored", parcel="KZ1")
+    line.link.sync()
+    line.flow()
+    line.gate.book = Book(epoch=2)
+    line.gate.version = 0
+    line.link.attach(line.down)
+    line.flow()
+    told = line.gate.objects[-1]
+    assert (told.epoch, [parcel.state for parcel in told.parcels]) == (2, ["stored", "expected"])
+    assert told.parcels[0].expires_ms == NOON_MS + 72 * 3_600_000
+    assert [ledger.epoch for ledger in backend.closed] == [1]
+    assert line.link.is_settled
 
 
 def test_what_was_on_its_way_is_asked_anew_over_a_fresh_wire(backend: Backend) -> None:

@@ -1,0 +1,45 @@
+"""The journal's form: how an entry is written down, and how each one is tied to the one before.
+
+A body is JSON without spaces: locker, epoch, seq, utc_ms, sure, then the entry's columns that are not empty, in the order of
+`model.Entry`. Its hash is SHA-256(previous hash ‖ body in UTF-8). Whoever has the rows can verify them with these two
+sentences, and must: the backend does so with code of its own.
+"""
+
+import hashlib
+
+import msgspec
+
+from firmware.model import Entry
+
+GENESIS = bytes(32)  # before seq 1: each body names locker, epoch and seq, so no two chains share a row
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What every body begins with, in this order."""
+
+    locker: str
+    epoch: int
+    seq: int
+    utc_ms: int
+    sure: bool
+
+
+_heads = msgspec.json.Decoder(Head)
+
+
+def body_of(head: Head, entry: Entry) -> bytes:
+    """The canonical text of an entry."""
+    return msgspec.json.encode(msgspec.structs.asdict(head) | msgspec.to_builtins(entry))
+
+
+def follow(previous: bytes, body: bytes) -> bytes:
+    """The hash of a body behind the hash before it."""
+    return hashlib.sha256(previous + body).digest()
+
+
+def says(body: bytes, head: Head) -> bool:
+    """Whether the body begins with this head; False also for what is no body at all."""
+    try:
+        return _heads.decode(body) == head
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
