@@ -75,7 +75,7 @@ _WITHDRAWAL_NOTICES = {
 def find_grant(state: State, digest: str) -> Grant | None:
     """The grant that this code's digest proves. Looks at every grant whatever it finds, so that no answer is quicker."""
     found = [grant for grant in state.all(Grant) if digest in grant.codes]
-    return found[0] if found else None
+    return min(found, key=lambda grant: (grant.unlisted_ms is not None, grant.id), default=None)
 
 
 def judge(state: State, grant: Grant, now: Moment, reopen_max: int) -> Admit | Notice:
@@ -88,6 +88,8 @@ def judge(state: State, grant: Grant, now: Moment, reopen_max: int) -> Admit | N
 
 def judge_parcel(state: State, grant: Grant, parcel: Parcel, now: Moment, reopen_max: int) -> Admit | Notice:
     """What a proved right opens now, of one of its parcels."""
+    if parcel.waybill not in grant.parcels:
+        return Notice.CODE_ENDED  # the list has changed since the right was proved
     if now.sure and now.utc_ms < grant.not_before_ms:
         return Notice.NOT_YET_VALID
     door = state.find(Door, parcel.cell)
@@ -101,10 +103,8 @@ def judge_parcel(state: State, grant: Grant, parcel: Parcel, now: Moment, reopen
         notice = Notice.AWAITS_TECHNICIAN  # service is done at the console, not at the keypad
     if notice is not None:
         return (_door_notice(door) or notice) if notice is Notice.CELL_OPEN else notice
-    if grant.unlisted_ms is not None:
-        return Notice.CANCELLED
-    if now.sure and grant.not_after_ms and now.utc_ms >= grant.not_after_ms:
-        return Notice.EXPIRED
+    if grant.unlisted_ms is not None or (now.sure and 0 < grant.not_after_ms <= now.utc_ms):
+        return Notice.CODE_ENDED
     use = state.find(Use, grant.id, parcel.waybill)
     if use is not None and use.state is UseState.SPENT:
         return Notice.ALREADY_DONE

@@ -61,6 +61,7 @@ def release(turn: Turn, use: Use) -> None:
 def fall_back(turn: Turn, row: Parcel) -> None:
     """Back to where it was before it was taken in hand; a term that has run out meanwhile is applied now."""
     parcel.TABLE.fire(row, parcel.T.FALL_BACK)
+    row.long_open = False
     row.arm(None)
     if is_expired(turn, row):
         expire(turn, row)
@@ -89,7 +90,7 @@ def store(turn: Turn, intent: Intent) -> None:
     row = turn.parcel(intent.parcel)
     parcel.TABLE.fire(row, parcel.T.STORE)
     row.inside = True
-    if row.is_inbound and turn.now.sure:
+    if row.is_inbound and turn.now.sure and row.expires_ms is None:  # the backend's own deadline stands
         begin_term(turn, row)
     access.TABLE.fire(turn.use(intent.grant, intent.parcel), access.T.SPEND)
     turn.note(EntryKind.STORED, intent)
@@ -155,10 +156,9 @@ def _leave(turn: Turn, row: Parcel) -> None:
     row.ended_ms = turn.now.utc_ms
 
 
-def _spend(turn: Turn, row: Parcel) -> str | None:
-    """Spend the authorisation that is claimed on this parcel, and say whose it was."""
-    for use in turn.state.all(Use):
-        if use.parcel == row.waybill and use.state is UseState.CLAIMED:
-            access.TABLE.fire(use, access.T.SPEND)
-            return use.grant
-    return None
+def _spend(turn: Turn, row: Parcel) -> str:
+    """Spend the authorisation that is claimed on this parcel, and say whose it was. There always is one."""
+    claims = (use for use in turn.state.all(Use) if use.parcel == row.waybill)
+    use = next(use for use in claims if use.state is UseState.CLAIMED)
+    access.TABLE.fire(use, access.T.SPEND)
+    return use.grant

@@ -97,6 +97,7 @@ class Notice(StrEnum):
     EXPIRED = "expired"
     REFUSED = "refused"
     CANCELLED = "cancelled"
+    CODE_ENDED = "code_ended"  # the right is over or was replaced; of the parcel nothing is said
     AWAITS_TECHNICIAN = "awaits_technician"
     REOPENED_OUT = "reopened_out"
     CELL_OFFLINE = "cell_offline"

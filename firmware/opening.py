@@ -44,7 +44,11 @@ def pulse_ended(turn: Turn, intent_id: int, cell: int, result: PulseResult) -> N
     if intent is None:
         return  # the door was quicker than the reply, and has closed again
     intent.last_ms = turn.now.mono_ms
-    if row.state is DoorState.UNLOCKING and row.intent == intent.id:
+    if row.state is not DoorState.UNLOCKING or row.intent != intent.id:
+        return
+    if result is PulseResult.NOT_SENT:  # no coil moved, so this says nothing of the lock
+        _give_up(turn, row, "unsent")
+    else:
         row.arm(turn.after_s(turn.locks.rest_s))
 
 
@@ -70,11 +74,7 @@ def confirmed(turn: Turn, cell: int, intent_id: int, closed: bool | None) -> Non
         intent.settled = True
         _pulse_or_wait(turn, row, _who_waits(turn, row))
     else:
-        door.TABLE.fire(row, door.T.GIVE_UP)
-        turn.note(EntryKind.NOT_OPENED, intent, count=row.tries, why=None if closed else "unread")
-        if closed:
-            custody.block(turn, cell, "jammed")
-        _stayed_shut(turn, row)
+        _give_up(turn, row, "jammed" if closed else "unread")
 
 
 def opened(turn: Turn, row: Door) -> None:
@@ -152,9 +152,12 @@ def leave(turn: Turn, row: Door) -> None:
 def _pulse_or_wait(turn: Turn, row: Door, at: Session) -> None:
     """Commit the next intent and its pulse, or arm the door for the moment when its coil has rested."""
     door.TABLE.fire(row, door.T.PULSE)
-    earliest = coil.earliest_ms(turn, row)
-    if earliest > turn.now.mono_ms:
-        row.arm(earliest)
+    wait_ms = coil.earliest_ms(turn, row) - turn.now.mono_ms
+    if wait_ms > 1_000 * turn.locks.rest_s:
+        _give_up(turn, row, "duty")  # too long to stand there for: no lock opens later, by surprise
+        return
+    if wait_ms > 0:
+        row.arm(turn.now.mono_ms + wait_ms)
         return
     row.tries += 1
     row.arm(None)
@@ -169,18 +172,8 @@ def _intend(turn: Turn, row: Door, at: Session) -> Intent:
     turn.forget_intent(row)
     row.intent = locker.next_intent
     locker.next_intent += 1
-    return turn.state.add(
-        Intent(
-            row.intent,
-            row.cell,
-            _text(at.grant),
-            _text(at.parcel),
-            _purpose(at),
-            number=row.tries,
-            command=at.command,
-            last_ms=turn.now.mono_ms,
-        )
-    )
+    right = _text(at.grant), _text(at.parcel), _purpose(at), at.command
+    return turn.state.add(Intent(row.intent, row.cell, *right, last_ms=turn.now.mono_ms))
 
 
 def _attributed(turn: Turn, row: Door) -> Intent | None:
@@ -231,9 +224,11 @@ def _ended(turn: Turn, row: Door, intent: Intent, open_ms: int) -> None:
     if at is not None and at.state not in session.AT_THE_DOOR:
         at = None
     if intent.purpose is Purpose.PICKUP:
-        short = open_ms < 1_000 * turn.times.short_open_s
+        parcel = turn.parcel(intent.parcel)
+        parcel.long_open = parcel.long_open or open_ms >= 1_000 * turn.times.short_open_s
+        short = not parcel.long_open  # a short look after a long opening takes nothing back
         if not short:
-            turn.parcel(intent.parcel).arm(turn.after_s(turn.times.confirmation_window_s))
+            parcel.arm(turn.after_s(turn.times.confirmation_window_s))
         elif at is None:
             custody.release(turn, turn.use(intent.grant, intent.parcel))
         if at is not None:
@@ -242,6 +237,16 @@ def _ended(turn: Turn, row: Door, intent: Intent, open_ms: int) -> None:
     (custody.store if intent.purpose is Purpose.DEPOSIT else custody.withdraw)(turn, intent)
     if at is not None:
         session.fire(turn, at, session.T.FINISH)
+
+
+def _give_up(turn: Turn, row: Door, why: str) -> None:
+    """The try ends with the door shut: its right works again, and the person may try anew."""
+    door.TABLE.fire(row, door.T.GIVE_UP)
+    row.arm(None)
+    turn.note(EntryKind.NOT_OPENED, turn.intent_of(row), cell=row.cell, count=row.tries, why=why)
+    if why == "jammed":
+        custody.block(turn, row.cell, why)
+    _stayed_shut(turn, row)
 
 
 def _stayed_shut(turn: Turn, row: Door) -> None:

@@ -12,6 +12,7 @@ from firmware.rows import Command, Door, Grant, Intent, Parcel, Session, Use
 from firmware.session import OVER, UNPROVED
 from firmware.turn import Turn
 
+ABSENT = (*FINISHED, ParcelState.EXPECTED, ParcelState.CANCELLED)
 DAY_MS = 24 * 3_600_000
 KEPT_MS = 30 * DAY_MS  # a known code is explained for 30 days after its right has gone
 
@@ -29,6 +30,8 @@ def take_grants(turn: Turn, event: GrantsCame) -> None:
         if row.state is ParcelState.EXPECTED and row.cell != named.cell and not _in_use(turn, row):
             _move(turn, row, named.cell)
         row.direction, row.account = named.direction, named.account
+        if named.expires_ms and row.state in (ParcelState.EXPECTED, ParcelState.STORED):
+            row.expires_ms = named.expires_ms
     listed = {right.id for right in event.grants}
     for grant in turn.state.all(Grant):
         if grant.id not in listed and grant.unlisted_ms is None:
@@ -39,7 +42,7 @@ def take_grants(turn: Turn, event: GrantsCame) -> None:
         )
         if turn.state.find(Grant, right.id) != grant:
             turn.state.add(grant)
-    _forget(turn)
+    _forget(turn, event)
     turn.state.locker.grants_version = event.version
     turn.note(EntryKind.GRANTS, count=event.version)
 
@@ -83,8 +86,8 @@ def _refuse_grants(turn: Turn, event: GrantsCame) -> Outcome | None:
     return None if cells_stand and rights_stand else Outcome.MALFORMED
 
 
-def _forget(turn: Turn) -> None:
-    """Let go of rights that no list has named for `KEPT_MS`, and of finished parcels that nothing names any more."""
+def _forget(turn: Turn, event: GrantsCame) -> None:
+    """Let go of rights that no list has named for `KEPT_MS`, and of parcels not here that nothing names any more."""
     if not turn.now.sure:
         return
     state, before_ms = turn.state, turn.now.utc_ms - KEPT_MS
@@ -93,9 +96,12 @@ def _forget(turn: Turn) -> None:
     ]:
         state.drop(grant)
     named = {waybill for grant in state.all(Grant) for waybill in grant.parcels}
+    named |= {parcel.waybill for parcel in event.parcels}
     named |= {intent.parcel for intent in state.all(Intent)}
     named |= {at.parcel for at in state.all(Session) if at.parcel is not None}
-    for parcel in [row for row in state.all(Parcel) if row.state in FINISHED and row.waybill not in named]:
+    for parcel in [row for row in state.all(Parcel) if row.state in ABSENT and row.waybill not in named]:
+        if parcel.inside:
+            continue
         state.drop(parcel)
         for use in [row for row in state.all(Use) if row.parcel == parcel.waybill]:
             state.drop(use)

@@ -113,6 +113,7 @@ class Parcel(Timed):
     inside: bool = False  # whether it is believed to lie in the cell
     fallback: ParcelState | None = None  # what a withdrawal falls back to when its door stays shut
     reopened: int = 0
+    long_open: bool = False  # in this pickup its door stood open long enough to take it out
     ended_ms: int | None = None  # wall time of collected, expired …
     expires_ms: int | None = None  # wall time
     due_ms: int | None = None  # monotonic end of the confirmation window
@@ -163,7 +164,6 @@ class Intent(Row):
     grant: str
     parcel: str
     purpose: Purpose
-    number: int = 1  # first, second or third pulse of this try
     command: str | None = None  # the signed command it answers
     settled: bool = False  # its outcome is known, or known to be unknowable
     last_ms: int = 0  # monotonic: when it was committed, then the end of its pulse

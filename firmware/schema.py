@@ -70,6 +70,7 @@ CREATE TABLE parcel (
   inside INTEGER NOT NULL CHECK (inside IN (0, 1)),
   fallback TEXT,
   reopened INTEGER NOT NULL,
+  long_open INTEGER NOT NULL CHECK (long_open IN (0, 1)),
   ended_ms INTEGER,
   expires_ms INTEGER,
   due_ms INTEGER,
@@ -99,7 +100,6 @@ CREATE TABLE intent (
   "grant" TEXT NOT NULL,
   parcel TEXT NOT NULL,
   purpose TEXT NOT NULL,
-  number INTEGER NOT NULL,
   command TEXT,
   settled INTEGER NOT NULL CHECK (settled IN (0, 1)),
   last_ms INTEGER NOT NULL

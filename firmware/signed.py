@@ -139,9 +139,10 @@ class _Grants(Struct, frozen=True, forbid_unknown_fields=True):
     grants: Annotated[tuple[_Right, ...], Meta(max_length=GRANTS_MAX)]
 
     def __post_init__(self) -> None:
-        """Raises ValueError: a parcel or a grant that is told twice has two truths."""
+        """Raises ValueError: what is told twice (a parcel, a grant, a code) has two truths."""
         _each_once("waybill", (parcel.waybill for parcel in self.parcels))
         _each_once("grant", (grant.id for grant in self.grants))
+        _each_once("code of", (code for grant in self.grants for code in grant.codes))
 
 
 class _Command(Struct, frozen=True, forbid_unknown_fields=True):
@@ -177,7 +178,7 @@ def _each_once(what: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(f"{what} {name} stands twice")
+            raise ValueError(f"{what} {name[:40]} stands twice")
         seen.add(name)
 
 

@@ -3,7 +3,7 @@
 from firmware.config import Bank, Cell, Config
 from firmware.events import Effect
 from firmware.model import EntryKind, Moment, Purpose
-from firmware.rows import Door, Grant, Intent, Parcel, Session, State, Use
+from firmware.rows import Door, Intent, Parcel, Session, State, Use
 
 
 class Cabinet:
@@ -51,9 +51,6 @@ class Turn:
 
     def parcel(self, waybill: str) -> Parcel:
         return self.state.get(Parcel, waybill)
-
-    def grant(self, id_: str) -> Grant:
-        return self.state.get(Grant, id_)
 
     def use(self, grant: str, parcel: str) -> Use:
         """The authorisation of this parcel under this grant, made when it is first asked for."""

@@ -44,7 +44,7 @@ function notice(screen) {
   const key = `notice.${screen.notice}`;
   const dated = screen.date_ms !== undefined;
   return {
-    picture: screen.notice === "not_yet_valid" ? "code_early" : screen.notice, title: [key],
+    picture: { not_yet_valid: "code_early", code_ended: "code_wrong" }[screen.notice] ?? screen.notice, title: [key],
     named: screen.cell, cells: screen.cell === undefined ? [] : [screen.cell],
     lines: [
       dated ? { optional: true, text: [`${key}.date`, { date_ms: screen.date_ms }] } : null,
