@@ -309,12 +309,19 @@ def test_each_bound_of_a_list_is_kept(path: str, value: object) -> None:
 
 def test_the_greatest_values_that_are_allowed_are_taken() -> None:
     payload = changed(GRANTS, "parcels", [{"waybill": f"{n:040}", "cell": 999} for n in range(800)])
+    codes = [f"{n:064x}" for n in range(64)]
     payload["grants"] = [
-        {"id": "g" * 64, "purpose": "service", "parcels": ["0" * 40] * 64, "codes": [DIGEST] * 64},
+        {"id": "g" * 64, "purpose": "service", "parcels": ["0" * 40] * 64, "codes": codes},
     ]
     said = open_signed(SIGNER.sign("grants", payload), KEYRING)
     assert isinstance(said, GrantsCame)
-    assert (len(said.parcels), said.parcels[0].cell, said.grants[0].codes[63]) == (800, 999, DIGEST)
+    assert (len(said.parcels), said.parcels[0].cell, said.grants[0].codes[63]) == (800, 999, codes[63])
+
+
+def test_a_code_that_stands_twice_has_two_truths() -> None:
+    payload = changed(GRANTS, "version", 9)
+    payload["grants"] = [{**payload["grants"][0], "id": name, "codes": [DIGEST]} for name in ("g1", "g2")]
+    assert open_signed(SIGNER.sign("grants", payload), KEYRING) is Outcome.MALFORMED
 
 
 def nested(depth: int) -> bytes:
