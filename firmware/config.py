@@ -147,7 +147,7 @@ class Locks(Section, frozen=True):
 
 
 class Kiosk(Section, frozen=True):
-    """The screen's own server. `pixels_per_mm` turns the measures of docs/texts into pixels."""
+    """The screen's own server. `pixels_per_mm` is the panel's: the page's sizes are in millimetres."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 8_081

@@ -1,6 +1,6 @@
 """What can go wrong above the wire. Each class says whose fault it was, and carries the exit code of a command that ends on it.
 
-Expected outcomes (a wrong code, a stale screen) are values, not errors: see `model.Refusal`.
+Expected outcomes (a wrong code, a stale screen) are values, not errors: see `model.Outcome` and `model.Notice`.
 """
 
 from typing import ClassVar

@@ -1,7 +1,7 @@
 """What the locker's body can do, as Protocols, values and errors; no third-party import.
 
 Everything above `hal` is written against this module, and every driver, real or simulated, is
-measured against it (tests/hal/contract.py). Channels are counted from 1, as on the boards' labels.
+measured against it (tests/hal/test_contract.py). Channels are counted from 1, as on the boards' labels.
 """
 
 from collections.abc import Callable
