@@ -306,7 +306,8 @@ class Mind:
     def _act(self, event: Event, effects: list[Effect]) -> None:
         if isinstance(event, PulseEnded):
             self.pulses = [pulse for pulse in self.pulses if pulse.intent != event.intent]
-            self._coils[event.cell] = self.mono_ms
+            if event.result is not PulseResult.NOT_SENT:
+                self._coils[event.cell] = self.mono_ms
         if isinstance(event, DoorConfirmed):
             self.reads = [read for read in self.reads if read.intent != event.intent]
         for effect in effects:
@@ -335,7 +336,7 @@ class Mind:
             assert (intent.cell, row.intent, row.state) == (pulse.cell, intent.id, DoorState.UNLOCKING)
             assert self.state.get(Use, intent.grant, intent.parcel).state is UseState.CLAIMED
             assert pulse.intent not in self._pulsed, "an intent was pulsed twice"
-            assert 1 <= intent.number <= self.config.locks.pulses_max
+            assert 1 <= self.door(intent.cell).tries <= self.config.locks.pulses_max
             rested_ms = self.mono_ms - self._coils.get(pulse.cell, -HOUR_MS)
             assert rested_ms >= 1_000 * self.config.locks.rest_s, "a coil was pulsed before it had rested"
             self._pulsed.add(pulse.intent)

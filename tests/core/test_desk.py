@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware import access, opening
 from firmware.access import WAITS_S
 from firmware.config import Times
 from firmware.events import CodeTyped, DoorRead, GrantedParcel, GrantedRight, KioskJoined
@@ -21,7 +22,8 @@ from firmware.model import (
     ScreenName,
     UseState,
 )
-from firmware.rows import Intent
+from firmware.rows import Grant, Use
+from firmware.turn import Turn
 from tests.core.harness import HOUR_MS, Mind, cabinet, digest, lost, right
 
 K = EntryKind
@@ -300,6 +302,13 @@ def unlisted(mind: Mind) -> Purpose:
     return Purpose.PICKUP
 
 
+def cancelled(mind: Mind) -> Purpose:
+    """No message of the backend cancels a parcel yet."""
+    mind.order("KZ1", 1)
+    mind.parcel("KZ1").state = ParcelState.CANCELLED
+    return Purpose.PICKUP
+
+
 def reopened_out(mind: Mind) -> Purpose:
     closing(mind)
     for _ in range(3):
@@ -397,11 +406,12 @@ NOTICES: list[tuple[Callable[[Mind], Purpose], Notice]] = [
     (collected_before_withdrawal, Notice.COLLECTED),
     (opened_under_another_right, Notice.COLLECTED),
     (expired, Notice.EXPIRED),
-    (right_ran_out, Notice.EXPIRED),
+    (right_ran_out, Notice.CODE_ENDED),
     (withdrawn_after_its_term, Notice.EXPIRED),
     (refused, Notice.REFUSED),
     (withdrawn_after_its_refusal, Notice.REFUSED),
-    (unlisted, Notice.CANCELLED),
+    (unlisted, Notice.CODE_ENDED),
+    (cancelled, Notice.CANCELLED),
     (disputed, Notice.AWAITS_TECHNICIAN),
     (unconfirmed, Notice.AWAITS_TECHNICIAN),
     (cell_is_taken, Notice.AWAITS_TECHNICIAN),
@@ -613,4 +623,42 @@ def test_a_code_right_after_the_start_waits_for_the_coils_instead_of_losing_a_pu
     assert mind.shows() is ScreenName.OPENING
     assert mind.pulses == []
     mind.advance(mind.config.locks.rest_s)
-    assert [mind.state.get(Intent, pulse.intent).number for pulse in mind.pulses] == [1]
+    assert (len(mind.pulses), mind.door(1).tries) == (1, 1)
+
+
+# What no event leads to yet, or any more: the judge stands on its own
+
+
+@pytest.mark.parametrize(
+    ("purpose", "state", "inside", "notice"),
+    [
+        (Purpose.PICKUP, ParcelState.CANCELLED, True, Notice.CANCELLED),
+        (Purpose.DEPOSIT, ParcelState.CANCELLED, False, Notice.CANCELLED),
+        (Purpose.WITHDRAWAL, ParcelState.CANCELLED, False, Notice.CANCELLED),
+        (Purpose.PICKUP, ParcelState.MISSING, False, Notice.AWAITS_TECHNICIAN),
+        (Purpose.WITHDRAWAL, ParcelState.MISSING, False, Notice.ALREADY_DONE),
+        (Purpose.WITHDRAWAL, ParcelState.CANCELLED, True, None),
+    ],
+)
+def test_states_that_only_the_backend_will_bring_are_judged(
+    mind: Mind, purpose: Purpose, state: ParcelState, inside: bool, notice: Notice | None
+) -> None:
+    mind.order("KZ1", 1, Purpose.WITHDRAWAL)
+    parcel, grant = mind.parcel("KZ1"), mind.state.get(Grant, digest(purpose, "KZ1"))
+    parcel.state, parcel.inside = state, inside
+    assert access.judge(mind.state, grant, mind.now, 3) == (notice or access.Admit(grant, parcel))
+
+
+def test_a_right_is_spent_once(mind: Mind) -> None:
+    stored(mind)
+    mind.state.add(Use(digest(Purpose.PICKUP, "KZ1"), "KZ1", UseState.SPENT))
+    grant = mind.state.get(Grant, digest(Purpose.PICKUP, "KZ1"))
+    assert access.judge(mind.state, grant, mind.now, 3) is Notice.ALREADY_DONE
+
+
+def test_an_opening_without_a_proved_right_is_a_bug(mind: Mind) -> None:
+    mind.press(Action.START)
+    session = mind.state.session
+    assert session is not None
+    with pytest.raises(ValueError, match="without a proved right"):
+        opening.begin(Turn(mind.state, mind.controller.cabinet, mind.now), session)

@@ -73,7 +73,7 @@ def test_a_right_that_is_no_longer_listed_opens_nothing_and_is_explained_for_30_
     mind = stored
     mind.grants([], [])
     mind.code(Purpose.PICKUP, "KZ1")
-    assert mind.screen.notice is Notice.CANCELLED
+    assert mind.screen.notice is Notice.CODE_ENDED
     mind.press(Action.BACK)
     mind.utc_ms += MONTH_H * HOUR_MS
     mind.grants([], [])
