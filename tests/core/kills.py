@@ -5,12 +5,8 @@ parcel in and picks it up. The person sees nothing but the screen and the door, 
 """
 
 import asyncio
-import os
 import random
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -29,6 +25,8 @@ from firmware.store import Store
 from hal.clock import SystemClock
 from sim.backend import Backend, Link, Signer, Site, SocketLink
 from sim.cabinet import SimCabinet
+from sim.world import Cell
+from tests.core.traced import Died, Traced
 
 LOCKER, CELL, WAYBILL = "0123", 1, "KZ1"
 POSTOMAT = Path(sys.executable).parent / "postomat"
@@ -61,10 +59,6 @@ cells = [{{ number = 1, bank = "board", channel = 1 }}]
 """
 
 
-class Died(Exception):
-    """The controller's process has ended."""
-
-
 class Street:
     """One locker, its backend, and one person. Use as an async context."""
 
@@ -83,116 +77,60 @@ class Street:
         self.backend = Backend(Site(LOCKER, "-", key), signer, SystemClock().utc_ms, chance)
         self.link = Link(self.backend)
         self.show: Show | None = None
-        self.told: Counter[Outcome] = Counter()
         self.promised: Counter[EntryKind] = Counter()
-        self.exits: list[int] = []
+        self.synced_by: list[tuple[EntryKind, int]] = []  # which sync of this start was an entry's last
+        self.pulsed_ms: list[int] = []  # wall time of each pulse
         self.moved = asyncio.Event()
+        self.process = Traced(self.folder, self.moved.set)
         self._said: tuple[ScreenName, Purpose | None] | None = None
         self._acted: Show | None = None
-        self._process: asyncio.subprocess.Process | None = None
-        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._notify.bind(str(self.folder / "notify"))
-        self._notify.setblocking(False)
-        self._tasks: list[asyncio.Task[None]] = []
         self._kiosk: Client[Message] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._sockets: SocketLink | None = None
 
     async def __aenter__(self) -> Self:
         self.cabinet = SimCabinet(load(self._config))
         self.cabinet.plug_ptys(self.folder)
         self.cell = self.cabinet.world.cells[CELL]
-        self.cabinet.world.observe(lambda cell: self.moved.set())
+        self.cabinet.world.observe(self._world_moved)
         self.backend.order(WAYBILL, CELL, "alia")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.stop(signal.SIGKILL)
+        await self.process.close()
+        await self._disconnect()
         self.cabinet.close()
-        self._notify.close()
         self._home.cleanup()
 
-    # The process
-
     async def start(self, inject: str | None = None) -> None:
-        """Start the controller, under strace where `inject` says what becomes of its syncs ("" only counts them).
-
-        Raises Died where it ends before READY=1.
-        """
-        traced = ["strace", "-f", "-o", str(self.folder / "trace"), "-e", "trace=fdatasync,fsync"]
-        traced += ["-e", f"inject=fdatasync:{inject}"] if inject else []
-        (self.folder / "trace").unlink(missing_ok=True)
-        environment = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify"), "WATCHDOG_USEC": "1500000"}
-        with (self.folder / "log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(traced if inject is not None else []),
-                POSTOMAT,
-                "run",
-                "--config",
-                self._config,
-                env=environment,
-                stderr=log,
-            )
-        self._tasks = [asyncio.get_running_loop().create_task(self._watch(self._process))]
-        await self._ready()
+        """Start the controller (`inject`: see `Traced.start`), and connect to it. Raises Died where it ends before."""
+        await self.process.start([POSTOMAT, "run", "--config", self._config], inject)
         try:
             self._kiosk = await Client.connect(self.folder / "kiosk.sock", KIOSK_PUSHES)
+            self._looking = asyncio.get_running_loop().create_task(self._look(self._kiosk))
             self._sockets = await _Sockets.join(self)
             self.link.sync()
         except Unreachable:
-            await asyncio.wait(self._tasks)
+            await self.process.end()
             raise Died from None
-        self._tasks.append(asyncio.get_running_loop().create_task(self._look(self._kiosk)))
 
-    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End the controller, if it runs, and what stands around it."""
-        if self._process is not None and self._process.returncode is None:
-            for child in [*_children(self._process.pid), self._process.pid][:1]:
-                os.kill(child, how)
-            await self._process.wait()
+    async def stop(self) -> None:
+        """End the controller, if it runs, and the connections to it."""
+        await self.process.stop()
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
         if self._sockets is not None:
             self._sockets.close()
-        for task in self._tasks:
-            task.cancel()
-            await asyncio.wait([task])
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
         if self._kiosk is not None:
             await self._kiosk.close()
-        self._process, self._kiosk, self._sockets, self._tasks = None, None, None, []
-        with suppress(BlockingIOError):
-            while self._notify.recv(4_096):
-                pass  # its last words
+        self._kiosk = self._sockets = self._looking = None
         self.show = self._acted = None
-
-    def syncs(self) -> int:
-        """How many syncs strace has seen in this start. All are fdatasync."""
-        trace = self._trace()
-        assert " fsync(" not in trace
-        return trace.count(" fdatasync(")
-
-    def failures(self) -> int:
-        """How many of them strace made fail."""
-        return self._trace().count("(INJECTED)")
-
-    def _trace(self) -> str:
-        return (self.folder / "trace").read_text(encoding="utf-8")
-
-    async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        self.exits.append(await process.wait())
-        self.moved.set()
-
-    async def _ready(self) -> None:
-        """Wait for READY=1. Raises Died where the process ends before."""
-        loop = asyncio.get_running_loop()
-        said = b""
-        while b"READY=1" not in said.split(b"\n"):
-            listening = loop.create_task(loop.sock_recv(self._notify, 4_096))
-            await asyncio.wait([listening, self._tasks[0]], return_when=asyncio.FIRST_COMPLETED)
-            if not listening.done():
-                listening.cancel()
-                await asyncio.wait([listening])
-                raise Died
-            said = listening.result()
 
     # The person
 
@@ -204,7 +142,6 @@ class Street:
                         self._remember(show)
                         self.show = show
                     case Told(outcome):
-                        self.told[outcome] += 1
                         if outcome is not Outcome.DONE:
                             self._acted = None  # it did nothing: try again with the next screen
                 self.moved.set()
@@ -231,8 +168,8 @@ class Street:
 
     async def _visit(self, purpose: Purpose, kind: EntryKind, hopeful: bool) -> None:
         while not self.told_of(kind):
-            gone = self._tasks[0].done()
-            if gone or (not hopeful and self._is_out_of_service() and self.failures()):
+            gone = self.process.has_ended()
+            if gone or (not hopeful and self._is_out_of_service() and self.process.failures()):
                 if not self._waits and not self.cell.shut:
                     self._at_door(purpose)
                 raise Died
@@ -240,12 +177,25 @@ class Street:
             await self._act(purpose)
             await self.moved.wait()
 
+    def _world_moved(self, cell: Cell) -> None:
+        if cell.coil.pulses > len(self.pulsed_ms):
+            self.pulsed_ms.append(SystemClock().utc_ms())
+        self.moved.set()
+
     def _is_out_of_service(self) -> bool:
         return self.show is not None and self.show.screen.name is S.OUT_OF_SERVICE
 
     def told_of(self, kind: EntryKind) -> int:
         """How many of these entries the backend holds."""
-        return sum(msgspec.json.decode(row.body)["kind"] == kind for row in self.backend.ledger.rows)
+        return [told for told, _ in self.synced_by].count(kind)
+
+    def told(self) -> None:
+        """The link has brought something."""
+        rows = self.backend.ledger.rows[len(self.synced_by) :]
+        self.synced_by += [
+            (EntryKind(msgspec.json.decode(row.body)["kind"]), self.process.syncs()) for row in rows
+        ]
+        self.moved.set()
 
     async def _act(self, purpose: Purpose) -> None:
         show = self.show
@@ -288,14 +238,20 @@ class Street:
             finally:
                 store.close()
         assert rows[: self.backend.ledger.last] == self.backend.ledger.rows, "the link was told what is lost"
-        kinds = Counter(EntryKind(msgspec.json.decode(row.body)["kind"]) for row in rows)
+        entries = [msgspec.json.decode(row.body) for row in rows]
+        kinds = Counter(EntryKind(entry["kind"]) for entry in entries)
         missing = {kind: number for kind, number in self.promised.items() if kinds[kind] < number}
         assert not missing, f"shown, and lost: {missing}"
         lists = sum(outcome is Outcome.DONE for outcome in self.link.answers.values())
         assert lists <= kinds[EntryKind.GRANTS], "a list was acknowledged, and is lost"
+        intents_ms = [entry["utc_ms"] for entry in entries if entry["kind"] == EntryKind.INTENT]
+        assert len(self.pulsed_ms) <= len(intents_ms), "a pulse without a committed intent"
+        early = [
+            pulsed for intent, pulsed in zip(intents_ms, self.pulsed_ms, strict=False) if pulsed < intent
+        ]
+        assert not early, "a pulse before its intent"
         frames = sum(frame[0] == UNLOCK for frame in self.cabinet.boards["board"].heard)
-        assert frames <= kinds[EntryKind.INTENT], f"{frames} unlock frames, {kinds[EntryKind.INTENT]} intents"
-        assert self.cell.coil.pulses == frames
+        assert frames == self.cell.coil.pulses == len(self.pulsed_ms)
 
 
 class _Sockets(SocketLink):
@@ -313,16 +269,4 @@ class _Sockets(SocketLink):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.street is not None:
-            self.street.moved.set()
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def may_trace() -> bool:
-    """Whether strace is here, and may look at a process and make its calls fail."""
-    if shutil.which("strace") is None:
-        return False
-    probe = ["strace", "-o", os.devnull, "-e", "trace=fsync", "-e", "inject=fsync:error=EIO", "true"]
-    return subprocess.run(probe, check=False, capture_output=True).returncode == 0
+            self.street.told()
