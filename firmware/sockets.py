@@ -19,6 +19,7 @@ from firmware.gate import Gate, Peer, Role
 log = logging.getLogger(__name__)
 
 BACKLOG_MAX_BYTES = 8 * FRAME_MAX_BYTES  # of answers that a peer has not read
+GOODBYE_S = 1.0  # for the last lines of a peer that is sent away
 PATH_MAX_BYTES = 107  # sun_path of Linux, less its zero
 
 
@@ -41,7 +42,7 @@ class Connection(asyncio.Protocol):
             wire.abort()
             return
         self._transport = wire
-        self._peer = self._gate.join(self._role, self._send, wire.close)
+        self._peer = self._gate.join(self._role, self._send, self._hang_up)
 
     def data_received(self, data: bytes) -> None:
         """Hand on what the peer sent."""
@@ -58,9 +59,15 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         self._transport.write(line)
-        if self._transport.get_write_buffer_size() > BACKLOG_MAX_BYTES:
+        if self._transport.get_write_buffer_size() > BACKLOG_MAX_BYTES and self._peer is not None:
             log.warning("%s peer dropped: it does not read", self._role)
-            self._transport.abort()
+            self._peer.drop()  # whatever else it has asked for is not looked at
+
+    def _hang_up(self) -> None:
+        """Close; a peer that does not take its last lines soon loses them, so that no descriptor is kept for it."""
+        if self._transport is not None:
+            self._transport.close()
+            asyncio.get_running_loop().call_later(GOODBYE_S, self._transport.abort)
 
 
 def peer_uid(sock: socket.socket) -> int | None:

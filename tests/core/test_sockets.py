@@ -19,6 +19,7 @@ from firmware.control import (
     SERVICE_PUSHES,
     AskCells,
     AskStatus,
+    Cells,
     Client,
     Code,
     Press,
@@ -219,6 +220,54 @@ def test_a_peer_that_does_not_read_is_dropped_and_holds_up_nobody(folder: Path) 
             asked += 100 * len(encode(AskCells()))
             await asyncio.sleep(0)
         assert (await ask(folder)).locker == "0123"
+        writer.close()
+
+    play(folder, act)
+
+
+def test_a_flood_of_questions_in_one_read_is_answered_no_further_than_the_backlog(folder: Path) -> None:
+    """Found by review: one read of 6,000 questions held up everybody until the last one had its answer."""
+
+    async def act(shell: Shell) -> None:
+        answered = 0
+        cells = shell.gate._cells
+
+        def counted(after: int) -> Cells:
+            nonlocal answered
+            answered += 1
+            return cells(after)
+
+        shell.gate._cells = counted  # type: ignore[method-assign]
+        reader, writer = await asyncio.open_unix_connection(folder / "service.sock")
+        writer.write(encode(AskStatus()))
+        await reader.readline()
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        (peer,) = shell.gate._peers[Role.SERVICE]
+        size = len(encode(cells(0)))
+        peer.feed(encode(AskCells()) * 60_000)
+        assert not peer.open
+        assert answered < 3 * BACKLOG_MAX_BYTES // size
+        writer.close()
+
+    play(folder, act)
+
+
+def test_a_kiosk_that_is_sent_away_and_does_not_read_keeps_no_descriptor(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firmware.sockets.GOODBYE_S", 0.01)
+
+    async def act(shell: Shell) -> None:
+        reader, writer = await asyncio.open_unix_connection(folder / "kiosk.sock")
+        await reader.readline()
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        (peer,) = shell.gate._peers[Role.KIOSK]
+        wire = peer._send.__self__._transport  # type: ignore[attr-defined]
+        while not wire.get_write_buffer_size():
+            peer.send(Told(Outcome.DONE))
+        peer.drop()
+        while wire._sock is not None:
+            await asyncio.sleep(0.005)
         writer.close()
 
     play(folder, act)
