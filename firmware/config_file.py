@@ -6,6 +6,7 @@ at what only several keys together can tell.
 """
 
 import difflib
+import ipaddress
 import json
 import re
 import tomllib
@@ -23,6 +24,7 @@ from firmware.errors import ConfigError
 FILE_MAX_BYTES = 1_048_576
 SHOWN_MAX = 60  # characters of a wrong value in a message
 
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
 _WORDS = {
     "int": "an integer",
     "float": "a number",
@@ -53,6 +55,12 @@ def _read(path: Path) -> tuple[Config, dict[str, Any]]:
 def check(path: Path) -> str:
     """One line on a file that is right. Raises ConfigError where it is not."""
     config, _ = _read(path)
+    from firmware.signed import Keyring  # not needed by a face that only loads the file
+
+    try:
+        Keyring({key.id: bytes.fromhex(key.public) for key in config.access.backend_keys})
+    except ValueError as error:
+        raise ConfigError(f"{path}: access.backend_keys: {error}") from None
     return f"{path}: right; cells: {len(config.cells)}, lock banks: {len(config.banks)}"
 
 
@@ -188,9 +196,22 @@ def _locker_problems(config: Config) -> Iterator[str]:
         ZoneInfo(config.locker.timezone)
     except (LookupError, ValueError, OSError):
         yield f"locker.timezone: no time zone is named {_shown(config.locker.timezone)}"
+    host = config.kiosk.host
+    if not _is_loopback(host):
+        yield f"kiosk.host: {_shown(host)} is not a loopback address; the screen is for this machine only"
+    for n, origin in enumerate(config.kiosk.frame_ancestors):
+        if not _ORIGIN.fullmatch(origin):
+            yield f"kiosk.frame_ancestors[{n}]: {_shown(origin)} is not an origin such as http://127.0.0.1:8080"
     yield from _repeated(
         (f"access.backend_keys[{n}].id", key.id) for n, key in enumerate(config.access.backend_keys)
     )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _bank_problems(config: Config) -> Iterator[str]:

@@ -51,7 +51,7 @@ async def serve(config: Config, listener: socket.socket | None = None) -> None:
     `listener` is a socket that is bound already, in place of `kiosk.host` and `kiosk.port`. Raises ConfigError on a
     wrong value of section `kiosk`, PostomatError, naming the address, where it cannot be listened on.
     """
-    host, headers = site.loopback(config), site.headers(config)
+    host, headers = config.kiosk.host, site.headers(config)
     listener = listener or _listen(host, config.kiosk.port)
     watch = PageWatch()
     screen = Screen(config.paths.run / "kiosk.sock", watch)

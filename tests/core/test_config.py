@@ -100,6 +100,18 @@ CASES = {
     "an array": changed('id = "0123"', "id = [1]", "locker.id: expected a string, got an array of 1"),
     "a table": changed('id = "0123"', "id = { a = 1 }", "locker.id: expected a string, got a table"),
     "no table": changed("[locker]", "times = 3\n[locker]", "times: expected a table, got 3"),
+    "no loopback": added(
+        '[kiosk]\nhost = "0.0.0.0"',
+        'kiosk.host: "0.0.0.0" is not a loopback address; the screen is for this machine only',
+    ),
+    "no address": added(
+        '[kiosk]\nhost = "locker.example"',
+        'kiosk.host: "locker.example" is not a loopback address; the screen is for this machine only',
+    ),
+    "no origin": added(
+        '[kiosk]\nframe_ancestors = ["http://a", "*; script-src *"]',
+        'kiosk.frame_ancestors[1]: "*; script-src *" is not an origin such as http://127.0.0.1:8080',
+    ),
     "no array": added("[kiosk]\nframe_ancestors = 1", "kiosk.frame_ancestors: expected an array, got 1"),
     "no number": added("[locks]\nduty_max = nan", "locks.duty_max: expected a number > 0.0, got NaN"),
     "an endless number": added(

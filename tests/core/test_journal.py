@@ -17,7 +17,6 @@ from firmware import store
 from firmware.control import JournalRow
 from firmware.errors import StoreCorrupt
 from firmware.model import Entry, EntryKind, Moment
-from firmware.rows import Locker
 from firmware.store import Store
 
 NOW = Moment(5_000, 1_700_000_000_000, True)

@@ -262,12 +262,13 @@ def test_a_kiosk_that_is_sent_away_and_does_not_read_keeps_no_descriptor(
         await reader.readline()
         reader._transport.pause_reading()  # type: ignore[attr-defined]
         (peer,) = shell.gate._peers[Role.KIOSK]
-        wire = peer._send.__self__._transport  # type: ignore[attr-defined]
-        while not wire.get_write_buffer_size():
+        connection = peer._send.__self__  # type: ignore[attr-defined]
+        while not connection._transport.get_write_buffer_size():
             peer.send(Told(Outcome.DONE))
+        lost = asyncio.Event()
+        connection.connection_lost = lambda error: lost.set()
         peer.drop()
-        while wire._sock is not None:
-            await asyncio.sleep(0.005)
+        await lost.wait()
         writer.close()
 
     play(folder, act)
