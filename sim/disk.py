@@ -89,10 +89,7 @@ class Disk(apsw.VFS):
         spoils: bool = True,
         files: Mapping[str, bytes] | None = None,
     ) -> None:
-        """`spoils`: a torn write may spoil what stands around it. `files`: what is on it already, by path.
-
-        Raises ValueError for a name that is taken.
-        """
+        """`spoils`: a torn write may spoil what is around it. `files`: what is there already. Raises ValueError: name taken."""
         if name in apsw.vfs_names():
             raise ValueError(f"{name}: there is such a disk already")
         super().__init__(name, "")

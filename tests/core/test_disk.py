@@ -94,6 +94,11 @@ def test_a_full_disk_refuses_and_later_takes_the_commit(opened: Store) -> None:
     opened.verify_chain()
 
 
+def test_a_place_without_logs_is_refused() -> None:
+    with pytest.raises(StoreError, match="cannot use a write-ahead log here"):
+        Store.open("/p.db", "0123", vfs="memdb")
+
+
 def test_a_closed_store_says_so(opened: Store) -> None:
     opened.close()
     for attempt in (lambda: one_more(opened), opened.load, lambda: opened.journal(0, 1), opened.verify_chain):

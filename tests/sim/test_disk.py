@@ -176,6 +176,9 @@ def test_a_file_that_was_made_or_removed_and_not_synced_may_not_have_been(disk: 
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_MAIN_DB
     for path in ("/kept", "/removed"):
         disk.xOpen(path, [flags, 0]).xSync(0)
+    gone = disk.xOpen("/gone", [flags, 0])
+    disk.xDelete("/gone", False)
+    gone.xSync(0)  # a file without a name
     disk.xOpen("/made", [flags, 0])
     disk.xDelete("/removed", False)
     assert disk.xAccess("/made", 0)
