@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from firmware.events import GrantedParcel, GrantedRight
+from firmware.events import Answer, BeginEpoch, EpochDemanded, GrantedParcel, GrantedRight
 from firmware.model import (
     Action,
     Direction,
@@ -166,6 +166,56 @@ def test_a_parcel_keeps_its_cell_while_it_is_being_put_in(mind: Mind) -> None:
     mind.order("KZ1", 2)
     mind.closes(1)
     assert (mind.parcel("KZ1").state, mind.parcel("KZ1").cell) == (ParcelState.STORED, 1)
+
+
+def test_one_more_try_under_a_grant_that_names_other_parcels_now_ends(stored: Mind) -> None:
+    mind = stored
+    mind.code(Purpose.PICKUP, "KZ1")
+    mind.jam()
+    changed = GrantedRight(digest(Purpose.PICKUP, "KZ1"), Purpose.PICKUP, ("KZ2",), ("new",))
+    mind.grants([ONE, GrantedParcel("KZ2", 2)], [changed])
+    assert mind.press(Action.AGAIN) is Outcome.DONE
+    assert (mind.shows(), mind.pulses) == (ScreenName.IDLE, [])
+
+
+def test_the_backends_own_deadline_stands(mind: Mind) -> None:
+    soon_ms = mind.utc_ms + 2 * HOUR_MS
+    rights = [right(Purpose.DEPOSIT, "KZ1"), right(Purpose.PICKUP, "KZ1")]
+    mind.grants([GrantedParcel("KZ1", 1, expires_ms=soon_ms)], rights)
+    mind.deposit("KZ1", 1)
+    assert mind.parcel("KZ1").expires_ms == soon_ms
+    later_ms = soon_ms + HOUR_MS
+    mind.grants([GrantedParcel("KZ1", 1, expires_ms=later_ms)], rights)
+    assert mind.parcel("KZ1").expires_ms == later_ms
+    mind.advance(3 * 3_600)
+    assert mind.parcel("KZ1").state is ParcelState.EXPIRED
+
+
+def test_a_new_epoch_is_demanded_by_its_locker_and_its_number(mind: Mind) -> None:
+    before = repr(mind.state.rows())
+    assert mind.ask(EpochDemanded("0124", 1, 2)) is Outcome.WRONG_LOCKER
+    assert mind.ask(EpochDemanded("0123", 2, 3)) is Outcome.WRONG_EPOCH
+    assert mind.ask(EpochDemanded("0123", 1, 1)) is Outcome.WRONG_EPOCH
+    assert repr(mind.state.rows()) == before
+    effects = mind.play(EpochDemanded("0123", 1, 2))
+    assert effects == [Answer(Outcome.DONE), BeginEpoch(2)]
+    assert mind.last(EntryKind.EPOCH).count == 2
+
+
+def test_the_first_list_of_an_epoch_says_what_lies_where(mind: Mind) -> None:
+    """A locker whose memory was lost opens nothing until then; from there on it goes on as before."""
+    mind.state.locker.listed = False
+    rights = [right(Purpose.PICKUP, "KZ1"), right(Purpose.DEPOSIT, "KZ2")]
+    parcels = [GrantedParcel("KZ1", 1, state=ParcelState.STORED), GrantedParcel("KZ2", 2)]
+    mind.grants(parcels, rights)
+    assert mind.state.locker.listed
+    assert (mind.parcel("KZ1").state, mind.parcel("KZ1").inside) == (ParcelState.STORED, True)
+    assert (mind.parcel("KZ2").state, mind.parcel("KZ2").inside) == (ParcelState.EXPECTED, False)
+    mind.code(Purpose.PICKUP, "KZ1")
+    mind.unlock(1)
+    mind.closes(1)
+    mind.press(Action.CONFIRM)
+    assert mind.parcel("KZ1").state is ParcelState.COLLECTED
 
 
 def test_direction_and_account_follow_the_list(mind: Mind) -> None:
