@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from firmware.assembly import Assembly
+from firmware.control import Seq
 from firmware.errors import PostomatError
 from firmware.events import CodeTyped, Effect, Event, OpenCommanded, Pulse, ReadDoor, Started
 from firmware.inbox import Post
@@ -53,6 +54,7 @@ class Facts:
         self.events = 0
         self.is_start = False
         self.event: Event | None = None
+        self.seq: Seq | None = None  # the screen that the event was meant for
         self.effects: list[Effect] = []
         self.entries: list[Entry] = []
         self.pulsed: set[int] = set()  # intents whose pulse was asked for before this event
@@ -74,7 +76,10 @@ class Facts:
         self._rested_s: dict[int, float] = {}
         self._opened_s: dict[int, float] = {}
         self._shadow: Columns = {}
-        self._doubtful: list[Change] = []  # of a commit whose end nobody saw
+        self._doubtful: list[
+            Columns
+        ] = []  # what the store may hold instead: of commits that nobody saw succeed
+        self._shown: deque[Seq] = deque(maxlen=2)  # the last screens
         self._asked: dict[int, int] = {}  # intents that the body works at → cell
 
     @property
@@ -111,27 +116,38 @@ class Facts:
         """Whether the body has still to tell the outcome of what it was asked for this door."""
         return row.cell in self._asked.values()
 
+    def was_shown(self, seq: Seq) -> bool:
+        """Whether this was the screen before the event, or is the one after it."""
+        return seq in self._shown
+
     # What is gathered
 
     def follow(self, parts: Assembly) -> None:
         """A new controller: what it loads must be what was committed."""
         self.parts = parts
         self._asked.clear()
-        commit = parts.store.commit
+        self._shown.clear()
+        commit, show = parts.store.commit, parts.runtime.on_screen
+
+        def shown() -> None:
+            self._shown.append(parts.runtime.seq)
+            show()
 
         def shadowed(changes: list[Change], entries: list[Entry], now: Any) -> None:
-            self._doubtful = changes
+            after = self._write(changes, dict(self._shadow)) if changes else self._shadow
+            self._doubtful.append(after)
             commit(changes, entries, now)
-            self._write(changes)
-            self._doubtful = []
+            self._shadow, self._doubtful = after, []
 
         parts.store.commit = shadowed  # type: ignore[method-assign]
+        parts.runtime.on_screen = shown
         self._compare(parts.store.load())
 
     def take_event(self, post: Post, effects: list[Effect]) -> None:
         """An event was handled, committed and acted upon."""
         self.events += 1
         self.event, self.effects, self.entries = post.event, effects, self.site.entries
+        self.seq = post.seq
         self.is_start = isinstance(post.event, Started)
         self.last.append(
             f"{self.now_s:.3f} {post.event!r} → {effects!r}; {[entry.kind.value for entry in self.entries]}"
@@ -198,8 +214,8 @@ class Facts:
 
     # The shadow of the store
 
-    def _write(self, changes: list[Change], into: Columns | None = None) -> Columns:
-        shadow = self._shadow if into is None else into
+    @staticmethod
+    def _write(changes: list[Change], shadow: Columns) -> Columns:
         for kind, key, row in changes:
             if row is None:
                 shadow.pop((kind.TABLE, key), None)
@@ -212,13 +228,8 @@ class Facts:
         found: Columns = {
             (type(row).TABLE, row.key): tuple(TABLES[type(row)].encode(row)) for row in state.rows()
         }
-        before, after = self._shadow, self._write(self._doubtful, dict(self._shadow))
-        if self._shadow and found not in (before, after):
-            wrong = sorted(
-                {key for key in {*found, *after} if found.get(key) not in (before.get(key), after.get(key))},
-                key=str,
-            )
-            self.lost.append(
-                f"after a start these rows are not what was committed: {wrong[:5] or 'half a commit'}"
-            )
+        before = self._shadow
+        if before and found not in (before, *self._doubtful):
+            wrong = sorted((key for key in {*found, *before} if found.get(key) != before.get(key)), key=str)
+            self.lost.append(f"after a start these rows are not what was committed: {wrong[:5]}")
         self._shadow, self._doubtful = found, []

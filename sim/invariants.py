@@ -165,6 +165,12 @@ def nobody_unproved_has_a_door(facts: Facts) -> Iterator[str]:
         yield f"{at} still holds a proof"
 
 
+def only_the_screen_before_ones_eyes_is_pressed(facts: Facts) -> Iterator[str]:
+    """A finger meant for the last person's screen must not confirm, or open, on this one."""
+    if facts.seq is not None and not facts.was_shown(facts.seq):
+        yield f"{facts.event} was meant for screen {facts.seq.count}"
+
+
 def only_the_backend_is_believed(facts: Facts) -> Iterator[str]:
     """A list that the backend did not sign would make anybody a buyer."""
     if isinstance(facts.event, GrantsCame) and facts.event.version > facts.site.office.backend.version:
@@ -209,6 +215,7 @@ AFTER_EVENT: tuple[Rule, ...] = (
     every_screen_has_a_way_out,
     an_open_door_is_waited_for,
     nobody_unproved_has_a_door,
+    only_the_screen_before_ones_eyes_is_pressed,
     only_the_backend_is_believed,
     money_moves_once,
     what_was_committed_is_there,

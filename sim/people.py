@@ -20,6 +20,9 @@ TRIES_MAX = 3
 COME_AGAIN_S = (300.0, 1_500.0)
 REACH_S = {"slow": (21.0, 50.0), "hasty": (0.3, 1.2)}  # at an open door; others take a few seconds
 N = ScreenName
+AT_WORK = (
+    N.OPENING, N.TAKE_PARCEL, N.PUT_PARCEL, N.CLOSE_DOOR, N.CLOSING, N.ASK_TAKEN, N.PROBLEM, N.NOT_OPENED, N.WRONG_CELL,
+)  # fmt: skip
 AT_DOOR = (N.TAKE_PARCEL, N.PUT_PARCEL, N.CLOSE_DOOR, N.CLOSING, N.ASK_TAKEN)
 
 
@@ -40,6 +43,7 @@ class Visitor:
         self._retried = 0
         self._reopened = False
         self._problem: Problem | None = None
+        self._helps = chance.random() < 0.6  # pushes and pulls by itself
 
     @property
     def name(self) -> str:
@@ -61,7 +65,9 @@ class Visitor:
             until_s = asyncio.get_running_loop().time() + VISIT_MAX_S
             while not self._left and asyncio.get_running_loop().time() < until_s:
                 show = self._site.kiosk.show
-                if show is not None:
+                if show is not None and self._is_anothers(show.screen):
+                    await self._look_on(show.screen)
+                elif show is not None:
                     await self.AT_SCREEN[show.screen.name](self, show.screen)
                 await self._pause()
 
@@ -81,7 +87,18 @@ class Visitor:
                 break
 
     async def _pause(self) -> None:
-        await asyncio.sleep(self._chance.uniform(0.6, 3.0))
+        await asyncio.sleep(self._chance.uniform(*((0.1, 0.6) if self.manner == "hasty" else (0.6, 3.0))))
+
+    def _is_anothers(self, screen: Screen) -> bool:
+        """A door's screen before one has typed anything, or with another cell than one was told."""
+        cell = self._site.office.backend.orders[self.waybill].cell
+        return screen.name in AT_WORK and (not self._typed or screen.cell not in (None, cell))
+
+    async def _look_on(self, screen: Screen) -> None:
+        """Whoever was here before has left: the patient wait, the helpful shut the door."""
+        for cell in screen.open_cells or (screen.cell,):
+            if cell is not None and self._chance.random() < 0.1:
+                self._site.world.close(cell)
 
     # At each screen
 
@@ -115,7 +132,7 @@ class Visitor:
 
     async def _wait(self, screen: Screen) -> None:
         """Look on; where the door does not move, help it."""
-        if screen.cell is None or self._chance.random() < 0.5:
+        if screen.cell is None or not self._helps:
             return
         self._site.world.press(screen.cell)
         await asyncio.sleep(self._chance.uniform(0.2, 1))
@@ -134,6 +151,7 @@ class Visitor:
     async def _try_again(self, screen: Screen) -> None:
         self._retried += 1
         if Action.AGAIN in screen.actions and self._retried < 3:
+            self._helps = True  # the screen has said how
             await self._wait(screen)
             self._press(Action.AGAIN)
             return
@@ -154,7 +172,7 @@ class Visitor:
             await asyncio.sleep(self._chance.uniform(70, 400))
             self._site.world.close(cell)  # somebody passes by
             return
-        await asyncio.sleep(self._chance.uniform(0.5, 2))
+        await self._pause()
         for _ in range(3):
             if self._site.world.close(cell):
                 break

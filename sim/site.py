@@ -83,12 +83,15 @@ class Witness:
         elif entry.kind is EntryKind.CLOSED and entry.cell is not None:
             waybills = self._touched.pop(entry.cell, [])
             if entry.cell in self._dark or entry.why not in (Why.INTENT, Why.LATE):
-                for waybill in waybills:
+                for waybill in (*waybills, entry.parcel):
                     self.excuse(waybill, "it was not seen")
+            elif not waybills:  # there is no eye inside a cell
+                self.excuse(entry.parcel, "its door was shut with nothing put in or taken out")
             self._dark.discard(entry.cell)
 
     def _is_busy(self, cell: int) -> bool:
-        return not self._locker.world.cells[cell].shut or cell in self._touched
+        matter = self._locker.world.cells[cell]
+        return not (matter.shut and matter.latched) or cell in self._touched
 
     def _sees_open(self, cell: int) -> bool:
         parts = self._locker.assembly

@@ -4,9 +4,10 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
 
-from firmware.model import DoorState
+from firmware.model import DoorState, ScreenName
 from firmware.rows import Door
 from sim.backend.orders import Stage
+from sim.office import FETCHED_AT
 from sim.site import Site
 from sim.wire import Line
 
@@ -40,11 +41,38 @@ def cells_on(site: Site, bus: str) -> list[int]:
 
 async def in_hand(site: Site, patience_s: float = 3_600.0) -> bool:
     """Wait until somebody's door is being opened or stands open; False where nobody came."""
+    return await _until(site, lambda row: row.state in (DoorState.UNLOCKING, DoorState.OPEN), 0.7, patience_s)
+
+
+async def typing(site: Site, patience_s: float = 3_600.0) -> bool:
+    """Wait until somebody stands at the keypad: the next commits are those of an opening. False where nobody came."""
+    until_s = asyncio.get_running_loop().time() + patience_s
+    while asyncio.get_running_loop().time() < until_s:
+        show = site.kiosk.show
+        if show is not None and show.screen.name is ScreenName.KEYPAD:
+            return True
+        await asyncio.sleep(0.7)
+    return False
+
+
+async def served(site: Site, chance: random.Random) -> bool:
+    """Wait for a moment of somebody's visit: at the keypad, or at the door."""
+    return await (typing if chance.random() < 0.5 else in_hand)(site)
+
+
+async def resting(site: Site, patience_s: float = 3_600.0) -> bool:
+    """Wait until a pulse was asked for and waits for its coil to rest; False where none did."""
+    return await _until(
+        site, lambda row: row.state is DoorState.UNLOCKING and row.intent is None, 0.13, patience_s
+    )
+
+
+async def _until(site: Site, holds: Callable[[Door], bool], every_s: float, patience_s: float) -> bool:
     until_s = asyncio.get_running_loop().time() + patience_s
     while asyncio.get_running_loop().time() < until_s:
         parts = site.locker.assembly
         rows: Iterable[Door] = parts.runtime.controller.state.all(Door) if parts else ()
-        if any(row.state in (DoorState.UNLOCKING, DoorState.OPEN) for row in rows):
+        if any(holds(row) for row in rows):
             return True
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(every_s)
     return False

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sim.disk import BROKEN, FULL, Error, Operation
 from sim.site import PowerCut, Site
-from sim.strikes.common import Fired, Strike, in_hand
+from sim.strikes.common import Fired, Strike, in_hand, served
 
 
 def _off_s(chance: random.Random) -> float:
@@ -40,7 +40,7 @@ def power_cut_at_commit(*, before: bool) -> Strike:
     """At one of the next commits while somebody is served: nothing of it is on the disk, or all of it and no effect."""
 
     async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
-        await in_hand(site)
+        await served(site, chance)
         left = chance.randrange(1, 12)
         hook = "before_commit" if before else "after_commit"
         struck = asyncio.Event()
@@ -71,7 +71,7 @@ async def power_cut_in_write(site: Site, chance: random.Random, fired: Fired) ->
     disk = site.locker.disk
     if disk is None:
         return
-    await in_hand(site)
+    await served(site, chance)
     cuts = disk.cuts
     disk.cut_after(chance.randrange(60))
     for _ in range(3_600):
@@ -87,8 +87,7 @@ def _disk_fails(error: Callable[[str], Error], operations: tuple[Operation, ...]
         disk = site.locker.disk
         if disk is None:
             return
-        await in_hand(site)
-        await asyncio.sleep(chance.uniform(0, 3))
+        await served(site, chance)
 
         def failed(path: str) -> Error:
             if not struck:

@@ -5,7 +5,7 @@ import random
 from contextlib import nullcontext
 
 from sim.site import Site
-from sim.strikes.common import Fired, Strike, likely_cell
+from sim.strikes.common import Fired, Strike, in_hand, likely_cell, resting
 from sim.world import Cell, Condition, Impossible, Sensor
 
 
@@ -51,7 +51,10 @@ def sensor(what: Sensor) -> Strike:
 async def door_forced(site: Site, chance: random.Random, fired: Fired) -> None:
     """A crowbar; in three of ten cases the parcel goes, and somebody shuts the door later."""
     cell = likely_cell(site, chance)
-    if chance.random() < 0.5:
+    moment = chance.random()
+    if moment < 0.3:
+        await resting(site)
+    elif moment < 0.7:
         await in_hand(site, 900)  # beside somebody who is served
         await asyncio.sleep(chance.uniform(0, 15))
     site.world.force(cell)
@@ -97,9 +100,9 @@ async def wrong_door(site: Site, chance: random.Random, fired: Fired) -> None:
         board.crossed = {}
         site.witness.crossed.clear()
     if struck:
-        await asyncio.sleep(chance.uniform(0.5, 10))
+        await asyncio.sleep(chance.uniform(0.3, 5))
         asked = crossed[struck[0]]
-        if chance.random() < 0.3 and site.world.cells[asked].shut:
+        if chance.random() < 0.5 and site.world.cells[asked].shut:
             site.world.force(asked)  # the right one goes as well
         await asyncio.sleep(chance.uniform(30, 200))
         site.world.close(struck[0])
