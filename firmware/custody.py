@@ -67,6 +67,11 @@ def fall_back(turn: Turn, row: Parcel) -> None:
         expire(turn, row)
 
 
+def begin_window(turn: Turn, row: Parcel) -> None:
+    """The confirmation window, whole, where the door stood open long enough to take the parcel out."""
+    row.arm(turn.after_s(turn.times.confirmation_window_s) if row.long_open else None)
+
+
 def is_expired(turn: Turn, row: Parcel) -> bool:
     """Whether its term has run out, by a clock that is sure, while it waits for its buyer."""
     waits = parcel.TABLE.may(row, parcel.T.EXPIRE)

@@ -5,7 +5,7 @@ An action counts only where the screen lists it (`screen_of`), so that what may 
 
 from collections.abc import Callable
 
-from firmware import access, custody, door, opening, session
+from firmware import access, attempts, custody, door, opening, session
 from firmware.events import Answer, CodeTyped, Pressed
 from firmware.model import Action, EntryKind, Outcome, ParcelState, Problem, ScreenName, SessionState
 from firmware.rows import Door, Grant, Parcel, Session
@@ -32,18 +32,18 @@ def press(turn: Turn, event: Pressed) -> None:
 
 def type_code(turn: Turn, event: CodeTyped) -> None:
     """Judge a typed code. A wrong one costs a wait; a known one opens its cell or says why not."""
-    at = turn.state.session
-    if at is None or screen_of(turn.state, turn.cabinet).name is not ScreenName.KEYPAD:
+    at, shown = turn.state.session, screen_of(turn.state, turn.cabinet)
+    asked_for = shown.name is ScreenName.KEYPAD and shown.with_phone is event.with_phone
+    if at is None or not asked_for:
         turn.do(Answer(Outcome.NOT_NOW))
         return
     if event.digest is None:
         turn.do(Answer(Outcome.MALFORMED))
         return
     turn.do(Answer(Outcome.DONE))
-    grant = access.find_grant(turn.state, event.digest)
+    grant = access.find_grant(turn.state, event.digest, event.with_phone)
     if grant is None:
-        access.count_wrong_code(turn.state.locker, turn.now)
-        turn.note(EntryKind.WRONG_CODE, count=turn.state.locker.wrong_codes)
+        attempts.count_wrong(turn)
         session.fire(turn, at, session.T.WRONG_CODE)
         return
     verdict = access.judge(turn.state, grant, turn.now, turn.times.reopen_max)
@@ -112,6 +112,7 @@ def _again(turn: Turn, at: Session) -> None:
 def _back(turn: Turn, at: Session) -> None:
     if at.state is SessionState.PROBLEM:
         session.fire(turn, at, session.T.RETURN)
+        custody.begin_window(turn, turn.parcel(at.parcel or ""))
     else:
         end(turn, at)
 
@@ -127,6 +128,8 @@ def _confirm(turn: Turn, at: Session) -> None:
 
 
 def _complain(turn: Turn, at: Session) -> None:
+    """Something is wrong: from here on silence confirms nothing, and leaves the parcel where it was."""
+    turn.parcel(at.parcel or "").arm(None)
     session.fire(turn, at, session.T.COMPLAIN)
 
 

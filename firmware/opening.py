@@ -227,9 +227,8 @@ def _ended(turn: Turn, row: Door, intent: Intent, open_ms: int) -> None:
         parcel = turn.parcel(intent.parcel)
         parcel.long_open = parcel.long_open or open_ms >= 1_000 * turn.times.short_open_s
         short = not parcel.long_open  # a short look after a long opening takes nothing back
-        if not short:
-            parcel.arm(turn.after_s(turn.times.confirmation_window_s))
-        elif at is None:
+        custody.begin_window(turn, parcel)
+        if short and at is None:
             custody.release(turn, turn.use(intent.grant, intent.parcel))
         if at is not None:
             session.fire(turn, at, session.T.CLOSED_SHORTLY if short else session.T.DOOR_CLOSED)

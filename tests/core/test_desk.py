@@ -662,3 +662,21 @@ def test_an_opening_without_a_proved_right_is_a_bug(mind: Mind) -> None:
     assert session is not None
     with pytest.raises(ValueError, match="without a proved right"):
         opening.begin(Turn(mind.state, mind.controller.cabinet, mind.now), session)
+
+
+def test_silence_after_a_problem_confirms_nothing(mind: Mind) -> None:
+    """Found in a random walk: the window ran on behind the problem screen, and collected what was complained of."""
+    closing(mind).press(Action.PROBLEM)
+    mind.advance(3_600)
+    assert mind.shows() is ScreenName.IDLE
+    assert mind.parcel("KZ1").state is ParcelState.STORED
+    mind.code(Purpose.PICKUP, "KZ1")
+    assert mind.shows() is ScreenName.OPENING
+
+
+def test_going_back_from_the_problems_begins_the_window_anew(mind: Mind) -> None:
+    closing(mind).press(Action.PROBLEM)
+    mind.advance(9)
+    mind.press(Action.BACK)
+    assert mind.shows() is ScreenName.CLOSING
+    assert mind.parcel("KZ1").due_ms == mind.mono_ms + 600_000
