@@ -99,6 +99,8 @@ def opened(turn: Turn, row: Door) -> None:
     custody.claim(turn, _use(turn, intent), intent.purpose)
     if intent.purpose is Purpose.PICKUP:
         custody.opened(turn, intent)
+        # After a start nobody knows since when it stands open: longer than the start took, so long enough.
+        turn.parcel(intent.parcel).long_open |= before is DoorState.UNKNOWN
     _answer(turn, intent, Outcome.DONE)
     at = turn.session_at(row.cell)
     if at is not None and at.parcel == intent.parcel and session.TABLE.may(at, session.T.DOOR_OPENED):

@@ -7,15 +7,17 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from firmware import epochs
 from firmware.assembly import Assembly, assemble
 from firmware.config import Access, BackendKey, Config, Paths
 from firmware.drivers import connect, serial_port
-from firmware.errors import StoreError
+from firmware.errors import EpochEnded, StoreError
 from firmware.gate import Peer, Role
 from firmware.sockets import listen
 from firmware.store import Store
@@ -79,12 +81,16 @@ class SimLocker:
 
     async def start(self) -> None:
         """Start the controller, and attach the backend to it. Raises StoreError where its database cannot be opened."""
-        vfs = self.disk.name if self.disk is not None else None
-        store = self.open_store(self.folder / "postomat.db", self.config.locker.id, vfs=vfs)
+        locker = self.config.locker.id
+        if self.disk is None:
+            store = epochs.open_newest(self.folder, locker)
+        else:
+            store = self.open_store(self.folder / "postomat.db", locker, vfs=self.disk.name)
         start = self.chance.randbytes(8).hex()
         parts = self.assembly = assemble(
             self.config, store, self.clock, code_key=self.code_key, start=start, boot=self.boot
         )
+        parts.runtime.begin_epoch = partial(epochs.begin, self.folder, locker)
         parts.runtime.observers.append(lambda post, effects: self.moved.set())
         for observer in self._observers:
             observer(parts)
@@ -140,6 +146,11 @@ class SimLocker:
         """Raise what has ended the controller, if anything has."""
         if self._running is not None and self._running.done() and not self._running.cancelled():
             self._running.result()
+
+    async def gone(self) -> None:
+        """Wait until the controller has ended by itself, in the way that a new epoch asks for. Raises any other end."""
+        with contextlib.suppress(EpochEnded):
+            await self.ended()
 
     async def ended(self) -> None:
         """Wait for the end of the controller that was switched on. Raises what has ended it."""

@@ -15,18 +15,18 @@ from firmware.rows import Door, Parcel
 from sim import faces
 from sim.faces import Touch
 from sim.locker import SimLocker
+from sim.machine_steps import MachineSteps
 from sim.script import Failed, TimedOut, matches, seconds
-from sim.world import Condition, Sensor
 
 PATIENCE = "30s"
 REACH_S = 4.0  # what a person takes to put something in or take it out
 
 
-class Steps:
+class Steps(MachineSteps):
     """One play of a scenario."""
 
     def __init__(self, locker: SimLocker, face: Touch) -> None:
-        self._locker = locker
+        super().__init__(locker)
         self._face = face
         self._read = 0  # the newest journal entry that was expected
         self._commands: dict[str, str] = {}  # waybill → the last open command's id
@@ -154,25 +154,6 @@ class Steps:
         """Let time pass: 5s, 3m, 2h, 3d."""
         await asyncio.sleep(seconds(time))
 
-    # Matter and machine
-
-    async def do_afflict(self, cell: str, condition: str) -> None:
-        """Give a lock or door one of `sim.world.Condition`."""
-        self._locker.world.afflict(int(cell), Condition(condition))
-
-    async def do_sensor(self, cell: str, sensor: str) -> None:
-        """Give a contact one of `sim.world.Sensor`."""
-        self._locker.world.break_sensor(int(cell), Sensor(sensor))
-
-    async def do_restart(self) -> None:
-        """Stop the controller and start it again; the machine stays on."""
-        await self._locker.switch_off()
-        await self._locker.switch_on()
-
-    async def do_clock(self, sure: str) -> None:
-        """`clock sure` or `clock unsure`."""
-        self._locker.clock.is_sure = {"sure": True, "unsure": False}[sure]
-
     # What is expected
 
     async def do_see(self, screen: str, within: str = PATIENCE, **fields: str) -> None:
@@ -228,6 +209,16 @@ class Steps:
         found = self._locker.world.cells[int(cell)].parcel or "nothing"
         if found != waybill:
             raise Failed(f"cell {cell} holds {found}")
+
+    async def do_alarm(self, *words: str) -> None:
+        """Expect that the backend has called a person, in these words; that call is answered."""
+        alarms = self._locker.backend.alarms
+
+        def called() -> list[str]:
+            return [alarm for alarm in alarms if all(word in alarm for word in words)]
+
+        await self._until(lambda: bool(called()), lambda: f"the backend's alarms: {alarms}")
+        alarms[:] = [alarm for alarm in alarms if alarm not in called()]
 
     async def do_pulses(self, cell: str, count: str) -> None:
         """Expect how often a coil was really energised since the world began."""

@@ -1,0 +1,81 @@
+"""The verbs of a scenario that are about matter and the machine: locks, sensors, wires, power, disk and clock."""
+
+import shutil
+
+from sim.locker import SimLocker
+from sim.world import Condition, Sensor
+
+
+class MachineSteps:
+    """What happens to the locker without anybody at the screen."""
+
+    def __init__(self, locker: SimLocker) -> None:
+        self._locker = locker
+
+    async def do_afflict(self, cell: str, condition: str) -> None:
+        """Give a lock or door one of `sim.world.Condition`."""
+        self._locker.world.afflict(int(cell), Condition(condition))
+
+    async def do_sensor(self, cell: str, sensor: str) -> None:
+        """Give a contact one of `sim.world.Sensor`."""
+        self._locker.world.break_sensor(int(cell), Sensor(sensor))
+
+    async def do_restart(self) -> None:
+        """Stop the controller and start it again; the machine stays on."""
+        await self._locker.switch_off()
+        await self._locker.switch_on()
+
+    async def do_clock(self, sure: str) -> None:
+        """`clock sure` or `clock unsure`."""
+        self._locker.clock.is_sure = {"sure": True, "unsure": False}[sure]
+
+    async def do_power(self, state: str) -> None:
+        """`power off`: from one moment to the next; `power on`: another boot."""
+        cabinet = self._locker.cabinet
+        for line in cabinet.lines.values():
+            line.cut = state == "off"  # bytes under way are lost with the power
+        if state == "off":
+            await self._locker.kill()
+            for board in cabinet.boards.values():
+                board.reset()
+        elif state == "on":
+            self._locker.boot += "+"
+            await self._locker.switch_on()
+        else:
+            raise ValueError(f"power is on or off, not {state}")
+
+    async def do_service(self, word: str) -> None:
+        """`service restarts`: the controller has ended by itself, and systemd starts it anew."""
+        if word != "restarts":
+            raise ValueError(f"no service {word!r}")
+        await self._locker.gone()
+        await self._locker.kill()
+        await self._locker.switch_on()
+
+    async def do_database(self, fate: str) -> None:
+        """With the power off: `saved` and later `rolled-back` to what was saved, or `damaged`."""
+        database, kept = self._locker.folder / "postomat.db", self._locker.folder / "saved"
+        if fate == "saved":
+            shutil.copy(database, kept)
+        elif fate == "rolled-back":
+            shutil.copy(kept, database)
+        elif fate == "damaged":
+            database.write_bytes(b"\0" * database.stat().st_size)
+        else:
+            raise ValueError(f"a database is saved, rolled-back or damaged, not {fate}")
+
+    async def do_bus(self, name: str, state: str) -> None:
+        """`bus NAME unplugged`, `plugged`, `cut` or `whole`: the adapter, or the wires behind it."""
+        port, line = self._locker.cabinet.ports[name], self._locker.cabinet.lines[name]
+        acts = {"unplugged": port.unplug, "plugged": port.plug}
+        if state in acts:
+            acts[state]()
+        else:
+            line.cut = {"cut": True, "whole": False}[state]
+
+    async def do_link(self, state: str) -> None:
+        """`link down`, `link up`: the backend's end."""
+        if state == "down":
+            self._locker.link.detach()
+        else:
+            self._locker.attach_backend()
