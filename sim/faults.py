@@ -48,13 +48,14 @@ CATALOGUE: dict[str, Fault] = dict(
     (
         # A cell that jams or is misused is blocked for deposits until a technician comes: these are kept rare.
         _fault(Part.DOOR, "cell_jammed", matter.condition(Condition.JAMMED), "the bolt never moves", "after 5 to 20 min"),
+        _fault(Part.DOOR, "cell_jammed_again", matter.jammed_for_a_courier, "a cell whose parcel is in trouble already jams", "after somebody has tried it", 12),
         _fault(Part.DOOR, "cell_needs_push", matter.condition(Condition.NEEDS_PUSH), "the bolt moves only while the door is pressed", "after 5 to 20 min", 6),
         _fault(Part.DOOR, "cell_needs_pull", matter.condition(Condition.NEEDS_PULL), "the hook lets go and the door stays", "after 5 to 20 min", 6),
         _fault(Part.DOOR, "cell_no_latch", matter.condition(Condition.NO_LATCH), "the door shuts and the hook does not catch", "after 5 to 20 min"),
         _fault(Part.DOOR, "opens_late", matter.opens_late, "the spring takes 1 to 50 s to pop the door", "after 5 to 20 min", 8),
         _fault(Part.DOOR, "sensor_stuck_open", matter.sensor(Sensor.STUCK_OPEN), "the contact says open", "after 2 to 10 min"),
         _fault(Part.DOOR, "sensor_stuck_closed", matter.sensor(Sensor.STUCK_CLOSED), "the contact says closed", "after 2 to 10 min"),
-        _fault(Part.DOOR, "door_forced", matter.door_forced, "a crowbar opens a door; sometimes the parcel goes", "somebody pushes it shut"),
+        _fault(Part.DOOR, "door_forced", matter.door_forced, "a crowbar opens a door; sometimes the parcel goes", "somebody pushes it shut", 8),
         _fault(Part.DOOR, "wrong_door", matter.wrong_door, "two locks are crossed for one pulse", "after that pulse", 6),
         _fault(Part.BOARD, "board_dead", electric.board("dead"), "a board neither obeys nor answers", "after 1 s to 3 min", 6),
         _fault(Part.BOARD, "board_silent", electric.board("silent"), "a board obeys and does not answer", "after 1 s to 3 min", 6),

@@ -41,7 +41,8 @@ def cells_on(site: Site, bus: str) -> list[int]:
 
 async def in_hand(site: Site, patience_s: float = 3_600.0) -> bool:
     """Wait until somebody's door is being opened or stands open; False where nobody came."""
-    return await _until(site, lambda row: row.state in (DoorState.UNLOCKING, DoorState.OPEN), 0.7, patience_s)
+    at_work = (DoorState.UNLOCKING, DoorState.OPEN)
+    return await _until(site, lambda row: row.state in at_work, 0.7, patience_s) is not None
 
 
 async def typing(site: Site, patience_s: float = 3_600.0) -> bool:
@@ -60,19 +61,21 @@ async def served(site: Site, chance: random.Random) -> bool:
     return await (typing if chance.random() < 0.5 else in_hand)(site)
 
 
-async def resting(site: Site, patience_s: float = 3_600.0) -> bool:
-    """Wait until a pulse was asked for and waits for its coil to rest; False where none did."""
-    return await _until(
+async def resting(site: Site, patience_s: float = 3_600.0) -> int | None:
+    """Wait until a pulse was asked for and waits for its coil to rest; its cell, or None where none did."""
+    row = await _until(
         site, lambda row: row.state is DoorState.UNLOCKING and row.intent is None, 0.13, patience_s
     )
+    return row.cell if row is not None else None
 
 
-async def _until(site: Site, holds: Callable[[Door], bool], every_s: float, patience_s: float) -> bool:
+async def _until(site: Site, holds: Callable[[Door], bool], every_s: float, patience_s: float) -> Door | None:
     until_s = asyncio.get_running_loop().time() + patience_s
     while asyncio.get_running_loop().time() < until_s:
         parts = site.locker.assembly
         rows: Iterable[Door] = parts.runtime.controller.state.all(Door) if parts else ()
-        if any(holds(row) for row in rows):
-            return True
+        for row in rows:
+            if holds(row):
+                return row
         await asyncio.sleep(every_s)
-    return False
+    return None

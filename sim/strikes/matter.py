@@ -1,9 +1,11 @@
 """Strikes at doors, locks and contacts."""
 
 import asyncio
+import contextlib
 import random
 from contextlib import nullcontext
 
+from sim.office import FETCHED_AT
 from sim.site import Site
 from sim.strikes.common import Fired, Strike, in_hand, likely_cell, resting
 from sim.world import Cell, Condition, Impossible, Sensor
@@ -22,6 +24,24 @@ def condition(what: Condition) -> Strike:
         site.world.afflict(cell, Condition.FINE)
 
     return strike
+
+
+async def jammed_for_a_courier(site: Site, chance: random.Random, fired: Fired) -> None:
+    """Of a parcel in trouble the cell jams as well, until somebody has tried it in vain."""
+    troubled = [order.cell for order in site.office.backend.orders.values() if order.stage in FETCHED_AT]
+    if not troubled:
+        return
+    cell = site.world.cells[chance.choice(troubled)]
+    pulses, tried = cell.coil.pulses, asyncio.Event()
+    forget = site.world.observe(lambda each: tried.set() if cell.coil.pulses >= pulses + 3 else None)
+    site.world.afflict(cell.number, Condition.JAMMED)
+    fired()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(3_600):
+            await tried.wait()
+    forget()
+    await asyncio.sleep(chance.uniform(2, 60))
+    site.world.afflict(cell.number, Condition.FINE)
 
 
 async def opens_late(site: Site, chance: random.Random, fired: Fired) -> None:
@@ -52,8 +72,9 @@ async def door_forced(site: Site, chance: random.Random, fired: Fired) -> None:
     """A crowbar; in three of ten cases the parcel goes, and somebody shuts the door later."""
     cell = likely_cell(site, chance)
     moment = chance.random()
-    if moment < 0.3:
-        await resting(site)
+    if moment < 0.3 and (rests := await resting(site)) is not None:
+        boards = (site.cells_of_board(name) for name in sorted(site.locker.cabinet.boards))
+        cell = chance.choice([each for cells in boards if rests in cells for each in cells if each != rests])
     elif moment < 0.7:
         await in_hand(site, 900)  # beside somebody who is served
         await asyncio.sleep(chance.uniform(0, 15))
