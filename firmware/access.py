@@ -1,4 +1,4 @@
-"""Who may open what: authorisations, the judgement of a code or command, and the waits after wrong codes.
+"""Who may open what: authorisations, and the judgement of a code or command.
 
 Rules:
 - An authorisation is one parcel under one grant. Claimed and spent refuse everyone else; released works again.
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from firmware import door as doors
 from firmware import parcel as parcels
 from firmware.model import DoorState, Moment, Notice, ParcelState, Purpose, UseState
-from firmware.rows import Door, Grant, Locker, Parcel, State, Use
+from firmware.rows import Door, Grant, Parcel, State, Use
 from firmware.table import Move, Table
 
 
@@ -42,9 +42,6 @@ TABLE: Table[UseState, T] = Table(
     },
 )
 
-WAITS_S = (0, 0, 0, 5, 15, 30, 60)  # after the first, second … wrong code in a row; the last one stays
-QUIET_S = 120  # without a wrong code, until the waits step down by one
-
 
 class Admit(NamedTuple):
     """A parcel's cell may be opened under a grant, now."""
@@ -72,9 +69,14 @@ _WITHDRAWAL_NOTICES = {
 }
 
 
-def find_grant(state: State, digest: str) -> Grant | None:
-    """The grant that this code's digest proves. Looks at every grant whatever it finds, so that no answer is quicker."""
-    found = [grant for grant in state.all(Grant) if digest in grant.codes]
+def find_grant(state: State, digest: str, with_phone: bool) -> Grant | None:
+    """The grant that the digest of a code proves, or of code and phone together, and never the one for the other.
+
+    Looks at every grant whatever it finds, so that no answer is quicker.
+    """
+    found = [
+        grant for grant in state.all(Grant) if digest in (grant.phone_codes if with_phone else grant.codes)
+    ]
     return min(found, key=lambda grant: (grant.unlisted_ms is not None, grant.id), default=None)
 
 
@@ -147,36 +149,3 @@ def _door_notice(door: Door | None) -> Notice | None:
     if door is None or door.state in (DoorState.OFFLINE, DoorState.UNKNOWN):
         return Notice.CELL_OFFLINE
     return None if door.state in doors.PULSABLE else Notice.CELL_OPEN
-
-
-def count_wrong_code(locker: Locker, now: Moment) -> None:
-    """One more wrong code in a row: the keypad waits, longer each time. Counted while the waits grow, so that they step down."""
-    locker.wrong_codes = min(locker.wrong_codes + 1, len(WAITS_S))
-    wait_s = WAITS_S[locker.wrong_codes - 1]
-    locker.wait_ms = now.mono_ms + 1_000 * wait_s if wait_s else None
-    locker.quiet_ms = now.mono_ms + 1_000 * QUIET_S
-    _arm(locker)
-
-
-def step_waits(locker: Locker, now: Moment) -> None:
-    """What the deadline of the locker's row brings: a wait that is over, a step down after quiet time."""
-    if locker.wait_ms is not None and now.mono_ms >= locker.wait_ms:
-        locker.wait_ms = None
-    if locker.quiet_ms is not None and now.mono_ms >= locker.quiet_ms:
-        locker.wrong_codes -= 1
-        locker.quiet_ms = now.mono_ms + 1_000 * QUIET_S if locker.wrong_codes else None
-    _arm(locker)
-
-
-def restart_waits(locker: Locker, now: Moment) -> None:
-    """After another boot the intervals that protect the keypad start again whole."""
-    if not locker.wrong_codes:
-        return
-    wait_s = WAITS_S[locker.wrong_codes - 1]
-    locker.wait_ms = now.mono_ms + 1_000 * wait_s if locker.wait_ms is not None else None
-    locker.quiet_ms = now.mono_ms + 1_000 * QUIET_S
-    _arm(locker)
-
-
-def _arm(locker: Locker) -> None:
-    locker.arm(min((due for due in (locker.wait_ms, locker.quiet_ms) if due is not None), default=None))

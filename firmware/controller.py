@@ -7,7 +7,7 @@ committed in one transaction; only then are its effects performed.
 from collections.abc import Callable
 from typing import Any
 
-from firmware import access, coil, custody, desk, door, opening, orders
+from firmware import attempts, coil, custody, desk, door, opening, orders
 from firmware.config import Config
 from firmware.errors import ConfigError
 from firmware.events import (
@@ -107,6 +107,7 @@ def _start(turn: Turn, event: Started) -> None:
             intent.last_ms = turn.now.mono_ms
     if state.session is not None:
         state.drop(state.session)
+    attempts.start(turn, boot_changed)
     if boot_changed:
         _begin_intervals(turn)
         state.locker.boot = event.boot
@@ -135,7 +136,6 @@ def _fit_cabinet(turn: Turn) -> None:
 
 def _begin_intervals(turn: Turn) -> None:
     """After another boot, monotonic times of the last one mean nothing: each interval that protects starts whole."""
-    access.restart_waits(turn.state.locker, turn.now)
     turn.state.locker.remote_opens = tuple(turn.now.mono_ms for _ in turn.state.locker.remote_opens)
     for parcel in turn.state.all(Parcel):
         if parcel.due_ms is not None:
@@ -195,7 +195,7 @@ def _is_busy(turn: Turn, row: Parcel) -> bool:
 
 
 _DUE: dict[type[Timed], Callable[[Turn, Any], None]] = {
-    Locker: lambda turn, row: access.step_waits(row, turn.now),
+    Locker: lambda turn, row: attempts.step(turn),
     Door: opening.rested,
     Parcel: _parcel_due,
     Session: desk.due,

@@ -55,9 +55,13 @@ class Pressed(Event, frozen=True):
 
 
 class CodeTyped(Event, frozen=True):
-    """A code came from the keypad; `digest` is its HMAC-SHA256 in hex, None where length or alphabet was wrong."""
+    """A code came from the keypad; `digest` is its HMAC-SHA256 in hex, None where length or alphabet was wrong.
+
+    `with_phone`: the screen asked for code and phone together, and the digest is of both.
+    """
 
     digest: str | None
+    with_phone: bool = False
 
 
 class KioskJoined(Event, frozen=True):
@@ -67,8 +71,8 @@ class KioskJoined(Event, frozen=True):
 class GrantedParcel(Struct, frozen=True):
     """A parcel as a signed list names it. `account` is shown when the money goes back.
 
-    `state` and `expires_ms` (UTC, 0: none) are what the backend's copy of the journal says of it. They count in the first
-    list of a new epoch only, for then the locker itself knows nothing.
+    `expires_ms` (UTC, 0: the locker's own term) is the backend's deadline. `state` is what its copy of the journal says of
+    the parcel; it counts in the first list of a new epoch only, for then the locker itself knows nothing.
     """
 
     waybill: str
@@ -80,12 +84,16 @@ class GrantedParcel(Struct, frozen=True):
 
 
 class GrantedRight(Struct, frozen=True):
-    """A grant as a signed list names it; `codes` are HMACs in hex, times are UTC milliseconds (0: none)."""
+    """A grant as a signed list names it; `codes` are HMACs in hex, times are UTC milliseconds (0: none).
+
+    `phone_codes` are the HMACs of each code and, behind it, the last digits of the phone that it was sent to.
+    """
 
     id: str
     purpose: Purpose
     parcels: tuple[str, ...]
     codes: tuple[str, ...] = ()
+    phone_codes: tuple[str, ...] = ()
     not_before_ms: int = 0
     not_after_ms: int = 0
 

@@ -39,7 +39,7 @@ from firmware.control import (
 from firmware.errors import ProtocolError, StoreError
 from firmware.events import CodeTyped, KioskJoined, Pressed
 from firmware.inbox import Inbox, Post
-from firmware.model import Outcome
+from firmware.model import PHONE_DIGITS, Outcome
 from firmware.rows import Door, Parcel
 from firmware.runtime import Runtime
 from firmware.signed import Keyring, code_digest, open_signed
@@ -174,9 +174,8 @@ class Gate:
                 if tell := peer.asked():
                     self._inbox.put(Post(Pressed(action, problem), seq, tell))
             case Code(seq, code):
-                digest = code_digest(self._code_key, code, self._runtime.config.locker.code_digits)
                 if tell := peer.asked():
-                    self._inbox.put(Post(CodeTyped(digest), seq, tell))
+                    self._inbox.put(Post(self._code_typed(code), seq, tell))
             case Signed(ask, raw):
                 self._open_signed(peer, ask, raw)
             case JournalAfter(seq, limit):
@@ -191,6 +190,12 @@ class Gate:
                 peer.send(self._cells(after))
             case Heartbeat():
                 pass
+
+    def _code_typed(self, code: str) -> CodeTyped:
+        """The digest of what the screen asks for now: a code, or code and phone together."""
+        with_phone = self._runtime.screen.with_phone
+        digits = self._runtime.config.locker.code_digits + (PHONE_DIGITS if with_phone else 0)
+        return CodeTyped(code_digest(self._code_key, code, digits), with_phone)
 
     def _open_signed(self, peer: Peer, ask: int, raw: bytes) -> None:
         tell = peer.asked(ask)

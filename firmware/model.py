@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+PHONE_DIGITS = 4  # the last ones of a phone number, typed behind the code while a code alone does not count
+
 
 class Moment(NamedTuple):
     """Now, as one handled event sees it."""
@@ -163,6 +165,7 @@ class EntryKind(StrEnum):
     GRANTS = "grants"
     NOTICE = "notice"
     WRONG_CODE = "wrong_code"
+    ATTEMPTS_EMPTY = "attempts_empty"  # from now on the keypad asks for code and phone together
     INTENT = "intent"
     OPENED = "opened"
     CLOSED = "closed"
@@ -228,6 +231,7 @@ class Screen(Struct, frozen=True, omit_defaults=True):
     account: str | None = None  # Kaspi Gold, Kaspi Red: where the money goes back to
     date_ms: int | None = None  # wall time that the notice speaks of
     wrong: int = 0  # wrong codes in a row; from the third on the locker's number is compared
+    with_phone: bool = False  # the keypad asks for the code and the phone's last PHONE_DIGITS together
     can_reopen: bool = False
     can_retry: bool = False
     open_cells: tuple[int, ...] = ()  # doors that stand open with nobody at the screen, or the wrong cell

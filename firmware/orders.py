@@ -38,7 +38,13 @@ def take_grants(turn: Turn, event: GrantsCame) -> None:
             grant.unlisted_ms = turn.now.utc_ms
     for right in event.grants:
         grant = Grant(
-            right.id, right.purpose, right.parcels, right.codes, right.not_before_ms, right.not_after_ms
+            right.id,
+            right.purpose,
+            right.parcels,
+            right.codes,
+            right.phone_codes,
+            right.not_before_ms,
+            right.not_after_ms,
         )
         if turn.state.find(Grant, right.id) != grant:
             turn.state.add(grant)

@@ -59,7 +59,7 @@ class Timed(Row):
 
 @dataclass(eq=True)
 class Locker(Timed):
-    """The one row about the machine itself. Its deadline is the next step of the keypad's waits."""
+    """The one row about the machine itself. Its deadline is the next step of the keypad's waits and attempts."""
 
     TABLE = "locker"
     KEY = ("id",)
@@ -76,6 +76,8 @@ class Locker(Timed):
     wrong_codes: int = 0  # in a row; steps down with quiet time
     wait_ms: int | None = None  # monotonic: until then the keypad takes no code
     quiet_ms: int | None = None  # monotonic: when `wrong_codes` next steps down
+    attempts_used: int = 0  # of the budget of wrong codes, and not refilled yet
+    refill_ms: int | None = None  # monotonic: when `attempts_used` next goes down; None: none is used
     remote_opens: tuple[int, ...] = ()  # monotonic times of the last remote opens, for the cap
     due_ms: int | None = None
     generation: int = 0
@@ -135,6 +137,9 @@ class Grant(Row):
     purpose: Purpose
     parcels: tuple[str, ...]
     codes: tuple[str, ...] = ()  # HMAC-SHA256 of each code that proves it, in hex
+    phone_codes: tuple[
+        str, ...
+    ] = ()  # the same of code and phone together, for when a code alone counts no more
     not_before_ms: int = 0
     not_after_ms: int = 0
     unlisted_ms: int | None = (

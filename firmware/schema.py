@@ -43,6 +43,8 @@ CREATE TABLE locker (
   wrong_codes INTEGER NOT NULL,
   wait_ms INTEGER,
   quiet_ms INTEGER,
+  attempts_used INTEGER NOT NULL,
+  refill_ms INTEGER,
   remote_opens TEXT NOT NULL,
   due_ms INTEGER,
   generation INTEGER NOT NULL
@@ -82,6 +84,7 @@ CREATE TABLE "grant" (
   purpose TEXT NOT NULL,
   parcels TEXT NOT NULL,
   codes TEXT NOT NULL,
+  phone_codes TEXT NOT NULL,
   not_before_ms INTEGER NOT NULL,
   not_after_ms INTEGER NOT NULL,
   unlisted_ms INTEGER

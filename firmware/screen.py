@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from firmware import door, session
+from firmware import attempts, door, session
 from firmware.model import Action, DoorState, Notice, ParcelState, Purpose, Screen, ScreenName, SessionState
 from firmware.rows import Door, Parcel, Session, State
 from firmware.turn import Cabinet
@@ -48,6 +48,7 @@ def _keypad(state: State, cabinet: Cabinet, at: Session) -> Screen:
     return Screen(
         ScreenName.KEYPAD,
         wrong=locker.wrong_codes,
+        with_phone=attempts.is_empty(locker, cabinet.config.times),
         due_ms=at.due_ms,
         actions=(A.BACK, *_more_time(cabinet, at)),
     )

@@ -9,8 +9,8 @@ The form is one, so that there is nothing to choose for who makes an object and 
 - protected header exactly {1 alg: -8 (EdDSA), 4 kid: bytes, 16 typ: text (RFC 9596)}, unprotected header empty. A key id
   names an Ed25519 key and nothing else, so no header can choose an algorithm;
 - external_aad `postomat/v1/<kind>`: a signature over one kind of object never fits another kind, whatever its typ says;
-- CBOR (RFC 8949) of integers, strings, arrays and maps, in the shortest form, of definite length, without tags and
-  repeated keys: one value has one writing, but for the order of keys.
+- CBOR (RFC 8949) of integers, texts, byte strings (digests), arrays and maps, in the shortest form, of definite length,
+  without tags and repeated keys: one value has one writing, but for the order of keys.
 
 Whether the object is meant for this locker, epoch and moment needs state: the controller compares that.
 """
@@ -98,7 +98,7 @@ _SMALL_ORDER = frozenset({0, 1, _P - 1, _P, _P + 1, _Y8, _P - _Y8})
 _Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9-]+\Z")]
 _Locker: TypeAlias = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"\A[A-Za-z0-9-]+\Z")]
 _Waybill: TypeAlias = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"\A[A-Za-z0-9-]+\Z")]
-_Digest: TypeAlias = Annotated[str, Meta(min_length=64, max_length=64, pattern=r"\A[0-9a-f]+\Z")]
+_Digest: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]  # an event has it in hex
 _Count: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
 _Time: TypeAlias = Annotated[int, Meta(ge=0, le=TIME_MAX_MS)]
 
@@ -125,6 +125,7 @@ class _Right(Struct, frozen=True, forbid_unknown_fields=True):
     purpose: Purpose
     parcels: Annotated[tuple[_Waybill, ...], Meta(min_length=1, max_length=PARCELS_PER_GRANT_MAX)]
     codes: Annotated[tuple[_Digest, ...], Meta(max_length=CODES_PER_GRANT_MAX)] = ()
+    phone_codes: Annotated[tuple[_Digest, ...], Meta(max_length=CODES_PER_GRANT_MAX)] = ()
     not_before_ms: _Time = 0
     not_after_ms: _Time = 0
 
@@ -142,7 +143,8 @@ class _Grants(Struct, frozen=True, forbid_unknown_fields=True):
         """Raises ValueError: what is told twice (a parcel, a grant, a code) has two truths."""
         _each_once("waybill", (parcel.waybill for parcel in self.parcels))
         _each_once("grant", (grant.id for grant in self.grants))
-        _each_once("code of", (code for grant in self.grants for code in grant.codes))
+        codes = (code for grant in self.grants for code in (*grant.codes, *grant.phone_codes))
+        _each_once("code of", (code.hex() for code in codes))
 
 
 class _Command(Struct, frozen=True, forbid_unknown_fields=True):
@@ -199,10 +201,14 @@ def open_signed(raw: bytes, keyring: Keyring) -> _Event | Outcome:
         return refusal
     form, event = _FORMS[kind]
     try:
-        bounded = msgspec.convert(_decoded(payload), form)
+        bounded = msgspec.convert(_decoded(payload), form, builtin_types=(bytes,))
     except ValueError:  # msgspec.ValidationError is one
         return Outcome.MALFORMED
-    return msgspec.convert(bounded, event, from_attributes=True)
+    said = msgspec.to_builtins(bounded, builtin_types=(bytes,))
+    for right in said.get("grants", ()):
+        for name in ("codes", "phone_codes"):
+            right[name] = [digest.hex() for digest in right[name]]
+    return msgspec.convert(said, event)
 
 
 def _envelope(raw: bytes) -> tuple[bytes, Kind, bytes, bytes, bytes] | None:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from firmware.config import Config
+from firmware.model import PHONE_DIGITS
 
 HEARTBEAT_MS = 2_000  # from one of the page's signs of life to the next
 
@@ -47,6 +48,7 @@ class Layout(Struct, frozen=True):
     address: str
     phone: str
     code_digits: int
+    phone_digits: int
     timezone: str
     language: str
     pixels_per_mm: float
@@ -73,6 +75,7 @@ def layout(config: Config) -> Layout:
         address=config.locker.address,
         phone=config.locker.support_phone,
         code_digits=config.locker.code_digits,
+        phone_digits=PHONE_DIGITS,
         timezone=config.locker.timezone,
         language=config.kiosk.language,
         pixels_per_mm=config.kiosk.pixels_per_mm,

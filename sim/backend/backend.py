@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from firmware.control import JournalRow
-from firmware.model import Direction, EntryKind, Purpose
+from firmware.model import PHONE_DIGITS, Direction, EntryKind, Purpose
 from sim.backend.journal import Ledger
 from sim.backend.orders import (
     DEPOSITABLE,
@@ -66,6 +66,7 @@ class Backend:
         self._utc_ms = utc_ms
         self._chance = chance
         self._codes: set[str] = set()
+        self._numbers: dict[str, str] = {}  # person → last digits of the phone
         self._commands = 0
 
     def order(
@@ -108,6 +109,12 @@ class Backend:
     def code(self, waybill: str, purpose: Purpose) -> str:
         """The code that proves this right, whether or not its holder has been told."""
         return self.orders[waybill].grants[purpose].code
+
+    def number(self, person: str) -> str:
+        """The last digits of somebody's phone number."""
+        if person not in self._numbers:
+            self._numbers[person] = f"{self._chance.randrange(10**PHONE_DIGITS):0{PHONE_DIGITS}}"
+        return self._numbers[person]
 
     def last_code(self, person: str) -> str:
         """The newest code on somebody's phone. Raises LookupError where there is none."""
@@ -206,7 +213,8 @@ class Backend:
             self.refunds.append(Refund(order.waybill, order.account, seq))
 
     def _grant(self, order: Order, purpose: Purpose, holder: str, not_before_ms: int = 0) -> Grant:
-        grant = Grant(f"{purpose}-{order.waybill}", purpose, holder, self._draw(), not_before_ms)
+        name, number = f"{purpose}-{order.waybill}", self.number(holder)
+        grant = Grant(name, purpose, holder, self._draw(), number, not_before_ms)
         order.grants[purpose] = grant
         self.revision += 1
         return grant
@@ -232,9 +240,13 @@ class Backend:
             "id": grant.id,
             "purpose": grant.purpose.value,
             "parcels": [order.waybill],
-            "codes": [hmac.digest(self.site.code_key, grant.code.encode(), "sha256").hex()],
+            "codes": [self._digest(grant.code)],
+            "phone_codes": [self._digest(grant.code + grant.phone)],
         }
         return {**told, "not_before_ms": grant.not_before_ms} if grant.not_before_ms else told
+
+    def _digest(self, typed: str) -> bytes:
+        return hmac.digest(self.site.code_key, typed.encode(), "sha256")
 
     def _send_code(self, order: Order, grant: Grant, until: str = "") -> None:
         text = sms_of_grant(self.site.locker, self.site.address, order, grant, until)

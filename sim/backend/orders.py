@@ -73,6 +73,7 @@ class Grant:
     purpose: Purpose
     holder: str
     code: str
+    phone: str  # the last digits of the number that the code was sent to
     not_before_ms: int = 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware import door as doors
+from firmware.attempts import is_empty
 from firmware.config import Access, BackendKey, Bus, Cell, Config, Gpio, LockerSection, Locks, Times, Xor8a80
 from firmware.controller import Controller
 from firmware.events import (
@@ -82,7 +83,7 @@ def digest(purpose: Purpose, waybill: str) -> str:
 def right(purpose: Purpose, *waybills: str, not_before_ms: int = 0, not_after_ms: int = 0) -> GrantedRight:
     """A grant with one code, named after its first parcel."""
     name = digest(purpose, waybills[0])
-    return GrantedRight(name, purpose, waybills, (name,), not_before_ms, not_after_ms)
+    return GrantedRight(name, purpose, waybills, (name,), (f"{name}+phone",), not_before_ms, not_after_ms)
 
 
 class Mind:
@@ -153,13 +154,15 @@ class Mind:
         return self.ask(Pressed(action, problem))
 
     def type(self, what: str) -> Outcome | None:
-        """From whatever screen it is: to the keypad, and type."""
+        """From whatever screen it is: to the keypad, and type what it asks for."""
         if self.screen.name is ScreenName.IDLE:
             self.press(Action.START)
-        return self.ask(CodeTyped(what))
+        return self.ask(CodeTyped(what, self.screen.with_phone))
 
     def code(self, purpose: Purpose, waybill: str) -> Outcome | None:
-        return self.type(digest(purpose, waybill))
+        """The code that proves this right, and behind it the phone's digits where the keypad asks for them."""
+        empty = is_empty(self.state.locker, self.config.times)
+        return self.type(digest(purpose, waybill) + ("+phone" if empty else ""))
 
     def command(self, waybill: str, **others: Any) -> Outcome | None:
         """The signed open command, for this parcel under its pickup grant."""

@@ -46,7 +46,9 @@ from tests.core.harness import LOCKER, UTC_MS, cabinet
 from tests.core.shell import CODE_KEY, SIGNER, Face, Shell, running
 
 CODE = "40917263"
-HASHED = code_digest(CODE_KEY, CODE, 8)
+HASHED = code_digest(CODE_KEY, CODE, 8) or ""
+PHONE = "5965"
+HASHED_BOTH = code_digest(CODE_KEY, CODE + PHONE, 12) or ""
 SEQ = Seq("s", 0)
 THIEF = Signer(b"t" * 32, "k1")
 
@@ -61,7 +63,8 @@ def play(folder: Path, act: Callable[[Shell], Awaitable[None]], config: Any = No
 
 def claims(version: int = 2, **others: Any) -> dict[str, Any]:
     """A list that says: KZ1 waits in cell 1 for whoever types CODE."""
-    right = {"id": "g", "purpose": "pickup", "parcels": ["KZ1"], "codes": [HASHED]}
+    right = {"id": "g", "purpose": "pickup", "parcels": ["KZ1"], "codes": [bytes.fromhex(HASHED)]}
+    right["phone_codes"] = [bytes.fromhex(HASHED_BOTH)]
     deposit = {"id": "d", "purpose": "deposit", "parcels": ["KZ1"]}
     parcels = [{"waybill": "KZ1", "cell": 1}]
     whole = {"locker": LOCKER, "epoch": 1, "version": version, "parcels": parcels, "grants": [right, deposit]}

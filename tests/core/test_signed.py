@@ -3,6 +3,7 @@
 `signed_vectors.json` holds objects made once with that library, so that a change of the form is seen as one.
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -35,7 +36,8 @@ from sim.backend import Signer, unsigned
 SEED = bytes(range(32))
 SIGNER = Signer(SEED, "backend-1")
 KEYRING = Keyring({SIGNER.key_id: SIGNER.public})
-DIGEST = hashlib.sha256(b"12345678").hexdigest()
+DIGEST = hashlib.sha256(b"12345678").digest()
+LONGER = hashlib.sha256(b"123456784242").digest()
 
 COMMAND: dict[str, Any] = {
     "id": "open-1",
@@ -60,6 +62,7 @@ GRANTS: dict[str, Any] = {
             "purpose": "pickup",
             "parcels": ["KZ1"],
             "codes": [DIGEST],
+            "phone_codes": [LONGER],
             "not_before_ms": 5,
             "not_after_ms": 9,
         },
@@ -75,7 +78,7 @@ CAME = GrantsCame(
     7,
     (GrantedParcel("KZ1", 7, Direction.INBOUND, "Kaspi Gold"), GrantedParcel("KZ2", 8, Direction.OUTBOUND)),
     (
-        GrantedRight("pickup-KZ1", Purpose.PICKUP, ("KZ1",), (DIGEST,), 5, 9),
+        GrantedRight("pickup-KZ1", Purpose.PICKUP, ("KZ1",), (DIGEST.hex(),), (LONGER.hex(),), 5, 9),
         GrantedRight("deposit-KZ2", Purpose.DEPOSIT, ("KZ2",)),
     ),
 )
@@ -286,10 +289,14 @@ WRONG: list[tuple[str, object]] = [
     ("grants.0.parcels", "KZ1"),
     ("grants.0.codes", [DIGEST] * 65),
     ("grants.0.codes.0", DIGEST[1:]),
-    ("grants.0.codes.0", DIGEST + "0"),
-    ("grants.0.codes.0", DIGEST[1:] + "\n"),
-    ("grants.0.codes.0", DIGEST.upper()),
-    ("grants.0.codes.0", bytes.fromhex(DIGEST)),
+    ("grants.0.codes.0", DIGEST + b"0"),
+    ("grants.0.codes.0", DIGEST.hex()),
+    ("grants.0.codes.0", base64.b64encode(DIGEST).decode()),
+    ("grants.0.codes.0", LONGER),  # twice
+    ("grants.0.phone_codes", [LONGER] * 65),
+    ("grants.0.phone_codes", LONGER),
+    ("grants.0.phone_codes.0", LONGER[1:]),
+    ("grants.0.phone_codes.0", LONGER.hex()),
     ("grants.0.not_before_ms", -1),
     ("grants.0.not_after_ms", 2**64 - 1),
     ("grants.0.not_after_ms", 1.5),
@@ -309,13 +316,13 @@ def test_each_bound_of_a_list_is_kept(path: str, value: object) -> None:
 
 def test_the_greatest_values_that_are_allowed_are_taken() -> None:
     payload = changed(GRANTS, "parcels", [{"waybill": f"{n:040}", "cell": 999} for n in range(800)])
-    codes = [f"{n:064x}" for n in range(64)]
+    codes = [n.to_bytes(32, "big") for n in range(64)]
     payload["grants"] = [
         {"id": "g" * 64, "purpose": "service", "parcels": ["0" * 40] * 64, "codes": codes},
     ]
     said = open_signed(SIGNER.sign("grants", payload), KEYRING)
     assert isinstance(said, GrantsCame)
-    assert (len(said.parcels), said.parcels[0].cell, said.grants[0].codes[63]) == (800, 999, codes[63])
+    assert (len(said.parcels), said.parcels[0].cell, said.grants[0].codes[63]) == (800, 999, codes[63].hex())
 
 
 def test_a_code_that_stands_twice_has_two_truths() -> None:

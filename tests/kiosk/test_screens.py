@@ -29,6 +29,10 @@ CASES: dict[str, tuple[Screen, int | None]] = {
     "keypad": (Screen(N.KEYPAD, actions=(A.BACK, A.MORE_TIME)), 44_000),
     "keypad-third-wrong": (Screen(N.KEYPAD, wrong=3, actions=(A.BACK, A.MORE_TIME)), 44_000),
     "keypad-more-time": (Screen(N.KEYPAD, actions=(A.BACK, A.MORE_TIME)), 9_000),
+    "keypad-with-phone": (
+        Screen(N.KEYPAD, with_phone=True, wrong=7, actions=(A.BACK, A.MORE_TIME)),
+        44_000,
+    ),
     "wrong-code": (Screen(N.WRONG_CODE, wrong=1, actions=(A.AGAIN, A.BACK)), 6_000),
     "wrong-code-third": (Screen(N.WRONG_CODE, wrong=3, actions=(A.AGAIN, A.BACK)), 6_000),
     "wait": (Screen(N.WAIT, wrong=5, actions=(A.BACK,)), 60_000),
@@ -151,8 +155,8 @@ async def walk(kiosk: Kiosk, page: Page, language: str, bounds: dict[str, Any], 
     await page.click(f"[data-language={language}]")
     for name, (screen, left_ms) in CASES.items():
         await show(kiosk, page, screen, left_ms)
-        if name == "keypad":
-            await page.keyboard.type("3141")
+        if name in ("keypad", "keypad-with-phone"):
+            await page.keyboard.type("314159")
         await look(name)
     await kiosk.controller.stop()
     await page.wait_for_selector("[data-screen=offline]", state="attached")

@@ -1,4 +1,6 @@
 // The keypad: the digits live here and nowhere else, and the last one submits.
+//
+// What is asked for has groups of digits: a code, or a code and then the last digits of a phone number.
 
 import { h } from "./dom.js";
 import { eraseIcon } from "./pictures.js";
@@ -6,12 +8,21 @@ import { eraseIcon } from "./pictures.js";
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "corner", "0", "erase"];
 
 export class Keypad {
-  /** `submit(code)` is called once with all digits; then the keypad is deaf until `clear`. */
-  constructor(length, submit) {
-    this.length = length;
+  /** `submit(digits)` is called once with all of them; then the keypad is deaf until `clear`. */
+  constructor(submit) {
     this.submit = submit;
     this.digits = "";
     this.submitted = false;
+    this.groups = [];
+  }
+
+  /** Ask for groups of so many digits each, in this order; what was typed for another question is gone. */
+  ask(groups) {
+    if (groups.join() === this.groups.join()) return;
+    this.groups = groups;
+    this.length = groups.reduce((sum, digits) => sum + digits);
+    this.slots = null; // until `element` makes as many
+    this.clear();
   }
 
   clear() {
@@ -39,7 +50,9 @@ export class Keypad {
   /** The elements, in the language of `texts`; `corner` goes where a telephone has its star. */
   element(texts, corner) {
     this.texts = texts;
-    this.slots = h("div", { class: "slots", role: "img" }, Array.from({ length: this.length }, () => h("span")));
+    const slots = this.groups.flatMap((digits) => Array.from({ length: digits }, (_, index) => index));
+    this.slots = h("div", { class: "slots", role: "img" },
+      slots.map((index) => h("span", { class: index === 0 ? "group" : null })));
     const keys = KEYS.map((key) => {
       if (key === "corner") return h("span", {}, corner);
       const label = key === "erase" ? { "aria-label": texts.say("keypad.erase") } : {};

@@ -20,7 +20,7 @@ class Page {
     this.until = null; // performance.now() at which the screen changes by itself
     this.sent = false; // a press is on its way: one at a time
     this.countdown = new Countdown();
-    this.keypad = new Keypad(layout.code_digits, (code) => this.send({ type: "code", code }));
+    this.keypad = new Keypad((code) => this.send({ type: "code", code }));
     this.view = new View(layout, texts, {
       press: (button) => this.press(button), speak: (language) => this.speak(language), reach: () => this.reach(),
       keypad: this.keypad,
@@ -62,6 +62,7 @@ class Page {
     const before = this.screen.name;
     if (screen.name === "idle" && before !== "idle") this.forget();
     if (screen.name !== "keypad" || before !== "keypad" || this.keypad.submitted) this.keypad.clear();
+    this.keypad.ask([this.layout.code_digits, ...(screen.with_phone ? [this.layout.phone_digits] : [])]);
     Object.assign(this, { screen, until, sent: false });
     this.render();
   }

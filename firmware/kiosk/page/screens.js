@@ -61,7 +61,8 @@ const THANKS = { pickup: "enjoy", deposit: "stored", withdrawal: "fetched", serv
 export const SCREENS = {
   idle,
   keypad: (screen) => ({
-    picture: "code", title: ["screen.keypad"], lines: screen.wrong >= 3 ? [["locker.compare"]] : [], locker: true,
+    picture: "code", title: [screen.with_phone ? "keypad.with_phone" : "screen.keypad"], locker: true,
+    lines: screen.wrong >= 3 && !screen.with_phone ? [["locker.compare"]] : [], // one question at a time
     keypad: true, languages: true, buttons: buttons(screen, ["back"]),
   }),
   wrong_code: (screen) => ({
@@ -69,7 +70,7 @@ export const SCREENS = {
     lines: [screen.wrong >= 3 ? ["locker.compare"] : ["wrong_code.text"]], buttons: buttons(screen, ["again", "back"]),
   }),
   wait: (screen) => ({
-    picture: "clock", title: (left) => ["screen.wait", SECONDS(left)], locker: true, lines: [["wait.text"]],
+    picture: "clock", title: (left) => ["screen.wait", SECONDS(left)], locker: true, lines: [["wait.text"], ["wait.works"]],
     buttons: buttons(screen, ["back"]),
   }),
   notice,
