@@ -34,7 +34,9 @@ KEYPAD = (Purpose.DEPOSIT, Purpose.PICKUP, Purpose.WITHDRAWAL)
 TIMES = (
     Times(),
     Times(confirmation_window_s=7, storage_term_h=1, late_open_s=600),  # things run out while others go on
-    Times(reopen_max=0, more_time_max=0, remote_open_max=1, keypad_timeout_s=3, short_open_s=1),
+    Times(
+        reopen_max=0, more_time_max=0, remote_open_max=1, keypad_timeout_s=3, short_open_s=1, attempts_max=4
+    ),
 )
 SEEDS, EVENTS = 40, 250
 LONG_SEEDS = 3_000
