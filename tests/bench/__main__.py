@@ -5,6 +5,7 @@ import importlib
 import json
 import pkgutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import tests.bench
@@ -24,10 +25,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--json", type=Path, default=JSON, metavar="FILE", help=f"where the samples go ({JSON})"
     )
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="instead of each figure's own number of rounds"
+    )
     chosen = parser.parse_args(arguments)
     if unknown := [name for name in chosen.figures if name not in figures]:
         parser.error(f"no figure {', '.join(unknown)}; there are: {', '.join(figures)}")
     progress = sys.stderr if sys.stderr.isatty() else None
+    if chosen.rounds is not None:
+        if chosen.rounds < 1:
+            parser.error(f"--rounds {chosen.rounds}: at least 1")
+        figures = {name: replace(each, rounds=chosen.rounds) for name, each in figures.items()}
     results = [harness.run(figures[name], progress) for name in chosen.figures or figures]
     print(harness.table(results))
     chosen.json.parent.mkdir(parents=True, exist_ok=True)

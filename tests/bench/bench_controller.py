@@ -4,7 +4,6 @@ The controller is the shipped command on a configuration of 96 cells; its lock b
 """
 
 import secrets
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,22 +12,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.bench.harness import Against, BenchError, Measure, Peer, figure
-from tests.bench.process import bare_python_mb, bare_python_s, resident_mb, started
+from tests.bench.harness import Against, Measure, Peer, figure
+from tests.bench.process import bare_python_mb, bare_python_s, helper, resident_mb, started
 
 BOARDS = 4
 CHANNELS = 24
-
-
-@contextmanager
-def boards(config: Path, folder: Path) -> Iterator[None]:
-    """Simulated boards behind every bus of the configuration, in a process of their own, at `folder`/tty-NAME."""
-    command = [sys.executable, "-m", "tests.bench.boards", str(config), str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        if process.stdout is None or process.stdout.readline() != b"ready\n":
-            raise BenchError(f"the simulated boards ended with {process.wait()}")
-        yield
-        process.communicate()
 
 
 def configuration(folder: Path) -> str:
@@ -64,7 +52,7 @@ def locker() -> Iterator[list[str | Path]]:
         (folder / "credentials" / "code_key").write_bytes(secrets.token_bytes(32))
         config = folder / "postomat.toml"
         config.write_text(configuration(folder), encoding="utf-8")
-        with boards(config, folder):
+        with helper("tests.bench.boards", config, folder):
             yield [Path(sys.executable).parent / "postomat", "run", "--config", config]
 
 

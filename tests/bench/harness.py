@@ -5,18 +5,32 @@ whoever went first in one round goes second in the next; the value is a median a
 first is thrown away: it pays for cold files.
 """
 
+import math
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO, runtime_checkable
 
 Measure = Callable[[], float]
 Stage = Callable[[], AbstractContextManager[Measure]]
+Summary = Callable[[list[float]], float]
+
+
+@runtime_checkable
+class Noted(Protocol):
+    """A measure that has something to say below the table once it has measured."""
+
+    def note(self) -> str: ...
+
+
+def p99(samples: list[float]) -> float:
+    """The smallest sample that 99 of 100 do not exceed."""
+    return sorted(samples)[math.ceil(0.99 * len(samples)) - 1]
 
 
 class BenchError(Exception):
@@ -52,6 +66,7 @@ class Figure:
     at_least: float | None = None
     peer: Peer | None = None
     rounds: int = 7
+    summary: Summary = median  # of all rounds; p99 where the slowest count
 
     def __post_init__(self) -> None:
         if self.peer is None and self.at_most is None and self.at_least is None:
@@ -68,16 +83,17 @@ class Result:
     samples: list[float] = field(default_factory=list)
     peer_samples: list[float] = field(default_factory=list)
     error: str | None = None
+    note: str = ""
 
     @property
     def value(self) -> float | None:
         """The figure, in its unit, or as a plain ratio where it is taken over its peer."""
         if self.error is not None:
             return None
-        own, peer = median(self.samples), self.figure.peer
+        own, peer = self.figure.summary(self.samples), self.figure.peer
         if peer is None or peer.against is Against.BESIDE:
             return own
-        other = median(self.peer_samples)
+        other = self.figure.summary(self.peer_samples)
         return own - other if peer.against is Against.MINUS else own / other
 
     @property
@@ -102,6 +118,7 @@ class Result:
             "at_least": figure.at_least,
             "met": self.met,
             "error": self.error,
+            "note": self.note,
             "samples": self.samples,
             "peer": peer and {"name": peer.name, "against": peer.against, "samples": self.peer_samples},
         }
@@ -118,6 +135,7 @@ def figure(
     at_least: float | None = None,
     peer: Peer | None = None,
     rounds: int = 7,
+    summary: Summary = median,
 ) -> Callable[[Stage], Stage]:
     """Register a figure under its function's name. The function is a context manager that yields what measures once."""
 
@@ -125,7 +143,7 @@ def figure(
         name = stage.__name__
         if name in _registered:
             raise ValueError(f"{name}: two figures of one name")
-        _registered[name] = Figure(name, text, unit, stage, at_most, at_least, peer, rounds)
+        _registered[name] = Figure(name, text, unit, stage, at_most, at_least, peer, rounds, summary)
         return stage
 
     return register
@@ -152,6 +170,8 @@ def run(figure: Figure, progress: TextIO | None = None) -> Result:
                     sample = take()
                     if number >= 0:
                         samples.append(sample)
+            if isinstance(measure, Noted):
+                result.note = measure.note()
     except (BenchError, OSError) as error:
         result.error = str(error)
     if progress is not None:
@@ -163,7 +183,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 
-def table(results: Iterable[Result]) -> str:
+def table(results: Sequence[Result]) -> str:
     """The results for people: one line each, with the limit and the peer beside the value."""
     rows = [("figure", "value", "limit", "itself", "peer", "", "")]
     for result in results:
@@ -177,8 +197,8 @@ def table(results: Iterable[Result]) -> str:
                 figure.text,
                 "failed" if result.error else f"{_number(result.value)} {unit}",
                 " ".join(limits),
-                _number(median(result.samples)) if result.samples else "",
-                _number(median(result.peer_samples)) if result.peer_samples else "",
+                _number(figure.summary(result.samples)) if result.samples else "",
+                _number(figure.summary(result.peer_samples)) if result.peer_samples else "",
                 beside,
                 result.error or ("ok" if result.met else "NOT MET"),
             )
@@ -187,7 +207,8 @@ def table(results: Iterable[Result]) -> str:
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths).rstrip(), *lines[1:]])
+    notes = [f"{result.figure.name}: {result.note}" for result in results if result.note]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths).rstrip(), *lines[1:], *notes])
 
 
 def machine() -> dict[str, Any]:

@@ -83,3 +83,21 @@ def bare_python_mb() -> float:
         assert python.stdout is not None
         python.stdout.read(1)
         return resident_mb(python.pid)
+
+
+@contextmanager
+def helper(module: str, *arguments: str | Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """One of the bench's own processes, `python -m MODULE`, with what it says first; it ends when its stdin does.
+
+    Raises BenchError where that is not `ready`.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline().decode().strip()
+        if not said.startswith("ready"):
+            raise BenchError(f"{module} ended with {process.wait()}")
+        try:
+            yield process, said.removeprefix("ready").strip()
+        finally:
+            process.communicate()

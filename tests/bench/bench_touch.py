@@ -1,0 +1,266 @@
+"""From the last digit to the wire: the page's frame leaves, and the unlock frame's last byte is read at the boards' end.
+
+Kiosk and controller are the shipped commands, the boards a process of their own behind a pty; this process is the page and
+the backend. The cabinet is standard-64 with all boards answering, polled at its idle rate while somebody types. Only what
+comes after the measured moment is quicker than there, so that a sample takes less: shorter pulses and gaps between them,
+and quicker polling while a door moves.
+
+A pty takes no time for bytes, the simulated line does: of each sample the time is taken away in which a poll held the line
+(its bytes, the board's thinking, the silence that ends a reply), since no program can shorten it. The gap before a frame
+lies within that silence, and the unlock frame's own bytes are read before they cost time: of neither anything is taken away.
+"""
+
+import asyncio
+import random
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from time import monotonic_ns, time_ns
+from typing import Any
+
+from aiohttp import ClientWebSocketResponse
+from msgspec.structs import replace
+
+from firmware.config import Access, BackendKey, Config, Paths
+from firmware.config_file import text
+from firmware.control import KIOSK_PUSHES, Code, Message, Press, Show, decode, encode
+from firmware.model import Action, Purpose, ScreenName
+from hal.rs485 import BITS_PER_BYTE, silence_ms
+from sim import plan, web
+from sim.backend import Backend, Link, Signer, Site
+from sim.backend.link import SocketLink
+from sim.live import free_port
+from sim.scenario import cabinet
+from tests.bench.boards import FRAME_BYTES
+from tests.bench.harness import Against, BenchError, Measure, Peer, figure, p99
+from tests.bench.process import helper, started
+
+SAMPLES = 500
+PATIENCE_S = 20.0
+APART_S = 0.25  # between two pulses: the last one, and the gap that other coils must have
+BAUD, THINK_MS, QUIET_MS, REPLY_BYTES = 9_600, 2.0, 20.0, 7
+BYTE_MS = 1_000 * BITS_PER_BYTE / BAUD
+POLL_MS = (FRAME_BYTES + REPLY_BYTES) * BYTE_MS + THINK_MS + QUIET_MS
+AT_DOOR = (ScreenName.PUT_PARCEL, ScreenName.TAKE_PARCEL)
+SHUT = (ScreenName.THANKS, ScreenName.CLOSING, ScreenName.ASK_TAKEN)
+
+
+async def said(process: "subprocess.Popen[bytes]") -> list[int]:
+    """The numbers of the next line that a helper says. Raises BenchError where it says none."""
+    assert process.stdout is not None
+    line = await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), PATIENCE_S)
+    if not line:
+        raise BenchError("a process behind the pty has ended")
+    return [int(word) for word in line.split() if word.isdigit()]
+
+
+class Page:
+    """The page: what it shows now, and a finger."""
+
+    def __init__(self, socket: ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._show: Show | None = None
+
+    async def see(self, *names: ScreenName) -> Show:
+        """Wait for one of these screens. Raises BenchError where none comes."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while self._show is None or self._show.screen.name not in names:
+                    push = decode(KIOSK_PUSHES, (await self._socket.receive_str()).encode())
+                    self._show = push if isinstance(push, Show) else self._show
+        except TimeoutError:
+            shown = self._show and self._show.screen
+            raise BenchError(f"waited for {' or '.join(names)}, and the screen is {shown}") from None
+        return self._show
+
+    async def send(self, message: Message) -> None:
+        await self._socket.send_str(encode(message).decode())
+
+    async def press(self, show: Show, action: Action) -> None:
+        await self.send(Press(show.seq, action))
+
+
+class Touches:
+    """People who come one after another: all cells are filled, then emptied, and again."""
+
+    def __init__(self, page: Page, link: SocketLink, boards: "subprocess.Popen[bytes]", cells: int) -> None:
+        self.raw_ms: list[float] = []
+        self.polls_ms: list[float] = []
+        self._page, self._link, self._boards, self._cells = page, link, boards, cells
+        self._chance = random.Random(1)
+        self._next = self._visits()
+        self._pulsed_ns = 0
+
+    def _visits(self) -> Iterator[tuple[str, int, Purpose]]:
+        """Orders are made when all cells are empty; a visit is a parcel, its cell, and what for."""
+        number = 0
+        while True:
+            orders = {f"KZ{number + cell:06}": cell for cell in range(1, self._cells + 1)}
+            number += self._cells
+            for waybill, cell in orders.items():
+                self._link.link.backend.order(waybill, cell, "buyer")
+            self._link.link.sync()
+            yield from ((waybill, cell, Purpose.DEPOSIT) for waybill, cell in orders.items())
+            yield from ((waybill, cell, Purpose.PICKUP) for waybill, cell in orders.items())
+
+    async def touch(self) -> float:
+        """One visit; the milliseconds from the last digit to the wire, without the poll that was in the way."""
+        waybill, cell, purpose = next(self._next)
+        async with asyncio.timeout(PATIENCE_S):
+            await self._link.until(lambda: self._link.link.is_settled)
+        page = self._page
+        await page.press(await page.see(ScreenName.IDLE), Action.START)
+        keypad = await page.see(ScreenName.KEYPAD)
+        apart_s = APART_S - (monotonic_ns() - self._pulsed_ns) / 1e9
+        await asyncio.sleep(max(0.0, apart_s) + self._chance.uniform(0, 0.1))  # anywhere between two polls
+        code = Code(keypad.seq, self._link.link.backend.code(waybill, purpose))
+        sent_ns = monotonic_ns()
+        await page.send(code)
+        self._pulsed_ns, asked_ns = await said(self._boards)
+        await self._leave(cell)
+        poll_end_ns = min(self._pulsed_ns, asked_ns + round(1e6 * POLL_MS))
+        self.polls_ms.append(max(0, poll_end_ns - max(sent_ns, asked_ns)) / 1e6)
+        self.raw_ms.append((self._pulsed_ns - sent_ns) / 1e6)
+        return self.raw_ms[-1] - self.polls_ms[-1]
+
+    async def _leave(self, cell: int) -> None:
+        """The door stands open: it is pushed shut, and the next person finds the idle screen."""
+        page = self._page
+        await page.see(*AT_DOOR)
+        assert self._boards.stdin is not None
+        self._boards.stdin.write(f"shut {cell}\n".encode())
+        self._boards.stdin.flush()
+        show = await page.see(*SHUT)
+        if show.screen.name is not ScreenName.THANKS:
+            await page.press(show, Action.CONFIRM)
+            show = await page.see(ScreenName.THANKS)
+        await page.press(show, Action.BACK)
+
+    def note(self) -> str:
+        """What every sample was made of, but the first: it waits for the coils' rest after the start, and does not count."""
+        raw_ms, met = sorted(self.raw_ms[1:]), [each for each in self.polls_ms[1:] if each]
+        mean = sum(met) / len(met) if met else 0.0
+        return (
+            f"{len(raw_ms)} samples, p99 as measured {p99(raw_ms):.1f} ms, median "
+            f"{median(raw_ms):.1f} ms; taken away: a poll on the line in {len(met)} of them, "
+            f"{mean:.1f} ms on average, at most {POLL_MS:.1f} ms ({(FRAME_BYTES + REPLY_BYTES) * BYTE_MS:.1f} ms of bytes, "
+            f"{THINK_MS:.0f} ms of thinking, {QUIET_MS:.0f} ms of silence); not taken away: the gap of "
+            f"{silence_ms(BAUD)} ms, which lies in that silence, and {FRAME_BYTES * BYTE_MS:.1f} ms of unlock frame, "
+            f"which a pty does not cost"
+        )
+
+
+class Echo:
+    """Three processes that only pass bytes on, joined as page, kiosk, controller and boards are."""
+
+    def __init__(self) -> None:
+        self._runner: asyncio.Runner | None = None
+
+    def __call__(self) -> float:
+        """Milliseconds from here to the end of the last pty."""
+        if self._runner is None:
+            raise BenchError("the echo is not running")
+        return self._runner.run(self._echo())
+
+    @contextmanager
+    def running(self, runner: asyncio.Runner, folder: Path) -> Iterator[None]:
+        with ExitStack() as stack:
+            self._end, _ = stack.enter_context(helper("tests.bench.relay", "last", folder))
+            stack.enter_context(helper("tests.bench.relay", "second", folder))
+            _, port = stack.enter_context(helper("tests.bench.relay", "first", folder))
+            _, self._writer = runner.run(asyncio.open_connection("127.0.0.1", int(port)))
+            self._runner = runner
+            try:
+                yield
+            finally:
+                self._runner = None
+                self._writer.close()
+
+    async def _echo(self) -> float:
+        sent_ns = monotonic_ns()
+        self._writer.write(b'{"type":"code","seq":{"start":"0123456789abcdef","count":1},"code":"00000000"}')
+        (read_ns,) = await said(self._end)
+        return (read_ns - sent_ns) / 1e6
+
+
+echo = Echo()
+
+
+def configuration(folder: Path, signer: Signer) -> Config:
+    """The standard cabinet, quicker where nothing is measured."""
+    config = cabinet(plan.WORKLOAD)
+    return replace(
+        config,
+        access=Access((BackendKey(signer.key_id, signer.public.hex()),)),
+        paths=Paths(state=folder / "state", run=folder / "run", credentials=folder / "credentials"),
+        buses=tuple(replace(bus, device=f"{folder}/tty-{bus.name}") for bus in config.buses),
+        banks=tuple(replace(bank, pulse_ms=100) for bank in config.banks),
+        locks=replace(config.locks, poll_active_hz=50, gap_ms=50),
+        times=replace(config.times, storage_term_h=72),
+        kiosk=replace(config.kiosk, port=free_port()),
+    )
+
+
+async def come(
+    stack: AsyncExitStack, config: Config, signer: Signer, code_key: bytes, boards: Any
+) -> Touches:
+    """Join both faces to what runs."""
+    site = Site(config.locker.id, config.locker.address, code_key, code_digits=config.locker.code_digits)
+    backend = Backend(site, signer, lambda: time_ns() // 1_000_000, random.Random(1))
+    link = await SocketLink.connect(config.paths.run / "link.sock", Link(backend))
+    stack.callback(link.close)
+    url = f"http://{config.kiosk.host}:{config.kiosk.port}"
+    page = Page(await stack.enter_async_context(web.socket_of(url, "/ws")))
+    await page.see(ScreenName.IDLE)
+    return Touches(page, link, boards, len(config.cells))
+
+
+class Measuring:
+    """`Touches` for the harness, which knows no event loop."""
+
+    def __init__(self, runner: asyncio.Runner, touches: Touches) -> None:
+        self._runner, self._touches = runner, touches
+
+    def __call__(self) -> float:
+        return self._runner.run(self._touches.touch())
+
+    def note(self) -> str:
+        return self._touches.note()
+
+
+@figure(
+    "last digit to the wire, p99",
+    "ms",
+    at_most=10,
+    peer=Peer("p99 of an asyncio echo over as many processes", echo, Against.MINUS),
+    rounds=SAMPLES,
+    summary=p99,
+)
+@contextmanager
+def touch_to_wire() -> Iterator[Measure]:
+    """One sample each round, with one echo before or after it."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        for part in ("state", "run", "credentials"):
+            (folder / part).mkdir(mode=0o700)
+        signer, code_key = Signer(secrets.token_bytes(32), "sim-1"), secrets.token_bytes(32)
+        (folder / "credentials" / "code_key").write_bytes(code_key)
+        config = configuration(folder, signer)
+        file = folder / "postomat.toml"
+        file.write_text(text(config), encoding="utf-8")
+        boards, _ = stack.enter_context(helper("tests.bench.boards", file, folder))
+        command = Path(sys.executable).parent / "postomat"
+        for name in ("run", "kiosk"):
+            stack.enter_context(started([command, name, "--config", file]))
+        runner = stack.enter_context(asyncio.Runner())
+        stack.enter_context(echo.running(runner, folder))
+        faces = AsyncExitStack()
+        try:
+            yield Measuring(runner, runner.run(come(faces, config, signer, code_key, boards)))
+        finally:
+            runner.run(faces.aclose())
