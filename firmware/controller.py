@@ -7,7 +7,7 @@ committed in one transaction; only then are its effects performed.
 from collections.abc import Callable
 from typing import Any
 
-from firmware import attempts, coil, custody, desk, door, opening, orders
+from firmware import attempts, coil, custody, desk, door, opening, orders, quarantine
 from firmware.config import Config
 from firmware.errors import ConfigError
 from firmware.events import (
@@ -61,7 +61,7 @@ class Controller:
                 due_ms = row.due_ms
                 if due_ms is None and isinstance(row, Parcel):
                     due_ms = _term_ms(row, now)
-                if due_ms is not None:
+                if due_ms is not None and not quarantine.is_aside(self.state, kind.TABLE, str(row.key[0])):
                     due = due_ms, Due(kind.TABLE, str(row.key[0]), row.generation)
                     found = min(found or due, due, key=_order)
         return found
@@ -107,6 +107,7 @@ def _start(turn: Turn, event: Started) -> None:
             intent.last_ms = turn.now.mono_ms
     if state.session is not None:
         state.drop(state.session)
+    quarantine.pardon(state)
     attempts.start(turn, boot_changed)
     if boot_changed:
         _begin_intervals(turn)

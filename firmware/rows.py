@@ -205,7 +205,19 @@ class Command(Row):
     outcome: Outcome | None = None  # None while it is being carried out
 
 
-ROWS: tuple[type[Row], ...] = (Locker, Door, Parcel, Grant, Use, Intent, Session, Command)
+@dataclass(eq=True)
+class Raised(Row):
+    """An event that the controller could not handle; at the second time it is set aside, until another release comes."""
+
+    TABLE = "raised"
+    KEY = ("digest",)
+    digest: str
+    firmware: str
+    count: int = 0
+    due: str | None = None  # of a deadline: whose, as table:key
+
+
+ROWS: tuple[type[Row], ...] = (Locker, Door, Parcel, Grant, Use, Intent, Session, Command, Raised)
 for _row in ROWS:
     _row.COLUMNS = frozenset(field.name for field in fields(_row))  # type: ignore[arg-type]
 

@@ -10,11 +10,12 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from firmware import quarantine
 from firmware.body import Body
 from firmware.config import Config
 from firmware.control import Seq
 from firmware.controller import Controller
-from firmware.errors import EpochEnded, StoreError
+from firmware.errors import EpochEnded, PostomatError, StoreError
 from firmware.events import Answer, AnswerLater, BeginEpoch, Checked, Effect, Event, Pulse, ReadDoor, Started
 from firmware.inbox import SHED, Inbox, Post
 from firmware.model import Entry, Moment, Outcome, Screen, ScreenName
@@ -103,7 +104,17 @@ class Runtime:
             self._tell(post, Outcome.STALE)
             return True
         now = self.now()
-        effects = self.controller.handle(post.event, now)
+        try:
+            effects = self.controller.handle(post.event, now)
+        except PostomatError:
+            raise  # told in one line: no bug
+        except Exception:
+            if not self._set_aside(post.event, now):
+                raise
+            log.critical("%s has raised before and is set aside", type(post.event).__name__, exc_info=True)
+            self._tell(post, Outcome.QUARANTINED)
+            self._arm(now)
+            return True
         changes, entries = self.controller.state.drain()
         try:
             self._store.commit(changes, entries, now)
@@ -124,6 +135,13 @@ class Runtime:
         for observe in self.observers:
             observe(post, effects)
         return True
+
+    def _set_aside(self, event: Event, now: Moment) -> bool:
+        """Throw memory away and count the raise. False the first time: then the process must end."""
+        self.controller = Controller(self.config, self._store.load())
+        aside = quarantine.blame(self.controller.state, event)
+        self._store.commit(*self.controller.state.drain(), now)
+        return aside
 
     def _perform(self, effect: Effect, post: Post) -> None:
         match effect:

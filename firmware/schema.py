@@ -123,6 +123,13 @@ CREATE TABLE session (
   generation INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE raised (
+  digest TEXT NOT NULL PRIMARY KEY,
+  firmware TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  due TEXT
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE command (
   id TEXT NOT NULL PRIMARY KEY,
   not_after_ms INTEGER NOT NULL,
