@@ -25,9 +25,10 @@ def press(face: Touch, action: Action, problem: Problem | None = None) -> None:
     face.send(Press(_shown(face).seq, action, problem))
 
 
-def type_code(face: Touch, code: str) -> None:
-    """Type a whole code: the page sends it with the last digit."""
-    face.send(Code(_shown(face).seq, code))
+def type_code(face: Touch, code: str, phone: str = "") -> None:
+    """Type a whole code, and the phone's last digits where the keypad asks for them: the page sends the last one's all."""
+    shown = _shown(face)
+    face.send(Code(shown.seq, code + phone if shown.screen.with_phone else code))
 
 
 def _shown(face: Touch) -> Show:
@@ -43,6 +44,7 @@ class MemoryKiosk:
         self.show: Show | None = None
         self.told: list[Outcome] = []
         self._locker = locker
+        self.due_s: float | None = None  # in the loop's time: when the screen changes by itself
         self._peer: Peer | None = None
         self._parts: Assembly | None = None
         locker.observe(self._attach)
@@ -66,6 +68,8 @@ class MemoryKiosk:
         message = decode(KIOSK_PUSHES, line)
         if isinstance(message, Show):
             self.show = message
+            left_ms, now_s = message.left_ms, asyncio.get_running_loop().time()
+            self.due_s = None if left_ms is None else now_s + left_ms / 1_000
         elif isinstance(message, Told):
             self.told.append(message.outcome)
         self._locker.moved.set()

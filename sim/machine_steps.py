@@ -3,6 +3,7 @@
 import shutil
 
 from sim.locker import SimLocker
+from sim.script import Failed
 from sim.world import Condition, Sensor
 
 
@@ -79,3 +80,15 @@ class MachineSteps:
             self._locker.link.detach()
         else:
             self._locker.attach_backend()
+
+    async def do_holds(self, cell: str, waybill: str) -> None:
+        """Expect what really lies in a cell: a waybill, or `nothing`."""
+        found = self._locker.world.cells[int(cell)].parcel or "nothing"
+        if found != waybill:
+            raise Failed(f"cell {cell} holds {found}")
+
+    async def do_pulses(self, cell: str, count: str) -> None:
+        """Expect how often a coil was really energised since the world began."""
+        found = self._locker.world.cells[int(cell)].coil.pulses
+        if found != int(count):
+            raise Failed(f"{found} pulses")

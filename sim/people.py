@@ -121,7 +121,8 @@ class Visitor:
         show = self._site.kiosk.show
         if show is not None:
             self._site.typist = self.name
-            faces.type_code(self._site.kiosk, code)
+            phone = self._site.office.backend.orders[self.waybill].grants[self.purpose].phone
+            faces.type_code(self._site.kiosk, code, phone)
 
     async def _again(self, screen: Screen) -> None:
         self._press(Action.AGAIN)
