@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from firmware.config import Cell, Xor8a80
+from firmware.config import Cell, Times, Xor8a80
 from firmware.control import (
     FRAME_MAX_BYTES,
     AskCells,
@@ -511,3 +511,30 @@ def test_a_code_goes_no_further_than_the_gate(
         assert secret not in "".join(trace) + caplog.text
         for path in tmp_path.iterdir():
             assert secret.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("typed", "outcome", "screen"),
+    [
+        (CODE + PHONE, Outcome.DONE, ScreenName.NOTICE),
+        (CODE + "0000", Outcome.DONE, ScreenName.WRONG_CODE),
+        (CODE, Outcome.MALFORMED, ScreenName.KEYPAD),
+    ],
+)
+def test_code_and_phone_are_digested_together_where_the_screen_asks_for_both(
+    tmp_path: Path, typed: str, outcome: Outcome, screen: ScreenName
+) -> None:
+    async def act(shell: Shell) -> None:
+        link, kiosk = Face(shell, Role.LINK), Face(shell, Role.KIOSK)
+        link.send(Signed(1, GOOD))
+        await shell.quiet()
+        for message in (Action.START, CODE + PHONE, "00000000", Action.AGAIN, typed):
+            seq = seq_of(kiosk)
+            kiosk.send(Press(seq, message) if isinstance(message, Action) else Code(seq, message))
+            await shell.quiet()
+        # Before the only attempt is used, code and phone are too long for what is asked.
+        assert told(kiosk)[1:3] == [Outcome.MALFORMED, Outcome.DONE]
+        assert told(kiosk)[-1] is outcome
+        assert next(push.screen.name for push in reversed(kiosk.got) if isinstance(push, Show)) is screen
+
+    play(tmp_path, act, cabinet(Times(attempts_max=1)))

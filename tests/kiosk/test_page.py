@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from msgspec.structs import replace
 from playwright.async_api import Page, expect
 
 from firmware.control import Code, Press, Superseded, Told
@@ -58,6 +59,26 @@ def test_last_digit_submits_the_code(kiosk: Kiosk) -> None:
         await page.keyboard.type("7\b")  # the keypad is deaf until it is shown again
         assert "".join((await typed(page)).split()) == "92782818"
         await nothing_else_asked(kiosk, page)
+
+    kiosk.play(scene())
+
+
+def test_code_and_phone_are_typed_in_one_go_and_never_one_for_the_other(kiosk: Kiosk) -> None:
+    async def scene() -> None:
+        page = await portrait(kiosk)
+        await show(kiosk, page, KEYPAD)
+        await tap_digits(page, "9271")
+        await show(kiosk, page, replace(KEYPAD, with_phone=True))
+        assert "".join((await typed(page)).split()) == ""
+        await expect(page.locator(".slots span")).to_have_count(12)
+        await tap_digits(page, "92782818")
+        await tap_digits(page, "596")
+        assert kiosk.controller.asked.empty()
+        await tap_digits(page, "5")
+        assert await asked(kiosk) == Code(kiosk.controller.screen.seq, "927828185965")
+        await show(kiosk, page, KEYPAD)
+        await expect(page.locator(".slots span")).to_have_count(8)
+        assert "".join((await typed(page)).split()) == ""
 
     kiosk.play(scene())
 
