@@ -64,6 +64,28 @@ def test_a_limit_is_met_up_to_itself(at_most: float | None, at_least: float | No
     assert harness.run(figure).met is met
 
 
+def test_the_slowest_count_where_a_figure_says_so() -> None:
+    assert harness.p99([*range(1, 101)]) == 99
+    assert harness.p99([*range(1, 102)]) == 100
+    assert harness.p99([7]) == 7
+    peer = Peer("p", samples(0, 2, 1, 9), Against.MINUS)
+    figure = Figure("f", "", "s", staged(samples(0, 6, 5, 90)), peer=peer, rounds=3, summary=harness.p99)
+    assert harness.run(figure).value == 81
+
+
+def test_a_measure_that_has_something_to_say_says_it_below_the_table() -> None:
+    class Telling:
+        def __call__(self) -> float:
+            return 1.0
+
+        def note(self) -> str:
+            return "of this and that"
+
+    result = harness.run(Figure("f", "", "s", staged(Telling()), at_most=1))
+    assert harness.table([result]).splitlines()[-1] == "f: of this and that"
+    assert result.as_json()["note"] == "of this and that"
+
+
 def test_a_figure_without_limit_and_peer_is_refused() -> None:
     with pytest.raises(ValueError, match="a limit or a peer"):
         Figure("f", "", "s", staged(lambda: 1.0))
@@ -94,6 +116,17 @@ def test_command_writes_every_sample_and_fails_over_a_limit(
     assert report["figures"][0]["samples"] == [value, value]
     assert report["figures"][0]["met"] is (status == 0)
     assert ("NOT MET" in capsys.readouterr().out) is (status == 1)
+
+
+def test_rounds_can_be_fewer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    figure = Figure("quick", "a quick one", "s", staged(lambda: 1.0), at_most=1.0, rounds=7)
+    monkeypatch.setattr(harness, "_registered", {"quick": figure})
+    assert command.main(["--rounds", "2", "--json", str(tmp_path / "bench.json")]) == 0
+    report = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+    assert report["figures"][0]["samples"] == [1.0, 1.0]
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--rounds", "0"])
+    assert stopped.value.code == 2
 
 
 def test_an_unknown_figure_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from sim.cabinet import SimCabinet
 
 FRAME_BYTES = 5  # of both requests that a driver sends (docs/lock-boards.md section 4)
 UNLOCK, QUERY = 0x8A, 0x80
+QUICK_MS = 20  # of bolt and spring: as quick as they come, for nothing is measured meanwhile
 
 
 class Ear:
@@ -46,6 +47,8 @@ def say(line: str) -> None:
 async def serve(config: Path, folder: Path) -> None:
     """Serve each bus of the configuration at FOLDER/tty-NAME."""
     cabinet = SimCabinet(load(config))
+    for cell in cabinet.world.cells.values():
+        cell.pull_ms = cell.pop_ms = QUICK_MS
     for line in cabinet.lines.values():
         line.from_host = Ear(line.from_host).hear  # type: ignore[method-assign]
     cabinet.plug_ptys(folder)
