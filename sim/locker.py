@@ -56,6 +56,7 @@ class SimLocker:
         self.backend = Backend(site, signer, self.clock.utc_ms, self.chance)
         self.link = Link(self.backend)
         self.moved = asyncio.Event()  # something has changed: whoever waits looks again
+        self.is_linked = True  # False: the link stays down, also over a start
         self.boot = "boot-1"
         self.assembly: Assembly | None = None
         self._observers: list[Callable[[Assembly], None]] = []
@@ -100,7 +101,8 @@ class SimLocker:
         self._running = asyncio.get_running_loop().create_task(parts.runtime.run())
         if self.live:
             self._servers = await listen(parts.gate, self.config)
-        self.attach_backend()
+        if self.is_linked:
+            self.attach_backend()
 
     async def switch_off(self) -> None:
         """End the controller in an orderly way."""

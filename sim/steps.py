@@ -29,7 +29,7 @@ class Steps(MachineSteps):
     def __init__(self, locker: SimLocker, face: Touch) -> None:
         super().__init__(locker)
         self._face = face
-        self._read = 0  # the newest journal entry that was expected
+        self._epoch, self._read = 1, 0  # the newest journal entry that was expected
         self._commands: dict[str, str] = {}  # waybill → the last open command's id
 
     # The backend
@@ -269,7 +269,10 @@ class Steps(MachineSteps):
         return self._face.show.screen if self._face.show else None
 
     def _rows(self) -> list[JournalRow]:
-        return self._locker.controller.store.journal(self._read, 1_000)
+        parts = self._locker.controller
+        if (epoch := parts.runtime.controller.state.locker.epoch) != self._epoch:
+            self._epoch, self._read = epoch, 0  # a new journal
+        return parts.store.journal(self._read, 1_000)
 
     def _unknown_code(self) -> str:
         digits = self._locker.config.locker.code_digits
