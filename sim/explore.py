@@ -53,6 +53,7 @@ class Result(Struct, frozen=True):
     """All seeds together. `factor`: virtual seconds for each second of one core."""
 
     ok: bool
+    strict: bool  # whether what was never tried is a failure
     seeds: int
     hours: float
     trace_hash: str
@@ -117,6 +118,7 @@ def summed(lives: tuple[Life, ...], hours: float, shortened: dict[int, str], *, 
     real_s = sum(life.real_s for life in lives)
     exchanges = sum(life.exchanges for life in lives)
     return Result(
+        strict=strict,
         ok=all(life.breach is None for life in lives) and not (strict and (never_fired or never_taken)),
         seeds=len(lives),
         hours=hours,

@@ -12,16 +12,17 @@ from typing import Any, NamedTuple
 from firmware.assembly import Assembly
 from firmware.control import Seq
 from firmware.errors import PostomatError
-from firmware.events import CodeTyped, Effect, Event, OpenCommanded, Pulse, ReadDoor, Started
+from firmware.events import CodeTyped, Due, Effect, Event, OpenCommanded, Pulse, ReadDoor, Started
 from firmware.inbox import Post
 from firmware.model import Entry, EntryKind
-from firmware.rows import Change, Door, Grant, Session, State
+from firmware.rows import ROWS, Change, Door, Grant, Session, State, Timed
 from firmware.schema import TABLES
 from firmware.session import UNPROVED
 from sim.site import Site
 from sim.world import Cell
 
 LAST_EVENTS = 12
+GENERATION = {kind.TABLE: TABLES[kind].names.index("generation") for kind in ROWS if issubclass(kind, Timed)}
 ENDINGS = (EntryKind.COLLECTED, EntryKind.WITHDRAWN)
 Columns = dict[tuple[str, tuple[Any, ...]], tuple[Any, ...]]
 
@@ -75,6 +76,8 @@ class Facts:
         self._off_s: dict[int, float] = {}
         self._rested_s: dict[int, float] = {}
         self._opened_s: dict[int, float] = {}
+        self.before: Columns = {}  # all rows before the event
+        self.changed = False  # whether the event changed a row
         self._shadow: Columns = {}
         self._doubtful: list[
             Columns
@@ -118,7 +121,14 @@ class Facts:
 
     def was_shown(self, seq: Seq) -> bool:
         """Whether this was the screen before the event, or is the one after it."""
-        return seq in self._shown
+        return (seq.start, seq.count) in ((shown.start, shown.count) for shown in self._shown)
+
+    def is_stale(self, due: Due) -> bool:
+        """Whether the row of this deadline had moved on, or was gone, before the event."""
+        for (table, key), columns in self.before.items():
+            if table == due.table and str(key[0]) == due.key:
+                return bool(columns[GENERATION[table]] != due.generation)
+        return True
 
     # What is gathered
 
@@ -137,6 +147,7 @@ class Facts:
             after = self._write(changes, dict(self._shadow)) if changes else self._shadow
             self._doubtful.append(after)
             commit(changes, entries, now)
+            self.before, self.changed = self._shadow, bool(changes)
             self._shadow, self._doubtful = after, []
 
         parts.store.commit = shadowed  # type: ignore[method-assign]
@@ -191,6 +202,10 @@ class Facts:
         if isinstance(event, OpenCommanded) and at.command == event.id:
             self.proofs = {at.id: event.grant}
             self.prover = self.site.office.backend.orders[event.parcel].person
+
+    def _proves(self, digest: str | None, name: str) -> bool:
+        grant = self.state.get(Grant, name)
+        return digest in (*grant.codes, *grant.phone_codes)
 
     def take_matter(self, cell: Cell) -> None:
         """Something has changed in a cell."""

@@ -7,7 +7,7 @@ committed event, those of `AFTER_MATTER` after each change in the world, those o
 from collections.abc import Callable, Iterator
 
 from firmware import door as doors
-from firmware.events import GrantsCame, Pulse
+from firmware.events import Due, GrantsCame, Pulse
 from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionState
 from firmware.rows import Command, Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
@@ -171,6 +171,12 @@ def only_the_screen_before_ones_eyes_is_pressed(facts: Facts) -> Iterator[str]:
         yield f"{facts.event} was meant for screen {facts.seq.count}"
 
 
+def a_stale_deadline_does_nothing(facts: Facts) -> Iterator[str]:
+    """A timer that was overtaken by a finger would end the session that the finger has just prolonged."""
+    if isinstance(facts.event, Due) and facts.changed and facts.is_stale(facts.event):
+        yield f"{facts.event} came too late, and changed something"
+
+
 def only_the_backend_is_believed(facts: Facts) -> Iterator[str]:
     """A list that the backend did not sign would make anybody a buyer."""
     if isinstance(facts.event, GrantsCame) and facts.event.version > facts.site.office.backend.version:
@@ -216,6 +222,7 @@ AFTER_EVENT: tuple[Rule, ...] = (
     an_open_door_is_waited_for,
     nobody_unproved_has_a_door,
     only_the_screen_before_ones_eyes_is_pressed,
+    a_stale_deadline_does_nothing,
     only_the_backend_is_believed,
     money_moves_once,
     what_was_committed_is_there,

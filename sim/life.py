@@ -21,11 +21,11 @@ from firmware.inbox import Post
 from firmware.table import Table
 from sim import loop as virtual
 from sim.disk import Disk
+from sim.errands import LIFE
 from sim.facts import Broken, Facts
 from sim.faults import CATALOGUE
 from sim.invariants import AFTER_EVENT, AFTER_MATTER, AT_TIMES, Rule
 from sim.locker import SimLocker
-from sim.people import LIFE
 from sim.plan import Happening, Plan
 from sim.scenario import Trace, cabinet
 from sim.site import PowerCut, Site

@@ -7,6 +7,7 @@ from sim.backend.orders import ENDED, Order, Stage
 from sim.locker import SimLocker
 
 FETCHED_AT = (Stage.EXPIRED, Stage.REFUSED, Stage.DISPUTED, Stage.SUSPECT, Stage.UNCONFIRMED)
+DOUBTFUL = (Stage.SUSPECT, Stage.UNCONFIRMED)
 
 
 class Office:
@@ -48,6 +49,8 @@ class Office:
         found = []
         for order in self.backend.orders.values():
             outbound = order.direction is Direction.OUTBOUND
+            if order.stage in DOUBTFUL and self._chance.random() < 0.7:
+                continue  # its buyer may still come for it
             if order.stage in FETCHED_AT or (outbound and order.stage is Stage.STORED):
                 if Purpose.WITHDRAWAL not in order.grants:
                     self.backend.withdraw(order.waybill)

@@ -198,9 +198,9 @@ class Site:
                 break
             except StoreError:
                 await asyncio.sleep(5)
-        known = asyncio.ensure_future(self.locker.controller.body.known.wait())
-        await asyncio.wait([known], timeout=10)  # until then it is blind
-        known.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(10):  # until then it is blind
+                await self.locker.controller.body.known.wait()
 
     # Who must know
 

@@ -69,15 +69,24 @@ def sensor(what: Sensor) -> Strike:
 
 
 async def door_forced(site: Site, chance: random.Random, fired: Fired) -> None:
-    """A crowbar; in three of ten cases the parcel goes, and somebody shuts the door later."""
+    """A crowbar, often beside somebody who is served."""
     cell = likely_cell(site, chance)
-    moment = chance.random()
-    if moment < 0.3 and (rests := await resting(site)) is not None:
-        boards = (site.cells_of_board(name) for name in sorted(site.locker.cabinet.boards))
-        cell = chance.choice([each for cells in boards if rests in cells for each in cells if each != rests])
-    elif moment < 0.7:
-        await in_hand(site, 900)  # beside somebody who is served
+    if chance.random() < 0.5:
+        await in_hand(site, 900)
         await asyncio.sleep(chance.uniform(0, 15))
+    await _force(site, chance, fired, cell)
+
+
+async def door_forced_before_pulse(site: Site, chance: random.Random, fired: Fired) -> None:
+    """The door beside one whose pulse was promised, and waits for its coil to rest."""
+    if (rests := await resting(site, 7_200)) is not None:
+        boards = (site.cells_of_board(name) for name in sorted(site.locker.cabinet.boards))
+        beside = [each for cells in boards if rests in cells for each in cells if each != rests]
+        await _force(site, chance, fired, chance.choice(beside))
+
+
+async def _force(site: Site, chance: random.Random, fired: Fired, cell: int) -> None:
+    """In three of ten cases the parcel goes; somebody shuts the door later."""
     site.world.force(cell)
     fired()
     await asyncio.sleep(chance.uniform(0.1, 30))

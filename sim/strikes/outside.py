@@ -90,6 +90,24 @@ async def presses_everything(site: Site, chance: random.Random, fired: Fired) ->
         await asyncio.sleep(chance.choice([0.0, 0.03, 0.4]))
 
 
+async def presses_at_the_deadline(site: Site, chance: random.Random, fired: Fired) -> None:
+    """In the very moment in which the screen would change by itself, or a millisecond before."""
+    wanted = (Action.MORE_TIME, Action.CONFIRM)
+    for _ in range(300):
+        await asyncio.sleep(chance.uniform(1, 20))
+        show, due_s = site.kiosk.show, site.kiosk.due_s
+        actions = [each for each in wanted if show and each in show.screen.actions]
+        if show is None or due_s is None or not actions:
+            continue
+        early_s = chance.choice([0.0, 0.0005, 0.001])
+        await asyncio.sleep(due_s - asyncio.get_running_loop().time() - early_s)
+        if site.kiosk.show is show:
+            site.meddled()
+            site.kiosk.send(Press(show.seq, chance.choice(actions)))
+            fired()
+            return
+
+
 async def wrong_cabinet(site: Site, chance: random.Random, fired: Fired) -> None:
     """Stands in line, types up to three codes that are none here, and goes."""
     await _type_many(site, chance, fired, chance.randrange(1, 4), polite=True)
@@ -109,7 +127,8 @@ async def _type_many(site: Site, chance: random.Random, fired: Fired, times: int
             actions = show.screen.actions if show is not None else ()
             if show is not None and show.screen.name == "keypad":
                 site.typist = "a stranger"
-                site.kiosk.send(Code(show.seq, f"{chance.randrange(10**8):08}"))
+                digits = 12 if show.screen.with_phone else 8
+                site.kiosk.send(Code(show.seq, f"{chance.randrange(10**digits):0{digits}}"))
                 typed += 1
                 fired()
             elif Action.START in actions:
