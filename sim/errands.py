@@ -1,0 +1,43 @@
+"""What people come for: the visits of a plan."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+from firmware.model import Purpose
+from sim.people import Visitor
+from sim.site import Site
+
+
+async def deliver(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
+    """A courier brings a parcel for which there is an order."""
+    if site.office.order(waybill) is not None:
+        await asyncio.sleep(chance.uniform(1, 20))
+        await Visitor(site, chance, waybill, Purpose.DEPOSIT, manner).come()
+
+
+async def send(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
+    """A person sends a parcel."""
+    if site.office.order(waybill, outbound=True) is not None:
+        await asyncio.sleep(chance.uniform(1, 20))
+        await Visitor(site, chance, waybill, Purpose.DEPOSIT, manner).come()
+
+
+async def collect(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
+    """The buyer comes."""
+    if waybill in site.office.backend.orders:
+        await Visitor(site, chance, waybill, Purpose.PICKUP, manner).come()
+
+
+async def go_round(site: Site, chance: random.Random, of: str, manner: str) -> None:
+    """A courier takes away what has expired, was refused, or is to be sent."""
+    for waybill in site.office.to_fetch():
+        await Visitor(site, chance, waybill, Purpose.WITHDRAWAL, manner).come(tries=1)
+
+
+LIFE: dict[str, Callable[[Site, random.Random, str, str], Awaitable[None]]] = {
+    "deliver": deliver,
+    "send": send,
+    "collect": collect,
+    "round": go_round,
+}
