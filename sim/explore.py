@@ -45,6 +45,7 @@ UNTAKEN = {
     "door: offline lose": "a bank is lost once",
     "session: keypad find_busy": "a door in hand has its session, and it is not at the keypad",
     "session: busy return": "a door in hand has its session, and it is not at the keypad",
+    "session: opening misdirect": "the try is stopped first, and the session is unopened then",
     "session: reminded closed_shortly": "the reminder comes later than a short opening ends",
 }
 

@@ -5,10 +5,15 @@ import contextlib
 import random
 from contextlib import nullcontext
 
+from firmware.model import Purpose
+from sim.backend.orders import Stage
 from sim.office import FETCHED_AT
+from sim.people import Visitor
 from sim.site import Site
 from sim.strikes.common import Fired, Strike, in_hand, likely_cell, resting
 from sim.world import Cell, Condition, Impossible, Sensor
+
+SOUGHT = (Stage.STORED, Stage.SUSPECT)  # by their buyers
 
 
 def condition(what: Condition) -> Strike:
@@ -86,7 +91,7 @@ async def door_forced_before_pulse(site: Site, chance: random.Random, fired: Fir
 
 
 async def _force(site: Site, chance: random.Random, fired: Fired, cell: int) -> None:
-    """In three of ten cases the parcel goes; somebody shuts the door later."""
+    """In three of ten cases the parcel goes; somebody shuts the door later, and the buyer may come at once, in haste."""
     site.world.force(cell)
     fired()
     await asyncio.sleep(chance.uniform(0.1, 30))
@@ -97,6 +102,10 @@ async def _force(site: Site, chance: random.Random, fired: Fired, cell: int) -> 
             pass  # nothing lay there, or somebody has shut the door
     await asyncio.sleep(chance.uniform(0.1, 300))
     site.world.close(cell)
+    orders = site.office.backend.orders.values()
+    waybill = next((each.waybill for each in orders if each.cell == cell and each.stage in SOUGHT), None)
+    if waybill is not None and chance.random() < 0.5:
+        await Visitor(site, chance, waybill, Purpose.PICKUP, "hasty").come(tries=1)
 
 
 async def wrong_door(site: Site, chance: random.Random, fired: Fired) -> None:
