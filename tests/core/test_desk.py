@@ -560,10 +560,24 @@ def test_one_who_is_asked_may_answer(mind: Mind, action: Action, state: ParcelSt
 def test_a_short_opening_that_nobody_waited_for_leaves_the_parcel_stored(mind: Mind) -> None:
     stored(mind)
     mind.code(Purpose.PICKUP, "KZ1")
+    mind.jam()
+    mind.press(Action.BACK)
+    mind.opens(1)
+    assert mind.door(1).why == "late"
+    mind.closes(1, after_s=1)
+    assert mind.parcel("KZ1").state is ParcelState.STORED
+
+
+def test_a_door_found_open_after_a_start_has_been_open_long_enough(mind: Mind) -> None:
+    """Nobody saw since when; while the process was away somebody may well have taken the parcel out."""
+    stored(mind)
+    mind.code(Purpose.PICKUP, "KZ1")
     mind.start(read=False)
     mind.opens(1)
     mind.closes(1, after_s=1)
-    assert mind.parcel("KZ1").state is ParcelState.STORED
+    assert mind.parcel("KZ1").state is ParcelState.OPENED
+    mind.advance(600)
+    assert mind.parcel("KZ1").state is ParcelState.COLLECTED
 
 
 def test_asked_and_then_forced_is_not_stranded(mind: Mind) -> None:
