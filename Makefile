@@ -83,7 +83,7 @@ bench: .venv/.dev  ## the benchmarks: one table, and build/bench.json (ARGS=NAME
 
 # Hashes of every platform's wheels, no registry named. LOCK_FLAGS=--upgrade takes newer versions.
 COMPILE = build/uv/bin/uv --quiet pip compile pyproject.toml --group build --universal --python-version 3.11 \
-  --generate-hashes --no-emit-index-url --no-header --no-annotate $(LOCK_FLAGS)
+  --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate $(LOCK_FLAGS)
 
 lock: | build/uv/bin/uv  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--upgrade)
 	$(COMPILE) --extra dev --output-file requirements/dev.txt
