@@ -108,6 +108,7 @@ class _Life:
             self.site = Site(locker, random.Random(f"office {self.plan.seed}"))
             self.facts = Facts(self.site)
             locker.observe(self._follow)
+            self.trace.watch(locker.world)
             locker.world.observe(self._matter)
             breach = await self._through()
         finally:
@@ -207,7 +208,6 @@ class _Life:
 
     def _matter(self, cell: Cell) -> None:
         self.facts.take_matter(cell)
-        self.trace.add(f"{self.facts.now_s} {cell.number} {cell.latched} {cell.shut} {cell.parcel}")
         self._ask(AFTER_MATTER)
 
     def _ask(self, rules: tuple[Rule, ...]) -> None:

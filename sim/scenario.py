@@ -25,6 +25,7 @@ from sim.live import open_page
 from sim.locker import SimLocker
 from sim.script import Failed, TimedOut, parse
 from sim.steps import Steps
+from sim.world import Cell, World
 
 HERE = Path(__file__).parent
 LIBRARY = HERE / "scenarios"
@@ -111,6 +112,15 @@ class Trace:
 
         parts.runtime.observers.append(observe)
 
+    def watch(self, world: World) -> None:
+        """Take in every change of matter: what no event tells apart may still be two different days."""
+
+        def observe(cell: Cell) -> None:
+            now_s = asyncio.get_running_loop().time()
+            self.add(f"{now_s} {cell.number} {cell.latched} {cell.shut} {cell.parcel}")
+
+        world.observe(observe)
+
     def add(self, told: str) -> None:
         """Take in something else that happened."""
         self._hash.update(f"{told}\n".encode())
@@ -125,6 +135,7 @@ async def _play(name: str, scenario: Scenario, folder: Path, live: bool) -> Resu
     locker = SimLocker(cabinet(scenario.cabinet), folder, scenario.seed, live=live)
     trace = Trace()
     locker.observe(trace.follow)
+    trace.watch(locker.world)
     begun_s = asyncio.get_running_loop().time()
     error: Failed | None = None
     done = 0

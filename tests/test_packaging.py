@@ -6,10 +6,12 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.house import ROOMS, tracked
 
@@ -20,6 +22,10 @@ LOCKS = {
     "sim": ("sim",),
     "device": ("controller", "gpio", "kiosk"),
 }
+LINE = (
+    r"(?P<package>[a-z0-9-]+)(?:\[(?P<extras>[a-z0-9,-]+)\])?==(?P<version>[\w.]+)(?: ; [^#]*?)?"
+    r"(?:\s+--hash=sha256:[0-9a-f]{64})+"
+)
 
 
 def wanted(*extras: str) -> dict[str, Requirement]:
@@ -42,10 +48,19 @@ def locked(name: str) -> dict[str, str]:
     text = (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8").replace("\\\n", " ")
     found = {}
     for line in text.splitlines():
-        match = re.fullmatch(r"([a-z0-9-]+)==([\w.]+)(?: ; [^#]*?)?(?:\s+--hash=sha256:[0-9a-f]{64})+", line)
+        match = re.fullmatch(LINE, line)
         assert match, line[:100]
-        found[match[1]] = match[2]
+        found[match["package"]] = match["version"]
     return found
+
+
+def pinned_extras(name: str) -> dict[str, set[str]]:
+    """Package to the extras it is pinned with."""
+    text = (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+    found = (re.fullmatch(LINE, line) for line in text.splitlines())
+    return {
+        match["package"]: set(filter(None, (match["extras"] or "").split(","))) for match in found if match
+    }
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -64,6 +79,20 @@ def test_locks_agree_with_what_is_tested(name: str) -> None:
         package: tested[package] for package in ours.keys() & tested.keys()
     }
     assert ours.keys() - tested.keys() <= {"lgpio"}  # a chip of pins is what no test has
+
+
+def test_extras_that_packages_ask_for_are_pinned_with_them() -> None:
+    """Found by a release of coverage: pip looks for `coverage[toml]` anew where only `coverage` is pinned, and has no hash."""
+    pinned = pinned_extras("dev")
+    for package in pinned:
+        try:
+            asked = [Requirement(text) for text in metadata.requires(package) or ()]
+        except metadata.PackageNotFoundError:
+            continue  # for another platform or Python
+        for requirement in asked:
+            name = canonicalize_name(requirement.name)
+            if name in pinned and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                assert requirement.extras <= pinned[name], f"{package} asks for {requirement}; run make lock"
 
 
 def test_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
