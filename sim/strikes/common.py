@@ -1,8 +1,10 @@
 """What strikes share: who is struck, and when."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from firmware.model import DoorState, ScreenName
 from firmware.rows import Door
@@ -11,6 +13,7 @@ from sim.office import FETCHED_AT
 from sim.site import Site
 from sim.wire import Line
 
+T = TypeVar("T")
 Fired = Callable[[], None]
 Strike = Callable[[Site, random.Random, Fired], Awaitable[None]]
 
@@ -42,18 +45,20 @@ def cells_on(site: Site, bus: str) -> list[int]:
 async def in_hand(site: Site, patience_s: float = 3_600.0) -> bool:
     """Wait until somebody's door is being opened or stands open; False where nobody came."""
     at_work = (DoorState.UNLOCKING, DoorState.OPEN)
-    return await _until(site, lambda row: row.state in at_work, 0.7, patience_s) is not None
+    return (
+        await _until(site, lambda: _a_door(site, lambda row: row.state in at_work), 0.7, patience_s)
+        is not None
+    )
 
 
 async def typing(site: Site, patience_s: float = 3_600.0) -> bool:
     """Wait until somebody stands at the keypad: the next commits are those of an opening. False where nobody came."""
-    until_s = asyncio.get_running_loop().time() + patience_s
-    while asyncio.get_running_loop().time() < until_s:
+
+    def at_keypad() -> bool | None:
         show = site.kiosk.show
-        if show is not None and show.screen.name is ScreenName.KEYPAD:
-            return True
-        await asyncio.sleep(0.7)
-    return False
+        return True if show is not None and show.screen.name is ScreenName.KEYPAD else None
+
+    return await _until(site, at_keypad, 0.7, patience_s) is not None
 
 
 async def served(site: Site, chance: random.Random) -> bool:
@@ -63,19 +68,28 @@ async def served(site: Site, chance: random.Random) -> bool:
 
 async def resting(site: Site, patience_s: float = 3_600.0) -> int | None:
     """Wait until a pulse was asked for and waits for its coil to rest; its cell, or None where none did."""
-    row = await _until(
-        site, lambda row: row.state is DoorState.UNLOCKING and row.intent is None, 0.13, patience_s
-    )
+
+    def rests(row: Door) -> bool:
+        return row.state is DoorState.UNLOCKING and row.intent is None
+
+    row = await _until(site, lambda: _a_door(site, rests), 0.13, patience_s)
     return row.cell if row is not None else None
 
 
-async def _until(site: Site, holds: Callable[[Door], bool], every_s: float, patience_s: float) -> Door | None:
-    until_s = asyncio.get_running_loop().time() + patience_s
-    while asyncio.get_running_loop().time() < until_s:
-        parts = site.locker.assembly
-        rows: Iterable[Door] = parts.runtime.controller.state.all(Door) if parts else ()
-        for row in rows:
-            if holds(row):
-                return row
-        await asyncio.sleep(every_s)
+def _a_door(site: Site, holds: Callable[[Door], bool]) -> Door | None:
+    parts = site.locker.assembly
+    return next(filter(holds, parts.runtime.controller.state.all(Door)), None) if parts else None
+
+
+async def _until(site: Site, find: Callable[[], T | None], every_s: float, patience_s: float) -> T | None:
+    """What `find` finds, looking every so often, for so long; nobody looks while nothing happens."""
+    loop = asyncio.get_running_loop()
+    begun_s = loop.time()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience_s):
+            while (found := find()) is None:
+                site.locker.moved.clear()
+                await site.locker.moved.wait()
+                await asyncio.sleep(every_s - (loop.time() - begun_s) % every_s)
+            return found
     return None
