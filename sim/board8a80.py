@@ -43,6 +43,8 @@ class Board8A80:
         default_factory=dict
     )  # by channel, the cell whose lock hangs on it by mistake
     heard: deque[bytes] = field(default_factory=lambda: deque(maxlen=HEARD_MAX))  # the last frames it obeyed
+    _seen_at: int = -1  # the world's changes when the contacts were looked at
+    _seen: int = 0
     _timers: dict[int, asyncio.TimerHandle] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,14 +54,12 @@ class Board8A80:
         """All bytes of one transmission; a frame may stand anywhere in it."""
         if self.dead or silence_ms < _GAP_MIN_MS - 0.01:
             return
-        at = 0
-        while at < len(data):
+        at = data.find(self.address, 1) - 1  # only where the second byte is our address can a frame begin
+        while at >= 0:
             length = 2 + self._status_length() + 1 if data[at] == 0x90 else 5
             frame = data[at : at + length]
-            if len(frame) == length and frame[1] == self.address and self._obey(frame):
-                at += length
-            else:
-                at += 1
+            done = len(frame) == length and self._obey(frame)
+            at = data.find(self.address, at + (length if done else 1) + 1) - 1
 
     def reset(self) -> None:
         """The supply fails and comes back: all coils fall."""
@@ -134,10 +134,18 @@ class Board8A80:
         return max(3, (self.channels + 7) // 8) if self.status_bytes is None else self.status_bytes
 
     def _status(self) -> bytes:
-        status = bytearray(self._status_length())
-        for channel in range(1, min(self.channels, 8 * len(status)) + 1):
-            status[(channel - 1) // 8] |= self._bit(channel) << (channel - 1) % 8
-        return bytes(status if self.low_byte_first else reversed(status))
+        length = self._status_length()
+        every_bit = (1 << min(self.channels, 8 * length)) - 1
+        bits = self._closed() if self.closed_is_11 else ~self._closed()
+        return (bits & every_bit).to_bytes(length, "little" if self.low_byte_first else "big")
+
+    def _closed(self) -> int:
+        """A bit for each channel, the lowest first: whether its contact is closed."""
+        if self._seen_at != self.world.changes:
+            self._seen_at, self._seen = self.world.changes, 0
+            for channel, cell in self.wiring.items():
+                self._seen |= self.world.cells[cell].contact_closed(self.contact) << (channel - 1)
+        return self._seen
 
     def _say(self, *parts: bytes) -> None:
         body = b"".join(parts)

@@ -94,11 +94,9 @@ class Cell:
     def contact_closed(self, contact: Contact) -> bool:
         if self.sensor is not Sensor.FINE:
             return self.sensor is Sensor.STUCK_CLOSED
-        return {
-            Contact.HOOK: self.latched,
-            Contact.DOOR: self.shut,
-            Contact.BOTH: self.latched and self.shut,
-        }[contact]
+        if contact is Contact.HOOK:
+            return self.latched
+        return self.shut and (self.latched or contact is Contact.DOOR)
 
 
 class World:
@@ -106,6 +104,7 @@ class World:
 
     def __init__(self, cells: int) -> None:
         self.cells = {number: Cell(number) for number in range(1, cells + 1)}
+        self.changes = 0  # of anything in any cell: whoever has looked since need not look again
         self.coils_on_max = 0  # the most coils that were ever on at once
         self._observers: list[Callable[[Cell], None]] = []
 
@@ -227,5 +226,6 @@ class World:
         return cell
 
     def _changed(self, cell: Cell) -> None:
+        self.changes += 1
         for observer in tuple(self._observers):  # one may end itself
             observer(cell)
