@@ -34,8 +34,13 @@ class _Watched:
     misses: int = 0
     lost: bool = False
     due_s: float = -math.inf
+    settled: tuple[bool | None, ...] | None = None  # a reading that is no news in any channel
     told: dict[int, bool | None] = field(default_factory=dict)
     doubted: dict[int, _Doubt] = field(default_factory=dict)  # read once, and unlike what was told
+
+    def closed(self, level: bool | None) -> bool | None:
+        """What a raw level means."""
+        return None if level is None else level == self.closed_level
 
 
 class Watch:
@@ -51,7 +56,7 @@ class Watch:
         poll_active_hz: float = 10,
         offline_after_misses: int = 3,
     ) -> None:
-        """`banks`: each with its `closed_level`, the raw level that means closed.
+        """Make it on the loop it is to run on. `banks`: each with its `closed_level`, the raw level that means closed.
 
         `on_level(bank, channel, closed)`: a change, None where the bank says nothing of the channel; each channel's
         first reading after the start or a loss is one. `on_lost(bank, error)`: that many readings in a row failed.
@@ -60,6 +65,7 @@ class Watch:
         self._banks = {bank.name: _Watched(bank, closed_level) for bank, closed_level in banks}
         if len(self._banks) != len(banks):
             raise ValueError(f"two banks have one name: {', '.join(bank.name for bank, _ in banks)}")
+        self._loop = asyncio.get_running_loop()
         self._on_level = on_level
         self._on_lost = on_lost
         self._idle_s = 1 / poll_idle_hz
@@ -71,10 +77,10 @@ class Watch:
         """Poll until cancelled. No HalError ends it."""
         while True:
             watched = min(self._banks.values(), key=lambda each: each.due_s)
-            if _now_s() < watched.due_s:
+            if self._loop.time() < watched.due_s:
                 await self._wait(watched.due_s)
                 continue
-            asked_s = _now_s()
+            asked_s = self._loop.time()
             # Due again before the reading, so that whoever hurries the bank meanwhile is not overruled.
             watched.due_s = asked_s + self._idle_s
             await self._read(watched)
@@ -100,7 +106,7 @@ class Watch:
             levels = await self._read(watched)
             if levels is None:
                 return None
-            closed = levels.get(channel)
+            closed = watched.closed(levels[channel - 1]) if channel <= len(levels) else None
             if closed is not None and closed == before:
                 return closed
             before = closed
@@ -118,26 +124,24 @@ class Watch:
         in_doubt = watched.doubted or (watched.misses and not watched.lost)
         return self._active_s if watched.active or in_doubt else self._idle_s
 
-    async def _read(self, watched: _Watched) -> dict[int, bool | None] | None:
-        """One reading, told where it is news; by channel whether closed, or None where there was no reading."""
+    async def _read(self, watched: _Watched) -> tuple[bool | None, ...] | None:
+        """One reading, told where it is news: raw levels, or None where there was no reading."""
         try:
             levels = await watched.bank.read()
         except HalError as error:
             watched.misses += 1
             if watched.misses >= self._offline_after_misses and not watched.lost:
-                watched.lost = True
+                watched.lost, watched.settled = True, None
                 watched.told.clear()
                 watched.doubted.clear()
                 self._on_lost(watched.bank.name, error)
             return None
         watched.misses, watched.lost = 0, False
-        reading = {
-            channel: None if level is None else level == watched.closed_level
-            for channel, level in enumerate(levels, 1)
-        }
-        for channel, closed in reading.items():
-            self._compare(watched, channel, closed)
-        return reading
+        if levels != watched.settled:
+            for channel, level in enumerate(levels, 1):
+                self._compare(watched, channel, watched.closed(level))
+            watched.settled = None if watched.doubted else levels
+        return levels
 
     def _compare(self, watched: _Watched, channel: int, closed: bool | None) -> None:
         """A first reading is news, and so is a difference that was read twice, BOUNCE_MS apart or more."""
@@ -147,9 +151,9 @@ class Watch:
                 watched.doubted.pop(channel, None)
                 return
             if doubt is None or doubt.closed != closed:
-                watched.doubted[channel] = _Doubt(closed, _now_s())
+                watched.doubted[channel] = _Doubt(closed, self._loop.time())
                 return
-            if _now_s() < doubt.read_at_s + BOUNCE_MS / 1_000:
+            if self._loop.time() < doubt.read_at_s + BOUNCE_MS / 1_000:
                 return
         watched.doubted.pop(channel, None)
         watched.told[channel] = closed
@@ -161,8 +165,8 @@ class Watch:
             self._news.set_result(None)
 
     async def _wait(self, until_s: float) -> None:
-        self._news = asyncio.get_running_loop().create_future()
-        timer = asyncio.get_running_loop().call_at(until_s, _set, self._news)
+        self._news = self._loop.create_future()
+        timer = self._loop.call_at(until_s, _set, self._news)
         try:
             await self._news
         finally:
@@ -173,7 +177,3 @@ class Watch:
 def _set(news: asyncio.Future[None]) -> None:
     if not news.done():
         news.set_result(None)
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()
