@@ -39,7 +39,7 @@ class Health:
     misses: int = 0
     garbled: int = 0
     openings: int = 0
-    stray_bytes: int = 0  # heard while nobody was asked
+    stray_bytes: int = 0  # heard while nobody was asked, or around a reply
 
 
 class _Turns:
@@ -79,8 +79,12 @@ class Bus:
     """One RS-485 line behind one SerialPort, shared by the banks on it."""
 
     def __init__(self, port: SerialPort, *, gap_ms: int | None = None, echo: bool = False) -> None:
-        """`gap_ms`: silence before a frame, `silence_ms(baud)` unless told. `echo`: the adapter hears our own bytes."""
+        """Make it on the loop it is to live on.
+
+        `gap_ms`: silence before a frame, `silence_ms(baud)` unless told. `echo`: the adapter hears our own bytes.
+        """
         self.health = Health()
+        self._loop = asyncio.get_running_loop()
         self._port = port
         self._gap_s = (silence_ms(port.baud) if gap_ms is None else gap_ms) / 1_000
         self._echo = echo
@@ -121,15 +125,17 @@ class Bus:
         *,
         deadline_ms: int,
         until_quiet_ms: int = 0,
+        at_once: Callable[[bytes], T | None] | None = None,
         urgent: bool = False,
         before: Callable[[], object] | None = None,
     ) -> T:
         """Send one frame and return what `decode` finds in all bytes heard since (None: not yet).
 
         `deadline_ms` counts from the frame's last bit. With `until_quiet_ms` the bytes are decoded only when none has
-        come for so long. `urgent` goes before all that is not. `before` is called when the line is ours and silent and
-        the next step is to write; what it raises stops the exchange. Raises NoReply, GarbledReply, PortMissing,
-        PortBusy, PortLost, each with `sent`, and whatever `before` and `decode` raise.
+        come for so long; until then `at_once` may find a reply that needs no silence behind it. `urgent` goes before
+        all that is not. `before` is called when the line is ours and silent and the next step is to write; what it
+        raises stops the exchange. Raises NoReply, GarbledReply, PortMissing, PortBusy, PortLost, each with `sent`, and
+        whatever `before`, `decode` and `at_once` raise.
         """
         await self._turns.take(urgent=urgent)
         try:
@@ -142,9 +148,9 @@ class Bus:
                 before()
             self._send(frame)
             try:
-                reply = await self._listen(frame, decode, deadline_ms, until_quiet_ms)
+                reply = await self._listen(frame, decode, at_once, deadline_ms, until_quiet_ms)
             except BaseException:
-                self._failed_at_s = _now_s()
+                self._failed_at_s = self._loop.time()
                 raise
             self._reopen_ms = REOPEN_FIRST_MS
             return reply
@@ -154,18 +160,19 @@ class Bus:
 
     async def _silence(self) -> None:
         """Until the line has been quiet for the gap, or for longer where a late reply may come."""
-        give_up_at_s = _now_s() + BABBLE_MAX_MS / 1_000
+        begun_s = now_s = self._loop.time()
         if math.isfinite(self._failed_at_s):
             self._port.drain()
         while True:
             quiet_at_s = max(self._heard_at_s + self._gap_s, self._failed_at_s + POISON_QUIET_MS / 1_000)
-            if _now_s() >= quiet_at_s:
+            if now_s >= quiet_at_s:
                 break
-            if _now_s() >= give_up_at_s:
+            if now_s >= begun_s + BABBLE_MAX_MS / 1_000:
                 raise GarbledReply(f"{self.name}: somebody talks without being asked, for {BABBLE_MAX_MS} ms")
             await self._wait(quiet_at_s)
             if not self._open:
                 raise self._closed_error()
+            now_s = self._loop.time()
         self._failed_at_s = -math.inf
 
     def _send(self, frame: bytes) -> None:
@@ -177,26 +184,34 @@ class Bus:
         except PortLost as error:
             self._closed(error)
             raise
-        self._heard_at_s = _now_s() + len(frame) * BITS_PER_BYTE / self._port.baud
+        self._heard_at_s = self._loop.time() + len(frame) * BITS_PER_BYTE / self._port.baud
 
     async def _listen(
-        self, frame: bytes, decode: Callable[[bytes], T | None], deadline_ms: int, until_quiet_ms: int
+        self,
+        frame: bytes,
+        decode: Callable[[bytes], T | None],
+        at_once: Callable[[bytes], T | None] | None,
+        deadline_ms: int,
+        until_quiet_ms: int,
     ) -> T:
         deadline_s = self._heard_at_s + deadline_ms / 1_000
         tried_bytes = 0
         while True:
+            now_s, wake_at_s = self._loop.time(), deadline_s
             heard = self._behind_echo(frame)
-            fresh = len(heard) > tried_bytes
-            quiet_at_s = self._heard_at_s + until_quiet_ms / 1_000 if fresh else math.inf
-            if fresh and (not until_quiet_ms or _now_s() >= quiet_at_s):
-                reply = decode(heard)
+            if len(heard) > tried_bytes:
+                quiet_at_s = self._heard_at_s + until_quiet_ms / 1_000
+                is_quiet = not until_quiet_ms or now_s >= quiet_at_s
+                reply = decode(heard) if is_quiet else at_once(heard) if at_once else None
                 if reply is not None:
                     return reply
-                tried_bytes = len(heard)
-                continue
-            if _now_s() >= deadline_s:
+                if is_quiet:
+                    tried_bytes = len(heard)
+                else:
+                    wake_at_s = min(deadline_s, quiet_at_s)
+            if now_s >= deadline_s:
                 raise self._miss(frame, heard, deadline_ms)
-            await self._wait(min(deadline_s, quiet_at_s))
+            await self._wait(wake_at_s)
             if not self._open:
                 raise self._closed_error(sent=True)
 
@@ -221,7 +236,7 @@ class Bus:
 
     def _reopen(self) -> None:
         """Raises why the port is closed, without touching it before its time."""
-        if _now_s() < self._reopen_at_s:
+        if self._loop.time() < self._reopen_at_s:
             raise self._closed_error()
         try:
             self._port.open(self._received, self._closed)
@@ -230,13 +245,13 @@ class Bus:
             raise
         self.health.openings += 1
         self._open = True
-        self._heard_at_s = _now_s()
+        self._heard_at_s = self._loop.time()
 
     def _closed_error(self, *, sent: bool = False) -> HalError:
         return type(self._why_closed)(str(self._why_closed), sent=sent)
 
     def _closed(self, error: HalError) -> None:
-        self._reopen_at_s = _now_s() + self._reopen_ms / 1_000
+        self._reopen_at_s = self._loop.time() + self._reopen_ms / 1_000
         self._reopen_ms = min(2 * self._reopen_ms, REOPEN_MAX_MS)
         self._shut(error)
 
@@ -246,7 +261,7 @@ class Bus:
         self._wake()
 
     def _received(self, data: bytes) -> None:
-        self._heard_at_s = max(self._heard_at_s, _now_s())
+        self._heard_at_s = max(self._heard_at_s, self._loop.time())
         if self._asking:
             self._heard += data[: HEARD_MAX_BYTES - len(self._heard)]
         else:
@@ -255,8 +270,8 @@ class Bus:
 
     async def _wait(self, until_s: float) -> None:
         """Until then, or until something happens on the line."""
-        self._news = asyncio.get_running_loop().create_future()
-        timer = asyncio.get_running_loop().call_at(until_s, self._wake)
+        self._news = self._loop.create_future()
+        timer = self._loop.call_at(until_s, self._wake)
         try:
             await self._news
         finally:
@@ -266,7 +281,3 @@ class Bus:
     def _wake(self) -> None:
         if self._news and not self._news.done():
             self._news.set_result(None)
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()

@@ -6,17 +6,19 @@ coil on (9A); none of them can be written here, and a test walks every input to 
 
 What differs between boards that look alike is a setting, verified at commissioning: the order of the status bytes, the
 length of the pulse (the board times it itself), and, applied above, which level means closed. The length of a status
-reply is never derived from the number of channels: an 8-channel board was seen to answer with three bytes. So the
-reply ends when the line falls quiet, and a channel it does not cover is unknown.
+reply is never derived from the number of channels: an 8-channel board was seen to answer with three bytes. So a reply
+ends when the line falls quiet, and a channel it does not cover is unknown. A length that was seen is learnt, and while
+nothing odd happens a reply of just that length ends at once (docs/decisions/0007-learn-the-length-of-a-status.md).
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import xor
 
 from hal.coils import CoilGuard
 from hal.ports import CoilLimit, EchoHeard, HalError, PortLost, PulseResult, PulseTimer, Senses
-from hal.rs485 import Bus
+from hal.rs485 import Bus, Health
 
 ADDRESS_MAX = 32
 CHANNELS_MAX = 50
@@ -25,6 +27,7 @@ STATUS_BYTES_MIN, STATUS_BYTES_MAX = 3, 7  # the shortest status seen, and what 
 _UNLOCK, _QUERY = 0x8A, 0x80
 _UNLOCK_TAIL, _QUERY_TAIL = 0x11, 0x33
 _ALL = 0x00
+_AROUND_STATUS = 4  # header, address, tail and checksum
 _STATES = {0x00: False, 0x11: True}
 
 
@@ -37,6 +40,11 @@ class ByteOrder(StrEnum):
 
 def _sealed(*body: int) -> bytes:
     return bytes((*body, reduce(xor, body)))
+
+
+def _is_status(frame: bytes, address: int) -> bool:
+    """Whether all of these bytes together are a valid reply to `query_all`; how many they may be is for others to say."""
+    return frame[0] == _QUERY and frame[1] == address and frame[-2] == _QUERY_TAIL and reduce(xor, frame) == 0
 
 
 def _bounded(what: str, value: int, most: int) -> int:
@@ -81,8 +89,8 @@ def query_all_reply(heard: bytes, address: int) -> bytes | None:
         if heard[start] != _QUERY or heard[start + 1] != address:
             continue
         for length in range(STATUS_BYTES_MAX, STATUS_BYTES_MIN - 1, -1):
-            frame = heard[start : start + length + 4]
-            if len(frame) == length + 4 and frame[-2] == _QUERY_TAIL and reduce(xor, frame) == 0:
+            frame = heard[start : start + length + _AROUND_STATUS]
+            if len(frame) == length + _AROUND_STATUS and _is_status(frame, address):
                 return frame[2:-2]
     return None
 
@@ -97,6 +105,35 @@ def is_echo(heard: bytes, address: int) -> bool:
     return heard.startswith(request) and (not rest or query_all_reply(rest, address) is not None)
 
 
+@dataclass(slots=True)
+class Learnt:
+    """The length of a board's status reply, learnt from one that silence ended, and forgotten after anything odd.
+
+    Odd is whatever lets doubt that the same board still answers, alone and on a clean line: a reading of it that failed;
+    on the whole line a reply with anything before or behind it, garbage, a byte that nobody had asked for, a port opened
+    anew.
+    """
+
+    _reply_bytes: int = 0  # 0: unknown
+    _line: tuple[int, ...] = ()
+
+    def learn(self, reply_bytes: int, line: Health) -> None:
+        """Silence ended a reply of so many bytes that was a valid frame and nothing else."""
+        self._reply_bytes, self._line = reply_bytes, _oddities(line)
+
+    def forget(self) -> None:
+        self._reply_bytes = 0
+
+    def is_whole(self, heard: bytes, line: Health) -> bool:
+        """Whether nothing more is to be expected."""
+        return len(heard) == self._reply_bytes and self._line == _oddities(line)
+
+
+def _oddities(line: Health) -> tuple[int, ...]:
+    return line.openings, line.stray_bytes, line.garbled
+
+
+@lru_cache(maxsize=256)  # a board says the same again and again
 def levels(status: bytes, channels: int, order: ByteOrder) -> tuple[bool | None, ...]:
     """Raw contact levels, channel 1 first; None where the status has no bit for a channel."""
     low_first = status if order is ByteOrder.FIRST else status[::-1]
@@ -133,7 +170,8 @@ class Xor8A80Bank:
     ) -> None:
         """`board_pulse_ms`: the board's own time, as measured at commissioning. `reply_ms`: how long it may think.
 
-        `quiet_ms` without a byte end a status reply; it must exceed the adapter's latency (16 ms in common ones).
+        `quiet_ms` without a byte end a status reply of unknown length; it must exceed the adapter's latency (16 ms in
+        common ones).
         Raises ValueError for an address or a number of channels that the family does not have.
         """
         self.name = name
@@ -149,6 +187,7 @@ class Xor8A80Bank:
         self._quiet_ms = quiet_ms
         self._joined = False
         self._offs = 0
+        self._learnt = Learnt()
         self._echo_free_opening = 0  # the opening of the port for which a reply proved that nothing is echoed
 
     async def start(self) -> None:
@@ -158,9 +197,17 @@ class Xor8A80Bank:
 
     async def read(self) -> tuple[bool | None, ...]:
         self._check_joined()
-        status = await self._bus.exchange(
-            self._query, self._decode_all, deadline_ms=self._reply_ms, until_quiet_ms=self._quiet_ms
-        )
+        try:
+            status = await self._bus.exchange(
+                self._query,
+                self._decode_all,
+                deadline_ms=self._reply_ms,
+                until_quiet_ms=self._quiet_ms,
+                at_once=self._decode_whole,
+            )
+        except BaseException:
+            self._learnt.forget()
+            raise
         self._echo_free_opening = self._bus.health.openings
         return levels(status, self.channels, self._order)
 
@@ -209,9 +256,22 @@ class Xor8A80Bank:
             self._bus.leave()
 
     def _decode_all(self, heard: bytes) -> bytes | None:
+        """What was heard until the line fell quiet."""
         if is_echo(heard, self._address):
             raise EchoHeard(f"{self.name}: the adapter gives our own bytes back; configure echo", sent=True)
-        return query_all_reply(heard, self._address)
+        status = query_all_reply(heard, self._address)
+        if status is not None:
+            around_bytes = len(heard) - len(status) - _AROUND_STATUS
+            self._bus.health.stray_bytes += around_bytes
+            if not around_bytes:
+                self._learnt.learn(len(heard), self._bus.health)
+        return status
+
+    def _decode_whole(self, heard: bytes) -> bytes | None:
+        """What was heard so far, where it is a whole reply. One that begins as our query does may be an echo of it."""
+        if not self._learnt.is_whole(heard, self._bus.health) or heard.startswith(self._query):
+            return None
+        return heard[2:-2] if _is_status(heard, self._address) else None
 
     def _check_joined(self) -> None:
         if not self._joined:

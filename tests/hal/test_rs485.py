@@ -266,6 +266,49 @@ def test_an_echo_is_stripped_where_it_is_expected() -> None:
     run(main())
 
 
+def test_a_reply_that_needs_no_silence_ends_at_once_and_any_other_when_the_line_is_quiet() -> None:
+    async def main() -> None:
+        site = Site()
+        loop = asyncio.get_running_loop()
+        looks: list[tuple[str, bytes]] = []
+
+        def look(name: str, found: Callable[[bytes], bool]) -> Callable[[bytes], str | None]:
+            def find(heard: bytes) -> str | None:
+                looks.append((name, heard))
+                return name if found(heard) else None
+
+            return find
+
+        async def ask(at_once: Callable[[bytes], bool], quiet: Callable[[bytes], bool]) -> tuple[str, float]:
+            await asyncio.sleep(1)
+            looks.clear()
+            begun_s = loop.time()
+            found = await site.bus.exchange(
+                b"?a1",
+                look("quiet", quiet),
+                deadline_ms=100,
+                until_quiet_ms=20,
+                at_once=look("at once", at_once),
+            )
+            return found, round(1_000 * (loop.time() - begun_s) - 6 * BYTE_MS, 3)
+
+        whole = b"!a1"
+        assert await ask(whole.__eq__, lambda heard: True) == ("at once", 1)
+        assert looks == [("at once", whole)]
+        assert await ask(lambda heard: False, lambda heard: True) == ("quiet", 21)
+        assert {name for name, _ in looks[:-1]} == {"at once"}
+        assert looks[-1] == ("quiet", whole)
+        with pytest.raises(GarbledReply):
+            await ask(lambda heard: False, lambda heard: False)
+        # What comes behind a reply that was taken at once is seen before the next request.
+        assert await ask(whole.__eq__, lambda heard: False) == ("at once", 1)
+        site.line.from_board(site.boards[0], b"zz")
+        await asyncio.sleep(1)
+        assert site.bus.health.stray_bytes == 2
+
+    run(main())
+
+
 def test_two_boards_and_one_dead() -> None:
     async def main() -> None:
         site = Site()

@@ -1,6 +1,7 @@
 """The 8A/80 family: every verified frame of the facts in both directions, damage, and the bank's own decisions."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,7 +12,7 @@ from hal.coils import CoilGuard
 from hal.locks import xor8a80
 from hal.locks.xor8a80 import ByteOrder, Xor8A80Bank
 from hal.ports import CoilLimit, EchoHeard, GarbledReply, NoReply, PulseLimits, PulseResult, Senses
-from hal.rs485 import Bus
+from hal.rs485 import BITS_PER_BYTE, Bus
 from sim.board8a80 import Board8A80
 from sim.loop import run
 from sim.wire import Line, MemoryPort
@@ -365,6 +366,258 @@ def test_errors_of_reading() -> None:
         site.board.status_bytes = 1
         with pytest.raises(GarbledReply, match="which is no reply to it"):
             await site.bank.read()
+        site.bank.close()
+
+    run(main())
+
+
+# Learning how long a board's status reply is
+
+BYTE_MS = 1_000 * BITS_PER_BYTE / 9_600
+THINK_MS, QUIET_MS = 2, 20  # the simulated board's and the driver's
+
+
+async def silence_in_ms(site: Site) -> float:
+    """Read on a line that was idle: the milliseconds above those of the two frames and the board's thinking."""
+    await asyncio.sleep(1)
+    loop = asyncio.get_running_loop()
+    begun_s = loop.time()
+    await site.bank.read()
+    frames_bytes = 5 + site.board._status_length() + 4
+    return round(1_000 * (loop.time() - begun_s) - THINK_MS - frames_bytes * BYTE_MS, 3)
+
+
+def drip(site: Site, apart_ms: float) -> None:
+    """From now on the adapter hands on byte by byte."""
+    deliver = site.line.to_host
+    assert deliver is not None
+
+    def one_by_one(data: bytes) -> None:
+        for number, byte in enumerate(data):
+            asyncio.get_running_loop().call_later(number * apart_ms / 1_000, deliver, bytes([byte]))
+
+    site.line.to_host = one_by_one
+
+
+def says(site: Site, status: str) -> None:
+    """From now on the board has this status."""
+    site.board._status = lambda: frame(status)  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("channels", [2, 24, 36, 50])
+def test_a_reply_of_the_length_that_was_seen_ends_without_silence(channels: int) -> None:
+    async def main() -> None:
+        site = Site(channels=channels)
+        await site.start()
+        assert [await silence_in_ms(site) for _ in range(4)] == [QUIET_MS, 0, 0, 0]
+        site.world.force(2)
+        assert (await site.bank.read())[1] is False
+        site.bank.close()
+
+    run(main())
+
+
+async def the_port_is_reopened(site: Site) -> None:
+    site.port.unplug()
+    site.port.plug()
+    await asyncio.sleep(1)
+    assert await site.bank.pulse(1, 400) is PulseResult.SENT  # which opens it
+
+
+async def the_board_misses_a_reading(site: Site) -> None:
+    site.board.dead = True
+    with pytest.raises(NoReply):
+        await site.bank.read()
+    site.board.dead = False
+
+
+async def a_reply_comes_too_late(site: Site) -> None:
+    site.line.delay_ms = 180
+    with pytest.raises(NoReply):
+        await site.bank.read()
+    await asyncio.sleep(0.01)
+    site.line.delay_ms = 0
+
+
+async def a_reply_is_garbled(site: Site) -> None:
+    site.board.status_bytes = 1
+    with pytest.raises(GarbledReply):
+        await site.bank.read()
+    site.board.status_bytes = None
+
+
+async def garbage_stands_before_a_reply(site: Site) -> None:
+    site.line.noise_before = b"\xff"
+    assert await silence_in_ms(site) == QUIET_MS
+    site.line.noise_before = b""
+
+
+async def garbage_stands_behind_a_reply(site: Site) -> None:
+    site.line.noise_behind = b"\x00"
+    assert await silence_in_ms(site) == QUIET_MS
+    site.line.noise_behind = b""
+
+
+async def a_byte_comes_that_nobody_asked_for(site: Site) -> None:
+    site.line.from_board(site.board, b"\x82")
+    await asyncio.sleep(0.1)
+
+
+async def the_adapter_echoes(site: Site) -> None:
+    site.line.echo = True
+    with pytest.raises(EchoHeard):
+        await site.bank.read()
+    site.line.echo = False
+
+
+async def another_board_answers_with_more(site: Site) -> None:
+    site.board.status_bytes = 4
+    assert await silence_in_ms(site) == QUIET_MS
+    assert await silence_in_ms(site) == 0
+    site.board.status_bytes = None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        the_port_is_reopened,
+        the_board_misses_a_reading,
+        a_reply_comes_too_late,
+        a_reply_is_garbled,
+        garbage_stands_before_a_reply,
+        garbage_stands_behind_a_reply,
+        a_byte_comes_that_nobody_asked_for,
+        the_adapter_echoes,
+        another_board_answers_with_more,
+    ],
+)
+def test_after_anything_odd_the_length_is_learnt_anew(odd: Callable[[Site], Awaitable[None]]) -> None:
+    async def main() -> None:
+        site = Site()
+        await site.start()
+        assert [await silence_in_ms(site) for _ in range(2)] == [QUIET_MS, 0]
+        await odd(site)
+        assert [await silence_in_ms(site) for _ in range(3)] == [QUIET_MS, 0, 0]
+        site.bank.close()
+
+    run(main())
+
+
+def test_a_neighbour_that_is_silent_costs_no_silence() -> None:
+    async def main() -> None:
+        site = Site()
+        other = Xor8A80Bank("b", site.bus, site.bank._guard, address=2, channels=8, senses=Senses.HOOK)
+        await other.start()
+        await site.start()
+        await site.bank.read()
+        with pytest.raises(NoReply):
+            await other.read()
+        assert await silence_in_ms(site) == 0
+        other.close()
+        site.bank.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("apart_ms", [1, 16])
+def test_a_reply_in_pieces_ends_with_its_last_byte(apart_ms: float) -> None:
+    """An adapter hands bytes on up to 16 ms late: they may be far apart, but for the silence that is waited for first."""
+
+    async def main() -> None:
+        site = Site()
+        await site.start()
+        drip(site, apart_ms)
+        assert [await silence_in_ms(site) for _ in range(3)] == [
+            6 * apart_ms + QUIET_MS,
+            6 * apart_ms,
+            6 * apart_ms,
+        ]
+        site.bank.close()
+
+    run(main())
+
+
+def test_a_longer_reply_that_begins_like_a_whole_one_is_believed_once_at_most() -> None:
+    async def main() -> None:
+        site = Site(channels=40)
+        await site.start()
+        says(site, "01 02 03")
+        await site.bank.read()
+        drip(site, 1)
+        long = frame("01 02 03 33 B2")
+        assert (
+            xor8a80.query_all_reply(frame("80 01") + long, 1) == long[:3]
+        )  # its first seven bytes are a reply
+        says(site, "01 02 03 33 B2")
+        short = await site.bank.read()
+        assert short == xor8a80.levels(long[:3], 40, ByteOrder.FIRST)
+        for _ in range(3):
+            assert await site.bank.read() == xor8a80.levels(long, 40, ByteOrder.FIRST)
+        assert site.bus.health.stray_bytes == 2
+        site.bank.close()
+
+    run(main())
+
+
+def test_the_rest_of_a_longer_reply_is_noticed_also_where_it_comes_with_the_next_boards() -> None:
+    """An adapter may hold bytes back for longer than the gap between two frames."""
+
+    async def main() -> None:
+        site = Site(channels=40)
+        Board8A80(site.line, World(8), {}, address=2, channels=8)
+        other = Xor8A80Bank("b", site.bus, site.bank._guard, address=2, channels=8, senses=Senses.HOOK)
+        await other.start()
+        await site.start()
+        says(site, "01 02 03")
+        await site.bank.read()
+        await other.read()
+        deliver = site.line.to_host
+        assert deliver is not None
+
+        def in_pieces(data: bytes) -> None:
+            deliver(data[:7])
+            if data[7:]:
+                asyncio.get_running_loop().call_later(0.010, deliver, data[7:])
+
+        site.line.to_host = in_pieces
+        says(site, "01 02 03 33 B2")
+        for known in (False, True, True):
+            levels = await site.bank.read()
+            assert (levels[-1] is not None) is known
+            assert None not in await other.read()
+        site.bank.close()
+        other.close()
+
+    run(main())
+
+
+def test_an_echo_that_looks_like_a_whole_reply_is_none() -> None:
+    async def main() -> None:
+        site = Site(channels=40)
+        await site.start()
+        says(site, "33 B2 00 00 00")
+        await site.bank.read()
+        drip(site, 1)
+        site.line.echo = True
+        # Our query and the first four bytes of the reply are, taken together, a valid reply of the learnt length.
+        assert xor8a80.query_all_reply(xor8a80.query_all(1) + frame("80 01 33 B2"), 1) is not None
+        for _ in range(3):
+            with pytest.raises(EchoHeard):
+                await site.bank.read()
+        site.bank.close()
+
+    run(main())
+
+
+def test_a_status_that_begins_like_the_query_waits_for_silence() -> None:
+    async def main() -> None:
+        site = Site()
+        await site.start()
+        says(site, "00 33 B2")
+        assert [await silence_in_ms(site) for _ in range(3)] == [QUIET_MS] * 3
+        assert await site.bank.read() == xor8a80.levels(frame("00 33 B2"), 24, ByteOrder.FIRST)
+        says(site, "00 33 B3")
+        assert await silence_in_ms(site) == 0
         site.bank.close()
 
     run(main())
