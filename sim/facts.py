@@ -192,11 +192,7 @@ class Facts:
         if at is None or at.state in UNPROVED:
             self.proofs.clear()
             return
-        if (
-            isinstance(event, CodeTyped)
-            and at.grant
-            and event.digest in self.state.get(Grant, at.grant).codes
-        ):
+        if isinstance(event, CodeTyped) and at.grant and self._proves(event.digest, at.grant):
             self.proofs = {at.id: at.grant}
             self.prover = self.site.typist
         if isinstance(event, OpenCommanded) and at.command == event.id:
@@ -204,6 +200,7 @@ class Facts:
             self.prover = self.site.office.backend.orders[event.parcel].person
 
     def _proves(self, digest: str | None, name: str) -> bool:
+        """Whether it is a code of this grant, alone or with the phone behind it."""
         grant = self.state.get(Grant, name)
         return digest in (*grant.codes, *grant.phone_codes)
 
