@@ -21,6 +21,12 @@ GENERATED := $(patsubst %,tests.%,$(basename $(notdir $(wildcard tests/diagrams.
 # Tests quick enough to belong to `make check`: the house's own rules, and the texts of the screen.
 CHECKS := $(wildcard tests/test_house.py tests/test_texts.py tests/*/test_texts.py)
 
+# Who decides about money and doors: no branch of these may be untried.
+comma := ,
+empty :=
+JUDGES := $(subst $(empty) $(empty),$(comma),$(patsubst %,firmware/%.py,door parcel session access controller store \
+  orders desk opening custody attempts coil))
+
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -60,10 +66,13 @@ test: setup  ## set up all that is missing, then run every check and every test
 	@$(MAKE) --no-print-directory check
 	@mkdir -p build/coverage
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --cov --cov-report term $(ARGS)
+	$(if $(ARGS),,$(BIN)/coverage report --fail-under=100 --include=$(JUDGES))
+	$(if $(ARGS),,$(BIN)/postomat-sim explore --seeds 80 --hours 6 --jobs 2)
 
 test-long: setup  ## the same at length: hours
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest --long --timeout 7200 -n auto --dist worksteal $(ARGS)
+	$(if $(ARGS),,$(BIN)/postomat-sim explore --from 1000 --seeds 365 --hours 24 --jobs 2)
 
 check: .venv/.dev  ## format, lint, types, import contracts, texts, stale diagrams, units
 	$(BIN)/ruff format --quiet --check .
