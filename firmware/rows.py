@@ -7,7 +7,7 @@ the boot in `Locker.boot`), `expires_ms` is wall time. A row's `generation` move
 was overtaken is known as stale.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
@@ -243,6 +243,10 @@ class State:
     @property
     def session(self) -> Session | None:
         return next(iter(self.all(Session)), None)
+
+    def table(self, kind: type[R]) -> Mapping[tuple[Any, ...], R]:
+        """Every row of a table by its key, in the order in which they were added."""
+        return self._tables[kind]  # type: ignore[return-value]
 
     def all(self, kind: type[R]) -> Iterable[R]:
         """Every row of a table, in the order in which they were added."""

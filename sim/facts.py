@@ -7,6 +7,7 @@ rule compares what the locker believes with what is so, the one comes from its s
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from copy import copy
 from typing import Any, NamedTuple
 
 from firmware.assembly import Assembly
@@ -15,7 +16,7 @@ from firmware.errors import PostomatError
 from firmware.events import CodeTyped, Due, Effect, Event, OpenCommanded, Pulse, ReadDoor, Started
 from firmware.inbox import Post
 from firmware.model import Entry, EntryKind
-from firmware.rows import ROWS, Change, Door, Grant, Session, State, Timed
+from firmware.rows import ROWS, Change, Door, Grant, Row, Session, State, Timed
 from firmware.schema import TABLES
 from firmware.session import UNPROVED
 from sim.site import Site
@@ -78,6 +79,7 @@ class Facts:
         self._opened_s: dict[int, float] = {}
         self.before: Columns = {}  # all rows before the event
         self.changed = False  # whether the event changed a row
+        self.committed: dict[type[Row], dict[tuple[Any, ...], Row]] = {}  # every row as it was last committed
         self._shadow: Columns = {}
         self._doubtful: list[
             Columns
@@ -147,12 +149,15 @@ class Facts:
             after = self._write(changes, dict(self._shadow)) if changes else self._shadow
             self._doubtful.append(after)
             commit(changes, entries, now)
+            self._copy(changes)
             self.before, self.changed = self._shadow, bool(changes)
             self._shadow, self._doubtful = after, []
 
         parts.store.commit = shadowed  # type: ignore[method-assign]
         parts.runtime.on_screen = shown
-        self._compare(parts.store.load())
+        stored = parts.store.load()
+        self.committed = {kind: dict(stored.table(kind)) for kind in ROWS}
+        self._compare(stored)
 
     def take_event(self, post: Post, effects: list[Effect]) -> None:
         """An event was handled, committed and acted upon."""
@@ -225,6 +230,13 @@ class Facts:
             self._opened_s.setdefault(number, now_s)
 
     # The shadow of the store
+
+    def _copy(self, changes: list[Change]) -> None:
+        for kind, key, row in changes:
+            if row is None:
+                self.committed[kind].pop(key, None)
+            else:
+                self.committed[kind][key] = copy(row)
 
     @staticmethod
     def _write(changes: list[Change], shadow: Columns) -> Columns:

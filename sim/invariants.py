@@ -5,11 +5,12 @@ committed event, those of `AFTER_MATTER` after each change in the world, those o
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from firmware import door as doors
 from firmware.events import Due, GrantsCame, Pulse
 from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionState
-from firmware.rows import Command, Door, Grant, Intent, Parcel
+from firmware.rows import ROWS, Command, Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
 from sim.facts import Facts
 
@@ -194,18 +195,21 @@ def what_was_committed_is_there(facts: Facts) -> Iterator[str]:
 
 
 def memory_equals_reload(facts: Facts) -> Iterator[str]:
-    """What memory has and the store has not is gone with the next restart. In full after a start and for one event of 64."""
+    """What memory has and the store has not is gone with the next restart.
+
+    After each event memory is compared, row by row, with all that was committed; with what the store gives back after a start
+    and for one event of 64.
+    """
+    for kind in ROWS:
+        held: Any = facts.state.table(kind)
+        if held != facts.committed[kind]:
+            yield f"committed {facts.committed[kind]}, held {held}"
     if facts.events % 64 == 0 or facts.is_start:
-        stored, held = facts.parts.store.load().rows(), facts.state.rows()
-        if stored != held:
-            yield next(
-                (
-                    f"stored {one}, held {other}"
-                    for one, other in zip(stored, held, strict=False)
-                    if one != other
-                ),
-                f"stored {len(stored)} rows, held {len(held)}",
-            )
+        stored, rows = facts.parts.store.load().rows(), facts.state.rows()
+        if stored != rows:
+            pairs = zip(stored, rows, strict=False)
+            differ = (f"stored {one}, held {other}" for one, other in pairs if one != other)
+            yield next(differ, f"stored {len(stored)} rows, held {len(rows)}")
 
 
 AFTER_EVENT: tuple[Rule, ...] = (

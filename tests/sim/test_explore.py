@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from firmware import access, opening, orders
+from firmware import access, custody, opening, orders
 from firmware.rows import Grant
 from firmware.store import Store
 from sim import explore, plan, shorten
@@ -90,6 +90,13 @@ def the_disk_is_trusted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Store, "_prepare", normal)
 
 
+def a_change_goes_unmarked(patch: pytest.MonkeyPatch) -> None:
+    def block(turn: Any, cell: int, why: str) -> None:
+        object.__setattr__(turn.door(cell), "blocked", why)  # past what marks a row for the next transaction
+
+    patch.setattr(custody, "block", block)
+
+
 def first_breach(hours: float, seeds: int = 6) -> Life:
     """The first seed that breaks something."""
     for seed in range(seeds):
@@ -102,6 +109,7 @@ def first_breach(hours: float, seeds: int = 6) -> Life:
 PLANTED: list[tuple[Patch, set[str]]] = [
     (never_left, {"an_open_door_is_waited_for"}),
     (commands_do_not_wait, {"one_door_at_a_time", "the_controller_does_not_raise"}),
+    (a_change_goes_unmarked, {"memory_equals_reload"}),
     (the_disk_is_trusted, {"what_was_committed_is_there"}),
 ]
 
