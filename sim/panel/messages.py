@@ -1,65 +1,19 @@
-"""The language of the panel's WebSocket: what a page is told, and what a person does on it.
+"""The language of the panel's WebSocket, the simulator's side; the page's is `sim.panel.acts`.
 
-A page is sent the whole world when it comes and from then on what has changed. It says what a person's hands do; what
-cannot be done is refused by name, and the page has the words.
+A page is sent the whole world (`sim.panel.seen`) when it comes and from then on what has changed. It says what people do
+and what happens to the machine (`sim.panel.acts`); what cannot be done is refused by name, and the page has the words.
+Moments are milliseconds of the simulated wall clock, UTC, which a page lets run on from `World.clock`.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from sim.backend import Stage
-
-Number = Annotated[int, Meta(ge=1, le=999)]
-Name = Annotated[str, Meta(min_length=1, max_length=40)]
+from sim.panel.acts import Message
 
 
-class Message(
-    Struct, frozen=True, tag_field="type", tag=str.lower, omit_defaults=True, forbid_unknown_fields=True
-):
-    """Anything on the WebSocket; `type` is the class's name in small letters."""
-
-
-# page → simulator: what a person does
-class Close(Message, frozen=True):
-    """Push an open door shut."""
-
-    cell: Number
-
-
-class Take(Message, frozen=True):
-    """Take the parcel out of an open cell; whoever was let in has it then."""
-
-    cell: Number
-
-
-class Put(Message, frozen=True):
-    """Lay a parcel that is in somebody's hands into an open cell."""
-
-    cell: Number
-    parcel: Name
-
-
-class Order(Message, frozen=True):
-    """Order a parcel into a cell; the courier gets it, and a code."""
-
-    cell: Number
-    buyer: Name
-
-
-class Send(Message, frozen=True):
-    """Send a courier for a parcel that nobody will collect any more."""
-
-    parcel: Name
-
-
-Act = Close | Take | Put | Order | Send
-ACTS = msgspec.json.Decoder(Act)
-
-
-# simulator → page
 class Box(Struct, frozen=True):
     """Where a cell stands in the drawing: millimetres from its upper left corner."""
 
@@ -71,72 +25,109 @@ class Box(Struct, frozen=True):
     height: int
 
 
+class FaultKind(Struct, frozen=True):
+    """One of `sim.faults.CATALOGUE`; a lasting one stays until it is healed."""
+
+    name: str
+    part: str
+    does: str
+    healed: str
+    per_cell: bool
+    lasting: bool
+
+
+class MoveKind(Struct, frozen=True):
+    """One arrow of a table; `dest` is null where it stays."""
+
+    trigger: str
+    source: str
+    dest: str | None
+
+
+class TableKind(Struct, frozen=True):
+    """A state machine of the firmware, as its own table says."""
+
+    name: str
+    states: tuple[str, ...]
+    moves: tuple[MoveKind, ...]
+
+
+class Device(Struct, frozen=True):
+    """The bus's device file, and a line for a shell that lets another program listen or speak there."""
+
+    bus: str
+    path: str
+    how: str
+
+
 class Setup(Message, frozen=True):
     """What stays the same: first of all."""
 
     locker: str
     address: str
     timezone: str
-    kiosk: str  # the address of the kiosk's own page
+    kiosk: str  # the address of the kiosk's own page, behind the glass
     boxes: tuple[Box, ...]
-
-
-class CellSeen(Struct, frozen=True, omit_defaults=True):
-    """A cell as it is, whatever the locker believes."""
-
-    number: int
-    open: bool = False
-    parcel: str | None = None
-
-
-class SmsSeen(Struct, frozen=True):
-    """A message, and the code in it."""
-
-    text: str
-    utc_ms: int
-    code: str | None
-
-
-class PersonSeen(Struct, frozen=True):
-    """Somebody's phone and hands."""
-
-    id: str
-    phone: tuple[SmsSeen, ...]  # the newest last
-    hands: tuple[str, ...]  # waybills
-
-
-class OrderSeen(Struct, frozen=True):
-    """An order as the backend believes it to be."""
-
-    waybill: str
-    cell: int
-    person: str
-    stage: Stage
-    for_courier: bool  # a courier may be sent for it
-
-
-class World(Message, frozen=True):
-    """What has changed since the last one; the first one has it all."""
-
-    cells: tuple[CellSeen, ...] | None = None
-    people: tuple[PersonSeen, ...] | None = None
-    orders: tuple[OrderSeen, ...] | None = None
-    free: tuple[int, ...] | None = None  # cells that may be ordered into
-
-    def since(self, before: "World") -> "World | None":
-        """What differs from `before`, if anything does."""
-        news = {
-            name: part
-            for name in self.__struct_fields__
-            if (part := getattr(self, name)) != getattr(before, name)
-        }
-        return World(**news) if news else None
+    faults: tuple[FaultKind, ...] = ()
+    tables: tuple[TableKind, ...] = ()
+    manners: tuple[str, ...] = ()
+    cards: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
+    console: str = ""  # the command that asks this locker as a technician would
 
 
 class Entries(Message, frozen=True):
     """More of the locker's journal, oldest first: seq, utc_ms, kind, and the columns that are set."""
 
     rows: tuple[dict[str, Any], ...]
+
+
+class Part(Struct, frozen=True, omit_defaults=True):
+    """One link of a causal line, as it was observed. `key` is a text of the page's."""
+
+    part: str  # touch, hand, app, event, verdict, commit, tx, rx, coil, bolt, door, seen, journal, screen, told, sms …
+    key: str
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
+    bytes: str | None = None  # in hex, as they stood on the wire
+    cell: int | None = None
+    entry: int | None = None  # the journal's seq
+
+
+class Line(Message, frozen=True):
+    """The X-ray: what one touch, hand, deadline or fault has caused so far. It is sent again whenever it has grown."""
+
+    id: int
+    at_ms: int
+    who: str  # a person's id, or screen, clock, backend, fault, machine
+    text_key: str
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+
+
+class StoryState(StrEnum):
+    """How far a step is: the simulator acts, a person is to act, it is over."""
+
+    DOING = "doing"
+    WAITING = "waiting"
+    DONE = "done"
+
+
+class Story(Message, frozen=True):
+    """How far a card is: step `step` of `of`. The last step explains what happened, and why."""
+
+    name: str
+    step: int
+    of: int
+    state: StoryState
+    key: str
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Saved(Message, frozen=True):
+    """The scenario file that was asked for."""
+
+    name: str
+    text: str
 
 
 class Why(StrEnum):
@@ -149,7 +140,14 @@ class Why(StrEnum):
     NOT_IN_HAND = "not_in_hand"  # the parcel
     RESERVED = "reserved"  # the cell, for another order
     NO_COURIER = "no_courier"  # for a parcel in this state, or a courier is on his way already
-    UNKNOWN = "unknown"  # no such cell, parcel or person
+    UNKNOWN = "unknown"  # no such cell, parcel, person, fault or card
+    IN_FLIGHT = "in_flight"  # something moves: time may not be moved now
+    NO_DEADLINE = "no_deadline"  # there is none to go to
+    NO_POWER = "no_power"  # the locker is off
+    NO_LINK = "no_link"  # the phone gets through to the backend, and the backend not to the locker
+    SCREEN = "screen"  # shows something else
+    GOES_ON = "goes_on"  # it was begun before, and has not ended
+    NO_CELL = "no_cell"  # none is free
 
 
 class Refused(Message, frozen=True):

@@ -6,22 +6,10 @@ from firmware.rows import Door, Intent
 from sim.backend import Order, Stage
 from sim.backend.orders import ENDED
 from sim.locker import SimLocker
-from sim.panel import messages
-from sim.panel.messages import (
-    Act,
-    Box,
-    CellSeen,
-    Close,
-    OrderSeen,
-    PersonSeen,
-    Put,
-    Refused,
-    Send,
-    SmsSeen,
-    Take,
-    Why,
-    World,
-)
+from sim.panel import acts
+from sim.panel.acts import Act, Close, Put, Send, Take
+from sim.panel.messages import Box, Refused, Why
+from sim.panel.seen import CellSeen, OrderSeen, PersonSeen, SmsSeen, World
 
 COURIER = "courier"
 BUYERS = ("alia", "marat")
@@ -46,7 +34,7 @@ class Scene:
         orders = list(self._locker.backend.orders.values())
         return World(
             cells=tuple(
-                CellSeen(cell.number, not cell.shut, cell.parcel)
+                CellSeen(cell.number, not cell.shut, cell.parcel, cell.coil.on_at_s is not None, cell.latched)
                 for cell in self._locker.world.cells.values()
             ),
             people=tuple(self._person(name) for name in (COURIER, *BUYERS)),
@@ -64,10 +52,12 @@ class Scene:
                 return self._take(cell)
             case Close(cell):
                 return self._close(cell)
-            case messages.Order(cell, buyer):
+            case acts.Order(cell, buyer):
                 return self._order(cell, buyer)
             case Send(parcel):
                 return self._send(parcel)
+            case _:
+                return Refused(Why.UNKNOWN)
 
     def _put(self, number: int, parcel: str) -> Refused | None:
         cell = self._locker.world.cells.get(number)

@@ -10,8 +10,10 @@ import msgspec
 
 from sim import web
 from sim.locker import SimLocker
-from sim.panel.messages import ACTS, Entries, Setup, World, encode
+from sim.panel.acts import ACTS
+from sim.panel.messages import Entries, Setup, encode
 from sim.panel.scene import Scene, boxes
+from sim.panel.seen import World
 
 WORLD = "/world"
 JOURNAL_MAX = 200  # entries that a page is sent when it comes

@@ -1,0 +1,174 @@
+"""What a page says on the panel's WebSocket: what people do, and what happens to the machine."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from firmware.model import Action
+
+Number = Annotated[int, Meta(ge=1, le=999)]
+Name = Annotated[str, Meta(min_length=1, max_length=40)]
+Digits = Annotated[str, Meta(pattern="^[0-9]{1,16}$")]
+Speed = Annotated[float, Meta(ge=1, le=10)]
+Names = Annotated[tuple[Name, ...], Meta(max_length=32)]
+
+
+class Message(
+    Struct, frozen=True, tag_field="type", tag=str.lower, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Anything on the WebSocket; `type` is the class's name in small letters."""
+
+
+class Close(Message, frozen=True):
+    """Push an open door shut."""
+
+    cell: Number
+
+
+class Take(Message, frozen=True):
+    """Take the parcel out of an open cell; whoever was let in has it then."""
+
+    cell: Number
+
+
+class Put(Message, frozen=True):
+    """Lay a parcel that is in somebody's hands into an open cell."""
+
+    cell: Number
+    parcel: Name
+
+
+class Order(Message, frozen=True):
+    """Order a parcel into a cell; the courier gets it, and a code."""
+
+    cell: Number
+    buyer: Name
+
+
+class Send(Message, frozen=True):
+    """Send a courier for a parcel that nobody will collect any more."""
+
+    parcel: Name
+
+
+class Bring(Message, frozen=True):
+    """The guided first click: a parcel is ordered into a free cell that fits; the courier has it, and an SMS."""
+
+    buyer: str = ""
+
+
+class Type(Message, frozen=True):
+    """Type for somebody on the real screen: press Start where it is idle, wait for the keypad, type."""
+
+    person: Name
+    code: Digits
+
+
+class Touch(Message, frozen=True):
+    """Press a button of the real screen."""
+
+    action: Action
+
+
+class Press(Message, frozen=True):
+    """Lean against a door, or let go."""
+
+    cell: Number
+    pressed: bool = True
+
+
+class Pull(Message, frozen=True):
+    """Pull at a door."""
+
+    cell: Number
+
+
+class Force(Message, frozen=True):
+    """A crowbar."""
+
+    cell: Number
+
+
+class App(Message, frozen=True):
+    """Somebody's phone: `open` sends the signed command for this parcel's cell."""
+
+    person: Name
+    parcel: Name
+    verb: Literal["open"] = "open"
+
+
+class Fault(Message, frozen=True):
+    """Strike a fault of the catalogue, at this cell where it is one of a cell; `on=false` heals a lasting one."""
+
+    name: Name
+    cell: Number | None = None
+    on: bool = True
+
+
+class Power(Message, frozen=True):
+    """The plug of computer and boards."""
+
+    on: bool
+
+
+class Link(Message, frozen=True):
+    """The network between locker and backend."""
+
+    on: bool
+
+
+class TimeOp(StrEnum):
+    """What may be done to time. `next`, `hour` and `day` move it, which has to wait while something is in flight."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    SPEED = "speed"
+    NEXT = "next"
+    HOUR = "hour"
+    DAY = "day"
+
+
+class Time(Message, frozen=True):
+    """Time; `x` is the speed for `speed`."""
+
+    op: TimeOp
+    x: Speed = 1.0
+
+
+class People(Message, frozen=True):
+    """People who live by themselves come, or come no more; `manners` (of `Setup.manners`): all unless told."""
+
+    on: bool
+    manners: Names = ()
+
+
+class Card(Message, frozen=True):
+    """Begin one of `Setup.cards`, a guided story; the simulator does the machine's part, people are the page's."""
+
+    name: Name
+
+
+class Trace(Message, frozen=True):
+    """Whether this page wants the X-ray, and which parts of a line (all, unless told)."""
+
+    on: bool
+    parts: Names = ()
+
+
+class Save(Message, frozen=True):
+    """Ask for all that happened so far as a scenario file: answered by `saved`."""
+
+
+class Language(Message, frozen=True):
+    """The page's language. Nothing of the locker depends on it."""
+
+    code: Literal["ru", "kk", "en"]
+
+
+Act = (
+    Close | Take | Put | Order | Send | Bring | Type | Touch | Press | Pull | Force | App | Fault | Power | Link
+    | Time | People | Card | Trace | Save | Language
+)  # fmt: skip
+ACTS = msgspec.json.Decoder(Act)
