@@ -5,12 +5,20 @@ per GPIO bank.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from firmware.config import Bus, Config, Gpio, Xor8a80
 from sim.board8a80 import Board8A80
 from sim.wire import Line, MemoryPort, PtyAdapter
 from sim.world import Contact, World
+
+
+class Adapter(Protocol):
+    """The host's end of a line, as a thing with a plug."""
+
+    def plug(self) -> None: ...
+
+    def unplug(self) -> None: ...
 
 
 class SimCabinet:
@@ -20,13 +28,15 @@ class SimCabinet:
         self.config = config
         self.world = World(max(cell.number for cell in config.cells))
         self.lines = {bus.name: Line(baud=bus.baud, echo=bus.echo) for bus in config.buses}
-        self.ports: dict[str, MemoryPort] = {}
-        self.ptys: dict[str, PtyAdapter] = {}
+        self.ports: dict[str, Adapter] = {}  # by bus: whatever is plugged in
         self.boards = {bank.name: self._board(bank) for bank in config.banks if isinstance(bank, Xor8a80)}
 
     def port(self, bus: Bus) -> MemoryPort:
         """The in-memory end of a bus."""
-        return self.ports.setdefault(bus.name, MemoryPort(self.lines[bus.name], bus.device))
+        port = self.ports.get(bus.name)
+        if not isinstance(port, MemoryPort):
+            port = self.ports[bus.name] = MemoryPort(self.lines[bus.name], bus.device)
+        return port
 
     def plug_ptys(self, folder: Path) -> Config:
         """A device file per bus below `folder`, and the configuration that names them. For the real loop."""
@@ -34,7 +44,7 @@ class SimCabinet:
 
         buses = []
         for bus in self.config.buses:
-            adapter = self.ptys[bus.name] = PtyAdapter(self.lines[bus.name], folder / f"tty-{bus.name}")
+            adapter = self.ports[bus.name] = PtyAdapter(self.lines[bus.name], folder / f"tty-{bus.name}")
             adapter.plug()
             buses.append(msgspec.structs.replace(bus, device=str(adapter.link)))
         return msgspec.structs.replace(self.config, buses=tuple(buses))
@@ -51,8 +61,9 @@ class SimCabinet:
 
     def close(self) -> None:
         """Remove the device files."""
-        for adapter in self.ptys.values():
-            adapter.unplug()
+        for adapter in self.ports.values():
+            if isinstance(adapter, PtyAdapter):
+                adapter.unplug()
 
     def _board(self, bank: Xor8a80) -> Board8A80:
         return Board8A80(

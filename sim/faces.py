@@ -20,6 +20,21 @@ class Touch(Protocol):
         """What the page would send."""
 
 
+class Screen(Touch, Protocol):
+    """A screen with its browser, which may die."""
+
+    due_s: float | None  # in the loop's time: when the screen changes by itself
+
+    def send_bytes(self, data: bytes) -> None:
+        """Any bytes, also such as no kiosk would send."""
+
+    def leave(self) -> None:
+        """The browser dies: the screen is black until `join`."""
+
+    def join(self) -> None:
+        """A fresh page comes; nothing where no controller runs."""
+
+
 def press(face: Touch, action: Action, problem: Problem | None = None) -> None:
     """Press a button of the screen that is shown now. Raises RuntimeError where there is none."""
     face.send(Press(_shown(face).seq, action, problem))

@@ -36,12 +36,25 @@ class Fault:
     healed: str  # how it ends
     per_day: float
     strike: Strike
+    per_cell: bool  # it may be aimed at one
+    lasting: bool  # aimed, it stays until it is healed
+
+
+# What may be aimed at one cell, and what stays until it is healed.
+PER_CELL = frozenset({
+    "cell_jammed", "cell_needs_push", "cell_needs_pull", "cell_no_latch", "opens_late", "sensor_stuck_open",
+    "sensor_stuck_closed", "door_forced",
+})  # fmt: skip
+LASTING = PER_CELL - {"door_forced"} | {
+    "board_dead", "board_silent", "noise_before", "noise_behind", "adapter_echoes", "replies_delayed", "cable_cut",
+    "port_unplugged", "power_cut", "disk_full", "disk_io_error", "clock_unsure", "link_down", "kiosk_gone",
+}  # fmt: skip
 
 
 def _fault(
     part: Part, name: str, strike: Strike, does: str, healed: str, per_day: float = 4.0
 ) -> tuple[str, Fault]:
-    return name, Fault(name, part, does, healed, per_day, strike)
+    return name, Fault(name, part, does, healed, per_day, strike, name in PER_CELL, name in LASTING)
 
 
 CATALOGUE: dict[str, Fault] = dict(

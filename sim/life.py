@@ -29,6 +29,7 @@ from sim.locker import SimLocker
 from sim.plan import Happening, Plan
 from sim.scenario import Trace, cabinet
 from sim.site import PowerCut, Site
+from sim.strikes.common import Blow
 from sim.world import Cell
 
 SYNC_S = 10.0  # how often the backend looks whether the locker has its newest list
@@ -155,7 +156,8 @@ class _Life:
         chance = random.Random(happening.seed)
         try:
             if happening.kind == "fault":
-                await CATALOGUE[happening.of].strike(self.site, chance, lambda: self._fired(happening.of))
+                blow = Blow(chance, lambda: self._fired(happening.of))
+                await CATALOGUE[happening.of].strike(self.site, blow)
             else:
                 await LIFE[happening.kind](self.site, chance, happening.of, happening.manner)
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends this life

@@ -18,7 +18,7 @@ from firmware.assembly import Assembly, assemble
 from firmware.config import Access, BackendKey, Config, Paths
 from firmware.drivers import connect, serial_port
 from firmware.errors import EpochEnded, StoreError
-from firmware.gate import Peer, Role
+from firmware.gate import Gate, Peer, Role
 from firmware.sockets import listen
 from firmware.store import Store
 from sim.backend import Backend, Link, Signer, Site
@@ -57,11 +57,12 @@ class SimLocker:
         self.link = Link(self.backend)
         self.moved = asyncio.Event()  # something has changed: whoever waits looks again
         self.is_linked = True  # False: the link stays down, also over a start
-        self.boot = "boot-1"
+        self.boots = 1  # runs of the machine's monotonic clock
         self.assembly: Assembly | None = None
         self._observers: list[Callable[[Assembly], None]] = []
         self._running: asyncio.Task[None] | None = None
         self._servers: list[asyncio.Server] = []
+        self._peers: list[Peer] = []  # of the running controller
         self.world.observe(lambda cell: self.moved.set())
 
     @property
@@ -70,6 +71,11 @@ class SimLocker:
         if self.assembly is None:
             raise RuntimeError("the locker is switched off")
         return self.assembly
+
+    @property
+    def boot(self) -> str:
+        """The name of this run of the machine's monotonic clock."""
+        return f"boot-{self.boots}"
 
     def observe(self, observer: Callable[[Assembly], None]) -> None:
         """Call `observer` with each new assembly, before it runs."""
@@ -93,6 +99,7 @@ class SimLocker:
         )
         parts.runtime.begin_epoch = partial(epochs.begin, self.folder, locker)
         parts.runtime.observers.append(lambda post, effects: self.moved.set())
+        self._follow_peers(parts.gate)
         for observer in self._observers:
             observer(parts)
         lines = connect(parts, port=self._port, pins=self.cabinet.pins)
@@ -109,9 +116,7 @@ class SimLocker:
         parts, self.assembly = self.assembly, None
         if parts is None:
             return
-        self.link.detach()
-        for server in self._servers:
-            server.close()
+        self._hang_up()
         if self._running is not None:
             self._running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -130,9 +135,7 @@ class SimLocker:
         parts, self.assembly = self.assembly, None
         if parts is None or self._running is None:
             return
-        self.link.detach()
-        for server in self._servers:
-            server.close()
+        self._hang_up()
         self._running.cancel()
         await asyncio.wait([self._running])
         await parts.body.close()
@@ -143,6 +146,25 @@ class SimLocker:
         """Switch off, and remove the device files."""
         await self.switch_off()
         self.cabinet.close()
+
+    def _follow_peers(self, gate: Gate) -> None:
+        join = gate.join
+
+        def joined(*arguments: Any) -> Peer:
+            peer = join(*arguments)
+            self._peers = [*(other for other in self._peers if other.open), peer]
+            return peer
+
+        gate.join = joined  # type: ignore[assignment, method-assign]
+
+    def _hang_up(self) -> None:
+        """The controller's process is gone, and with it its sockets and all connections to them."""
+        self.link.detach()
+        for server in self._servers:
+            server.close()
+        for peer in self._peers if self.live else ():
+            peer.drop()
+        self._servers, self._peers = [], []
 
     def check(self) -> None:
         """Raise what has ended the controller, if anything has."""

@@ -40,7 +40,7 @@ class MachineSteps:
             for board in cabinet.boards.values():
                 board.reset()
         elif state == "on":
-            self._locker.boot += "+"
+            self._locker.boots += 1
             await self._locker.switch_on()
         else:
             raise ValueError(f"power is on or off, not {state}")

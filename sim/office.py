@@ -40,8 +40,7 @@ class Office:
         cell = self._free_cell()
         if order.stage is Stage.ORDERED and cell is not None:
             self._avoided.add(order.cell)
-            order.cell = cell
-            self.backend.revision += 1
+            self.backend.move(waybill, cell)
             self.sync()
 
     def to_fetch(self) -> list[str]:

@@ -46,7 +46,7 @@ async def go_on(config: Config, folder: Path, seed: int, past: Past) -> SimLocke
     """A live locker in the same folder, which goes on where the past ended. It is still to be switched on."""
     before = past.locker
     locker = SimLocker(config, folder, seed, live=True)  # the same seed: the same keys
-    locker.boot = "boot-2"  # this loop's time has nothing to do with that of the virtual one
+    locker.boots = before.boots + 1  # this loop's time has nothing to do with that of the virtual one
     locker.chance, locker.backend, locker.link = before.chance, before.backend, before.link
     locker.clock = before.clock
     locker.clock.offset_ms += past.utc_ms - locker.clock.utc_ms()

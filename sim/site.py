@@ -8,14 +8,14 @@ import asyncio
 import contextlib
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from firmware.assembly import Assembly
 from firmware.errors import StoreError
 from firmware.model import DoorState, Entry, EntryKind, Why
 from firmware.rows import Door
-from sim.faces import MemoryKiosk
+from sim.faces import MemoryKiosk, Screen
 from sim.locker import SimLocker
 from sim.office import Office
 from sim.world import Cell, Impossible
@@ -109,10 +109,12 @@ class Witness:
 class Site:
     """One locker among its people and its faults."""
 
-    def __init__(self, locker: SimLocker, chance: random.Random) -> None:
+    def __init__(self, locker: SimLocker, chance: random.Random, kiosk: Screen | None = None) -> None:
+        """`kiosk`: through whom people touch the screen; unless told, one that is joined in memory."""
         self.locker = locker
         self.world = locker.world
-        self.kiosk = MemoryKiosk(locker)
+        self.kiosk: Screen = kiosk or MemoryKiosk(locker)
+        self.supplied: list[Callable[[bool], Awaitable[None]]] = []  # whoever has power where the boards have
         self.witness = Witness(locker)
         self.office = Office(locker, chance)
         self.queue = asyncio.Lock()  # polite people stand in line
@@ -169,8 +171,8 @@ class Site:
 
     # Power
 
-    async def outage(self, off_s: float, *, power: bool = True) -> None:
-        """The controller goes, with the boards where it is the power, and comes back after so many seconds."""
+    async def outage(self, off_s: float, *, power: bool = True, until: asyncio.Event | None = None) -> None:
+        """The controller goes, with the boards where it is the power; after so many seconds, or `until`, it comes back."""
         if self._supply.locked():
             return  # it is off already
         async with self._supply:
@@ -183,11 +185,15 @@ class Site:
                     board.dead = True
                 self.kiosk.show = None
                 await (self.locker.cut() if power else self.locker.kill())
-                await asyncio.sleep(off_s)
+                for supply in self.supplied if power else ():
+                    await supply(False)
+                await (until.wait() if until is not None else asyncio.sleep(off_s))
                 for board, dead in zip(boards, were_dead, strict=True):
                     board.dead = dead
                 if power:
-                    self.locker.boot = f"boot-{self.outages + 1}"
+                    self.locker.boots += 1
+                    for supply in self.supplied:
+                        await supply(True)
                 await self.switch_on()
 
     async def switch_on(self) -> None:

@@ -1,15 +1,16 @@
-"""The simulator's one use of aiohttp: a small server for pages of our own, and the client's end of the kiosk's page.
+"""The simulator's one use of aiohttp: a small server for pages of our own, a relay before the kiosk's, and its page's client.
 
-The server answers under its own names only and lets only its own page open the WebSocket, as the kiosk does: a page
+The servers answer under their own names only and let only their own page open the WebSocket, as the kiosk does: a page
 elsewhere in the same browser may know the port, and still drives nothing.
 """
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import NamedTuple
 
 import aiohttp
+import yarl
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.typedefs import Handler, Middleware
 
@@ -19,7 +20,7 @@ HOST = "127.0.0.1"
 MESSAGE_MAX_BYTES = 1_024  # of what a page sends
 PAGES_MAX = 8
 CLOSE_S = 1.0  # how long a page may take to say goodbye
-HEARTBEAT_S = 10.0
+PASSED = ("Content-Type", "Content-Security-Policy", "Cache-Control", "Cross-Origin-Resource-Policy", "Referrer-Policy", "X-Content-Type-Options")  # fmt: skip
 
 
 class File(NamedTuple):
@@ -56,6 +57,27 @@ class Page:
                 await self.refuse()
 
 
+class Far:
+    """The WebSocket of the server behind a relay, from its page's side: iterate over the texts it sends."""
+
+    def __init__(self, end: aiohttp.ClientWebSocketResponse) -> None:
+        self._end = end
+
+    async def send(self, text: str) -> None:
+        """Send a text; it is lost where the server has gone."""
+        with suppress(ConnectionError):
+            await self._end.send_str(text)
+
+    async def end(self) -> None:
+        """Close the connection, as a page that goes."""
+        await self._end.close()
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        async for message in self._end:
+            if message.type is WSMsgType.TEXT:
+                yield message.data
+
+
 Join = Callable[[Page], Awaitable[None]]
 
 
@@ -79,20 +101,6 @@ async def serving(
     listener: socket.socket, files: Mapping[str, File], policy: str, path: str, join: Join
 ) -> AsyncIterator[None]:
     """Serve `files` (by their paths) under a Content-Security-Policy, and a WebSocket at `path`, while the context lasts."""
-    pages: list[Page] = []
-
-    async def open_socket(request: web.Request) -> web.StreamResponse:
-        if len(pages) >= PAGES_MAX:
-            raise web.HTTPServiceUnavailable(text=f"{PAGES_MAX} pages are open already.\n")
-        end = web.WebSocketResponse(timeout=CLOSE_S, heartbeat=HEARTBEAT_S, max_msg_size=MESSAGE_MAX_BYTES)
-        page = Page(end)
-        pages.append(page)
-        try:
-            await end.prepare(request)
-            await join(page)
-        finally:
-            pages.remove(page)
-        return end
 
     async def get(request: web.Request) -> web.Response:
         file = files.get(request.path)
@@ -103,16 +111,87 @@ async def serving(
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(_headers(policy))
 
+    async def enter(request: web.Request, page: Page) -> None:
+        await join(page)
+
+    app = _application(listener, path, get, enter)
+    app.on_response_prepare.append(add_headers)
+    async with _running(app, listener):
+        yield
+
+
+@asynccontextmanager
+async def passing(
+    listener: socket.socket, far: Callable[[], str], path: str, join: Callable[[Page, "Far"], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """Pass on what the server at `far()` serves, unchanged, and its WebSocket at `path` to `join`, while the context lasts.
+
+    `far()` is asked each time; where nobody answers there, the answer is 502.
+    """
+    async with aiohttp.ClientSession(auto_decompress=False) as http:
+
+        async def get(request: web.Request) -> web.Response:
+            with _gateway():
+                async with http.get(yarl.URL(far() + request.raw_path, encoded=True)) as answer:
+                    headers = {name: answer.headers[name] for name in PASSED if name in answer.headers}
+                    return web.Response(status=answer.status, body=await answer.read(), headers=headers)
+
+        async def enter(request: web.Request, page: Page) -> None:
+            async with socket_of(far(), path) as end:
+                await join(page, Far(end))
+
+        async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+            for name, value in _headers("default-src 'none'").items():  # of what is our own
+                response.headers.setdefault(name, value)
+
+        app = _application(listener, path, get, enter)
+        app.on_response_prepare.append(add_headers)
+        async with _running(app, listener):
+            yield
+
+
+@contextmanager
+def _gateway() -> Iterator[None]:
+    try:
+        yield
+    except aiohttp.ClientError as error:
+        raise web.HTTPBadGateway(text=f"The kiosk does not answer: {error}\n") from None
+
+
+def _application(
+    listener: socket.socket, path: str, get: Handler, enter: Callable[[web.Request, Page], Awaitable[None]]
+) -> web.Application:
+    """Files by `get`, and pages' WebSockets at `path`, so many at most, which `enter` serves."""
+    pages: list[Page] = []
+
+    async def open_socket(request: web.Request) -> web.StreamResponse:
+        if len(pages) >= PAGES_MAX:
+            raise web.HTTPServiceUnavailable(text=f"{PAGES_MAX} pages are open already.\n")
+        end = web.WebSocketResponse(timeout=CLOSE_S, max_msg_size=MESSAGE_MAX_BYTES)
+        page = Page(end)
+        pages.append(page)
+        try:
+            await end.prepare(request)
+            await enter(request, page)
+        except aiohttp.ClientError:
+            await page.end()  # who stands behind us has gone: the page comes again
+        finally:
+            pages.remove(page)
+        return end
+
     async def shut(app: web.Application) -> None:
         for page in pages.copy():
             await page.end()
 
-    port = listener.getsockname()[1]
-    app = web.Application(middlewares=[_own_page_only(port, path)], client_max_size=0)
+    app = web.Application(middlewares=[_own_page_only(listener.getsockname()[1], path)], client_max_size=0)
     app.router.add_get(path, open_socket)
     app.router.add_get("/{path:.*}", get)
-    app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(shut)
+    return app
+
+
+@asynccontextmanager
+async def _running(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
     await runner.setup()
     try:

@@ -97,6 +97,11 @@ class Backend:
                 self._send_code(order, pickup)
         return order
 
+    def move(self, waybill: str, cell: int) -> None:
+        """The courier could not use the cell of an order: another one."""
+        self.orders[waybill].cell = cell
+        self.revision += 1
+
     def withdraw(self, waybill: str, courier: str = "courier") -> Grant:
         """Send a courier for the parcel: a withdrawal grant, its code by SMS. Raises ValueError the second time."""
         order = self.orders[waybill]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from firmware.model import DoorState, ScreenName
@@ -14,12 +15,38 @@ from sim.site import Site
 from sim.wire import Line
 
 T = TypeVar("T")
-Fired = Callable[[], None]
-Strike = Callable[[Site, random.Random, Fired], Awaitable[None]]
 
 
-def likely_cell(site: Site, chance: random.Random) -> int:
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """One strike of a fault: all its chance, and whom to tell that it takes effect.
+
+    Left to chance it strikes whom it may, in its own time. Aimed by a person's hand it strikes at once, where it can, at
+    the cell that is named, and lasts until it is healed.
+    """
+
+    chance: random.Random
+    fired: Callable[[], None]
+    aimed: bool = False
+    cell: int | None = None
+    healed: asyncio.Event | None = None
+
+    async def lasts(self, seconds: float) -> None:
+        """For so long, or until it is healed."""
+        if self.healed is None:
+            await asyncio.sleep(seconds)
+        else:
+            await self.healed.wait()
+
+
+Strike = Callable[[Site, Blow], Awaitable[None]]
+
+
+def likely_cell(site: Site, blow: Blow) -> int:
     """A cell that somebody will use soon, where there is one; every other time one that a courier has to empty."""
+    if blow.cell is not None:
+        return blow.cell
+    chance = blow.chance
     orders = site.office.backend.orders.values()
     usual = sorted({order.cell for order in orders if order.stage in (Stage.ORDERED, Stage.STORED)})
     rare = sorted({order.cell for order in orders if order.stage in FETCHED_AT})

@@ -5,45 +5,49 @@ import random
 from collections.abc import Callable
 
 from sim.site import Site
-from sim.strikes.common import Fired, Strike, cells_on, in_hand, the_line
+from sim.strikes.common import Blow, Strike, cells_on, in_hand, the_line
 from sim.wire import Line
 
 
 def board(what: str) -> Strike:
     """One board gets deaf (`dead`) or dumb (`silent`)."""
 
-    async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
+    async def strike(site: Site, blow: Blow) -> None:
+        chance = blow.chance
         name = chance.choice(sorted(site.locker.cabinet.boards))
         with site.witness.blinded(site.cells_of_board(name)):
             setattr(site.locker.cabinet.boards[name], what, True)
-            fired()
-            await asyncio.sleep(chance.uniform(1, 180))
+            blow.fired()
+            await blow.lasts(chance.uniform(1, 180))
             setattr(site.locker.cabinet.boards[name], what, False)
             await asyncio.sleep(3)
 
     return strike
 
 
-async def board_reset(site: Site, chance: random.Random, fired: Fired) -> None:
+async def board_reset(site: Site, blow: Blow) -> None:
     """The supply of one board blinks, if it can be while somebody opens a cell."""
-    await in_hand(site, 900)
-    await asyncio.sleep(chance.uniform(0, 0.4))
+    chance = blow.chance
+    if not blow.aimed:
+        await in_hand(site, 900)
+        await asyncio.sleep(chance.uniform(0, 0.4))
     site.locker.cabinet.boards[chance.choice(sorted(site.locker.cabinet.boards))].reset()
-    fired()
+    blow.fired()
 
 
 def _wire(change: Callable[[Line, random.Random], Callable[[], None]]) -> Strike:
     """A fault of the line: `change` makes it and gives back how to heal it."""
 
-    async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
+    async def strike(site: Site, blow: Blow) -> None:
+        chance = blow.chance
         bus, line = the_line(site, chance)
-        if chance.random() < 0.5:
+        if chance.random() < 0.5 and not blow.aimed:
             await in_hand(site, 900)
         await _at_any_byte(line, chance)
         with site.witness.blinded(cells_on(site, bus)):
             heal = change(line, chance)
-            fired()
-            await asyncio.sleep(chance.choice([chance.uniform(0.05, 3), chance.uniform(3, 180)]))
+            blow.fired()
+            await blow.lasts(chance.choice([chance.uniform(0.05, 3), chance.uniform(3, 180)]))
             await _at_any_byte(line, chance)
             heal()
             await asyncio.sleep(3)
@@ -83,14 +87,15 @@ delay = _set("delay_ms", lambda chance: chance.uniform(5, 400), 0.0)
 cable_cut = _set("cut", lambda chance: True, False)
 
 
-async def port_unplugged(site: Site, chance: random.Random, fired: Fired) -> None:
+async def port_unplugged(site: Site, blow: Blow) -> None:
     """The device goes away within a transmission, and comes back."""
+    chance = blow.chance
     bus, line = the_line(site, chance)
     port = site.locker.cabinet.ports[bus]
     await _at_any_byte(line, chance)
     with site.witness.blinded(cells_on(site, bus)):
         port.unplug()
-        fired()
-        await asyncio.sleep(chance.choice([chance.uniform(0.05, 3), chance.uniform(3, 180)]))
+        blow.fired()
+        await blow.lasts(chance.choice([chance.uniform(0.05, 3), chance.uniform(3, 180)]))
         port.plug()
         await asyncio.sleep(8)

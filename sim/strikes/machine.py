@@ -6,40 +6,44 @@ from collections.abc import Callable
 
 from sim.disk import BROKEN, FULL, Error, Operation
 from sim.site import PowerCut, Site
-from sim.strikes.common import Fired, Strike, in_hand, served
+from sim.strikes.common import Blow, Strike, in_hand, served
 
 
 def _off_s(chance: random.Random) -> float:
     return chance.choice([chance.uniform(5, 20), chance.uniform(20, 300)])
 
 
-async def power_cut(site: Site, chance: random.Random, fired: Fired) -> None:
+async def power_cut(site: Site, blow: Blow) -> None:
     """At any moment at all."""
-    fired()
-    await site.outage(_off_s(chance))
+    chance = blow.chance
+    blow.fired()
+    await site.outage(_off_s(chance), until=blow.healed)
 
 
-async def power_cut_in_hand(site: Site, chance: random.Random, fired: Fired) -> None:
+async def power_cut_in_hand(site: Site, blow: Blow) -> None:
     """Within five seconds of a door being opened, or open."""
+    chance = blow.chance
     if await in_hand(site):
         await asyncio.sleep(chance.uniform(0, 5))
-        fired()
+        blow.fired()
         await site.outage(_off_s(chance))
 
 
-async def controller_killed(site: Site, chance: random.Random, fired: Fired) -> None:
+async def controller_killed(site: Site, blow: Blow) -> None:
     """The process alone: pulses that boards have begun go on, and doors open meanwhile."""
-    if chance.random() < 0.7:
+    chance = blow.chance
+    if chance.random() < 0.7 and not blow.aimed:
         await in_hand(site)
         await asyncio.sleep(chance.uniform(0, 2))
-    fired()
+    blow.fired()
     await site.outage(chance.uniform(2, 20), power=False)
 
 
 def power_cut_at_commit(*, before: bool) -> Strike:
     """At one of the next commits while somebody is served: nothing of it is on the disk, or all of it and no effect."""
 
-    async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
+    async def strike(site: Site, blow: Blow) -> None:
+        chance = blow.chance
         await served(site, chance)
         left = chance.randrange(1, 12)
         hook = "before_commit" if before else "after_commit"
@@ -51,7 +55,7 @@ def power_cut_at_commit(*, before: bool) -> Strike:
             if left == 0:
                 setattr(site, hook, lambda: None)
                 struck.set()
-                fired()
+                blow.fired()
                 raise PowerCut
 
         setattr(site, hook, count)
@@ -66,8 +70,9 @@ def power_cut_at_commit(*, before: bool) -> Strike:
     return strike
 
 
-async def power_cut_in_write(site: Site, chance: random.Random, fired: Fired) -> None:
+async def power_cut_in_write(site: Site, blow: Blow) -> None:
     """At any of the next writes, syncs and truncations of the database."""
+    chance = blow.chance
     disk = site.locker.disk
     if disk is None:
         return
@@ -76,31 +81,33 @@ async def power_cut_in_write(site: Site, chance: random.Random, fired: Fired) ->
     disk.cut_after(chance.randrange(60))
     for _ in range(3_600):
         if disk.cuts != cuts:
-            fired()
+            blow.fired()
             await site.outage(_off_s(chance))
             return
         await asyncio.sleep(0.05 if await in_hand(site, 1) else 1)
 
 
 def _disk_fails(error: Callable[[str], Error], operations: tuple[Operation, ...], lasts_s: float) -> Strike:
-    async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
+    async def strike(site: Site, blow: Blow) -> None:
+        chance = blow.chance
         disk = site.locker.disk
         if disk is None:
             return
-        await served(site, chance)
+        if not blow.aimed:
+            await served(site, chance)
 
         def failed(path: str) -> Error:
             if not struck:
                 struck.append(path)
-                fired()
+                blow.fired()
             return error(path)
 
         struck: list[str] = []
-        times = None if lasts_s > 10 else chance.randrange(1, 4)
+        times = None if lasts_s > 10 or blow.healed else chance.randrange(1, 4)
         with site.witness.blinded(site.cells):
             site.disk_fails = True
-            disk.fail(*operations, after=chance.randrange(20), times=times, error=failed)
-            await asyncio.sleep(chance.uniform(1, lasts_s))
+            disk.fail(*operations, after=0 if blow.aimed else chance.randrange(20), times=times, error=failed)
+            await blow.lasts(chance.uniform(1, lasts_s))
             disk.mend()
             site.disk_fails = False
             await asyncio.sleep(3)
@@ -112,18 +119,20 @@ disk_full = _disk_fails(FULL, (Operation.WRITE,), 60)
 disk_io_error = _disk_fails(BROKEN, (Operation.WRITE, Operation.SYNC), 10)
 
 
-async def clock_unsure(site: Site, chance: random.Random, fired: Fired) -> None:
+async def clock_unsure(site: Site, blow: Blow) -> None:
     """The time is up to three days off, and the clock says that it is not to be trusted."""
+    chance = blow.chance
     clock, off_ms = site.locker.clock, chance.randrange(-3 * 86_400_000, 3 * 86_400_000)
     clock.is_sure = False
     clock.offset_ms += off_ms
-    fired()
-    await asyncio.sleep(chance.uniform(120, 1_800))
+    blow.fired()
+    await blow.lasts(chance.uniform(120, 1_800))
     clock.offset_ms -= off_ms
     clock.is_sure = True
 
 
-async def clock_jumps(site: Site, chance: random.Random, fired: Fired) -> None:
+async def clock_jumps(site: Site, blow: Blow) -> None:
     """A trusted source sets the time, within the minute that it may."""
+    chance = blow.chance
     site.locker.clock.offset_ms += chance.randrange(-60_000, 60_000)
-    fired()
+    blow.fired()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import random
 from contextlib import nullcontext
 
 from firmware.model import Purpose
@@ -10,7 +9,7 @@ from sim.backend.orders import Stage
 from sim.office import FETCHED_AT
 from sim.people import Visitor
 from sim.site import Site
-from sim.strikes.common import Fired, Strike, in_hand, likely_cell, resting
+from sim.strikes.common import Blow, Strike, in_hand, likely_cell, resting
 from sim.world import Cell, Condition, Impossible, Sensor
 
 SOUGHT = (Stage.STORED, Stage.SUSPECT)  # by their buyers
@@ -19,20 +18,22 @@ SOUGHT = (Stage.STORED, Stage.SUSPECT)  # by their buyers
 def condition(what: Condition) -> Strike:
     """A lock or door of a cell in use gets this condition, for 5 to 20 minutes."""
 
-    async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
-        cell = likely_cell(site, chance)
+    async def strike(site: Site, blow: Blow) -> None:
+        chance = blow.chance
+        cell = likely_cell(site, blow)
         site.world.afflict(cell, what)
-        fired()
+        blow.fired()
         blind = site.witness.blinded([cell]) if what is Condition.NO_LATCH else nullcontext()
         with blind:
-            await asyncio.sleep(chance.uniform(300, 1_200))
+            await blow.lasts(chance.uniform(300, 1_200))
         site.world.afflict(cell, Condition.FINE)
 
     return strike
 
 
-async def jammed_for_a_courier(site: Site, chance: random.Random, fired: Fired) -> None:
+async def jammed_for_a_courier(site: Site, blow: Blow) -> None:
     """Of a parcel in trouble the cell jams as well, until somebody has tried it in vain."""
+    chance = blow.chance
     troubled = [order.cell for order in site.office.backend.orders.values() if order.stage in FETCHED_AT]
     if not troubled:
         return
@@ -40,7 +41,7 @@ async def jammed_for_a_courier(site: Site, chance: random.Random, fired: Fired) 
     pulses, tried = cell.coil.pulses, asyncio.Event()
     forget = site.world.observe(lambda each: tried.set() if cell.coil.pulses >= pulses + 3 else None)
     site.world.afflict(cell.number, Condition.JAMMED)
-    fired()
+    blow.fired()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(3_600):
             await tried.wait()
@@ -49,51 +50,58 @@ async def jammed_for_a_courier(site: Site, chance: random.Random, fired: Fired) 
     site.world.afflict(cell.number, Condition.FINE)
 
 
-async def opens_late(site: Site, chance: random.Random, fired: Fired) -> None:
+async def opens_late(site: Site, blow: Blow) -> None:
     """The spring of a cell in use takes up to 50 s: within the time in which an opening is still the intent's."""
-    cell = site.world.cells[likely_cell(site, chance)]
+    chance = blow.chance
+    cell = site.world.cells[likely_cell(site, blow)]
     pop_ms, cell.pop_ms = cell.pop_ms, chance.randrange(1_000, 50_000)
-    fired()
-    await asyncio.sleep(chance.uniform(300, 1_200))
+    blow.fired()
+    await blow.lasts(chance.uniform(300, 1_200))
     cell.pop_ms = pop_ms
 
 
 def sensor(what: Sensor) -> Strike:
     """A contact of a cell in use says the same whatever the door does."""
 
-    async def strike(site: Site, chance: random.Random, fired: Fired) -> None:
-        cell = likely_cell(site, chance)
+    async def strike(site: Site, blow: Blow) -> None:
+        chance = blow.chance
+        cell = likely_cell(site, blow)
         with site.witness.blinded([cell]):
             site.world.break_sensor(cell, what)
-            fired()
-            await asyncio.sleep(chance.uniform(120, 600))
+            blow.fired()
+            await blow.lasts(chance.uniform(120, 600))
             site.world.break_sensor(cell, Sensor.FINE)
             await asyncio.sleep(3)
 
     return strike
 
 
-async def door_forced(site: Site, chance: random.Random, fired: Fired) -> None:
+async def door_forced(site: Site, blow: Blow) -> None:
     """A crowbar, often beside somebody who is served."""
-    cell = likely_cell(site, chance)
-    if chance.random() < 0.5:
+    chance = blow.chance
+    cell = likely_cell(site, blow)
+    if chance.random() < 0.5 and not blow.aimed:
         await in_hand(site, 900)
         await asyncio.sleep(chance.uniform(0, 15))
-    await _force(site, chance, fired, cell)
+    await _force(site, blow, cell)
 
 
-async def door_forced_before_pulse(site: Site, chance: random.Random, fired: Fired) -> None:
+async def door_forced_before_pulse(site: Site, blow: Blow) -> None:
     """The door beside one whose pulse was promised, and waits for its coil to rest."""
+    chance = blow.chance
     if (rests := await resting(site, 7_200)) is not None:
         boards = (site.cells_of_board(name) for name in sorted(site.locker.cabinet.boards))
         beside = [each for cells in boards if rests in cells for each in cells if each != rests]
-        await _force(site, chance, fired, chance.choice(beside))
+        await _force(site, blow, chance.choice(beside))
 
 
-async def _force(site: Site, chance: random.Random, fired: Fired, cell: int) -> None:
+async def _force(site: Site, blow: Blow, cell: int) -> None:
     """In three of ten cases the parcel goes; somebody shuts the door later, and the buyer may come at once, in haste."""
+    chance = blow.chance
     site.world.force(cell)
-    fired()
+    blow.fired()
+    if blow.aimed:
+        return  # whoever swung it sees to the rest
     await asyncio.sleep(chance.uniform(0.1, 30))
     if chance.random() < 0.3:
         try:
@@ -108,8 +116,9 @@ async def _force(site: Site, chance: random.Random, fired: Fired, cell: int) -> 
         await Visitor(site, chance, waybill, Purpose.PICKUP, "hasty").come(tries=1)
 
 
-async def wrong_door(site: Site, chance: random.Random, fired: Fired) -> None:
+async def wrong_door(site: Site, blow: Blow) -> None:
     """The next pulse of one board goes to another lock, once."""
+    chance = blow.chance
     board = site.locker.cabinet.boards[chance.choice(sorted(site.locker.cabinet.boards))]
     wiring, order = dict(board.wiring), sorted(board.wiring)
     shift = chance.randrange(1, len(order))
@@ -123,7 +132,7 @@ async def wrong_door(site: Site, chance: random.Random, fired: Fired) -> None:
     def pulsed(cell: Cell) -> None:
         if not struck and cell.number in pulses and cell.coil.pulses > pulses[cell.number]:
             struck.append(cell.number)
-            fired()
+            blow.fired()
         if struck and cell.number == struck[0] and cell.coil.on_at_s is None:
             board.crossed = {}
             ended.set()

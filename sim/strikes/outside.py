@@ -1,7 +1,6 @@
 """Strikes from outside: network, kiosk, and people who mean no good."""
 
 import asyncio
-import random
 from contextlib import nullcontext
 
 from firmware.control import Code, Press, Seq, Show
@@ -10,20 +9,24 @@ from sim import faces
 from sim.backend import Signer, unsigned
 from sim.backend.orders import Stage
 from sim.site import Site
-from sim.strikes.common import Fired, in_hand
+from sim.strikes.common import Blow, in_hand
 
 
-async def link_down(site: Site, chance: random.Random, fired: Fired) -> None:
+async def link_down(site: Site, blow: Blow) -> None:
     """The backend cannot be reached."""
+    chance = blow.chance
+    site.locker.is_linked = False
     site.locker.link.detach()
-    fired()
-    await asyncio.sleep(chance.uniform(10, 600))
+    blow.fired()
+    await blow.lasts(chance.uniform(10, 600))
+    site.locker.is_linked = True
     if site.locker.assembly is not None and not site.locker.link.is_attached:
         site.locker.attach_backend()
 
 
-async def forged_list(site: Site, chance: random.Random, fired: Fired) -> None:
+async def forged_list(site: Site, blow: Blow) -> None:
     """Objects without a signature, under a stranger's key, cut short, and changed in one bit: nothing of it may be believed."""
+    chance = blow.chance
     link, backend = site.locker.link, site.locker.backend
     if not link.is_attached:
         return
@@ -42,40 +45,44 @@ async def forged_list(site: Site, chance: random.Random, fired: Fired) -> None:
     ]
     for each in objects:
         link.send(each)
-    fired()
+    blow.fired()
 
 
-async def replayed(site: Site, chance: random.Random, fired: Fired) -> None:
+async def replayed(site: Site, blow: Blow) -> None:
     """What was said once is said again: nothing may come of it."""
+    chance = blow.chance
     if site.locker.link.is_attached and site.sent:
         for signed in chance.sample(list(site.sent), min(3, len(site.sent))):
             site.locker.link.send(signed)
-        fired()
+        blow.fired()
 
 
-async def kiosk_gone(site: Site, chance: random.Random, fired: Fired) -> None:
+async def kiosk_gone(site: Site, blow: Blow) -> None:
     """The page's connection ends and a fresh page joins."""
-    if chance.random() < 0.7:
+    chance = blow.chance
+    if chance.random() < 0.7 and not blow.aimed:
         await in_hand(site, 900)
     site.kiosk.leave()
-    fired()
-    await asyncio.sleep(chance.uniform(2, 30))
+    blow.fired()
+    await blow.lasts(chance.uniform(2, 30))
     site.kiosk.join()
 
 
-async def kiosk_nonsense(site: Site, chance: random.Random, fired: Fired) -> None:
+async def kiosk_nonsense(site: Site, blow: Blow) -> None:
     """Bytes that are no request: the gate drops the connection."""
+    chance = blow.chance
     site.kiosk.send_bytes(
         chance.choice([b'{"type":"press"}\n', b"\xff\xfe\n", b"[" * 5_000 + b"\n", b"x" * 70_000])
     )
-    fired()
+    blow.fired()
     await asyncio.sleep(chance.uniform(1, 5))
     site.kiosk.join()
 
 
-async def presses_everything(site: Site, chance: random.Random, fired: Fired) -> None:
+async def presses_everything(site: Site, blow: Blow) -> None:
     """Listed or not, on this screen's number or on yesterday's, as fast as a finger or faster."""
-    if chance.random() < 0.5:
+    chance = blow.chance
+    if chance.random() < 0.5 and not blow.aimed:
         await in_hand(site, 900)
     old: Show | None = None
     for _ in range(chance.randrange(10, 60)):
@@ -85,13 +92,14 @@ async def presses_everything(site: Site, chance: random.Random, fired: Fired) ->
         problem = chance.choice([None, *Problem]) if action is Action.REPORT else None
         site.meddled()
         site.kiosk.send(Press(seq, action, problem))
-        fired()
+        blow.fired()
         old = show if chance.random() < 0.3 else old
         await asyncio.sleep(chance.choice([0.0, 0.03, 0.4]))
 
 
-async def presses_at_the_deadline(site: Site, chance: random.Random, fired: Fired) -> None:
+async def presses_at_the_deadline(site: Site, blow: Blow) -> None:
     """In the very moment in which the screen would change by itself, or a millisecond before."""
+    chance = blow.chance
     wanted = (Action.MORE_TIME, Action.CONFIRM)
     for _ in range(300):
         await asyncio.sleep(chance.uniform(1, 20))
@@ -104,22 +112,25 @@ async def presses_at_the_deadline(site: Site, chance: random.Random, fired: Fire
         if site.kiosk.show is show:
             site.meddled()
             site.kiosk.send(Press(show.seq, chance.choice(actions)))
-            fired()
+            blow.fired()
             return
 
 
-async def wrong_cabinet(site: Site, chance: random.Random, fired: Fired) -> None:
+async def wrong_cabinet(site: Site, blow: Blow) -> None:
     """Stands in line, types up to three codes that are none here, and goes."""
-    await _type_many(site, chance, fired, chance.randrange(1, 4), polite=True)
+    chance = blow.chance
+    await _type_many(site, blow, chance.randrange(1, 4), polite=True)
 
 
-async def keypad_robot(site: Site, chance: random.Random, fired: Fired) -> None:
+async def keypad_robot(site: Site, blow: Blow) -> None:
     """Stands in nobody's line, and types as soon as the keypad takes a code."""
-    await _type_many(site, chance, fired, chance.randrange(20, 60), polite=False)
+    chance = blow.chance
+    await _type_many(site, blow, chance.randrange(20, 60), polite=False)
 
 
-async def _type_many(site: Site, chance: random.Random, fired: Fired, times: int, *, polite: bool) -> None:
+async def _type_many(site: Site, blow: Blow, times: int, *, polite: bool) -> None:
     """Codes that nobody was given, each as soon as the keypad takes one."""
+    chance = blow.chance
     async with site.queue if polite else nullcontext():
         typed = 0
         for _ in range(600):
@@ -130,7 +141,7 @@ async def _type_many(site: Site, chance: random.Random, fired: Fired, times: int
                 digits = 12 if show.screen.with_phone else 8
                 site.kiosk.send(Code(show.seq, f"{chance.randrange(10**digits):0{digits}}"))
                 typed += 1
-                fired()
+                blow.fired()
             elif Action.START in actions:
                 faces.press(site.kiosk, Action.START)
             elif Action.AGAIN in actions and show is not None and show.screen.name == "wrong_code":
@@ -140,31 +151,34 @@ async def _type_many(site: Site, chance: random.Random, fired: Fired, times: int
             await asyncio.sleep(chance.uniform(0.2, 2))
 
 
-async def app_and_keypad(site: Site, chance: random.Random, fired: Fired) -> None:
+async def app_and_keypad(site: Site, blow: Blow) -> None:
     """A command for one parcel while another person is at the screen, or at an open door."""
+    chance = blow.chance
     if not await in_hand(site) or not site.locker.link.is_attached:
         return
     await asyncio.sleep(chance.uniform(0, 8))
-    await _command(site, chance, fired)
+    await _command(site, blow)
 
 
-async def app_again(site: Site, chance: random.Random, fired: Fired) -> None:
+async def app_again(site: Site, blow: Blow) -> None:
     """Any buyer's parcel, beyond the cap."""
+    chance = blow.chance
     for _ in range(chance.randrange(7, 15)):
         if site.locker.link.is_attached:
-            await _command(site, chance, fired)
+            await _command(site, blow)
         await asyncio.sleep(chance.uniform(1, 60))
 
 
-async def _command(site: Site, chance: random.Random, fired: Fired) -> None:
+async def _command(site: Site, blow: Blow) -> None:
     """«Открыть ячейку» from far away: if it opens, a friend sees to the door."""
+    chance = blow.chance
     orders = site.office.backend.orders.values()
     waiting = [order for order in orders if order.stage is Stage.STORED and "pickup" in order.grants]
     if not waiting or not site.locker.link.is_attached:
         return
     order = chance.choice(waiting)
     site.locker.link.send_open(order.waybill)
-    fired()
+    blow.fired()
     await asyncio.sleep(chance.uniform(5, 40))
     cell = site.world.cells[order.cell]
     if not cell.shut:

@@ -59,9 +59,7 @@ def test_paused_time_stands_while_sockets_are_served() -> None:
 def test_it_runs_faster_and_a_wait_is_as_much_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     real_s, asked = [100.0], list[float | None]()
     monkeypatch.setattr(asyncio.BaseEventLoop, "time", lambda self: real_s[0])
-    monkeypatch.setattr(
-        selectors.DefaultSelector, "select", lambda self, timeout=None: asked.append(timeout) or []
-    )
+    monkeypatch.setattr(selectors.DefaultSelector, "select", lambda self, timeout=None: asked.append(timeout))
     loop = LiveLoop()
     selector = loop._selector  # type: ignore[attr-defined]
     loop.run_at(SPEED_MAX)

@@ -1,0 +1,91 @@
+"""What people and the backend do to one locker, told once it is done: for whoever draws, explains or records it.
+
+All hands go through `sim.world.World`, all orders through the backend, all commands through the link: so a deed is heard
+whoever did it, a person on the panel, one that lives by himself, or a fault of the catalogue.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from msgspec import Struct
+
+from firmware.model import Direction
+from sim.backend import Order
+from sim.locker import SimLocker
+
+WHO: ContextVar[str] = ContextVar("who", default="somebody")  # whose task this is
+FAULT = "fault"
+
+
+class Deed(Struct, frozen=True):
+    """One of them. `verb` is that of `sim.steps`, and `open` for the app's command."""
+
+    verb: str
+    who: str
+    cell: int | None = None
+    parcel: str | None = None
+    buyer: str = ""  # of an order
+    account: str = ""
+    outbound: bool = False
+    command: str = ""  # the id of the app's command
+
+    @property
+    def by_fault(self) -> bool:
+        """Whether a fault's own hands did it."""
+        return self.who.startswith(FAULT)
+
+
+class Deeds:
+    """Listens at the seams of one locker, and tells of each deed that was possible, in the moment it is done."""
+
+    def __init__(self, locker: SimLocker) -> None:
+        self.observers: list[Callable[[Deed], None]] = []
+        self.acting = False  # whether a hand is at a door in this very moment
+        world, backend, link = locker.world, locker.backend, locker.link
+        for verb in ("pull", "force", "close"):
+            self._listen(world, verb, lambda found, cell, verb=verb: _deed(verb, cell=cell))
+        self._listen(world, "put", lambda found, cell, parcel: _deed("put", cell=cell, parcel=parcel))
+        self._listen(world, "take", lambda found, cell: _deed("take", cell=cell, parcel=found))
+        self._listen(
+            world,
+            "press",
+            lambda found, cell, pressed=True: _deed("push" if pressed else "let_go", cell=cell),
+        )
+        self._listen(backend, "order", lambda order, *_, **__: _order(order))
+        self._listen(backend, "withdraw", lambda grant, parcel, *_: _deed("withdraw", parcel=parcel))
+        self._listen(backend, "move", lambda found, parcel, cell: _deed("move", cell=cell, parcel=parcel))
+        self._listen(
+            link, "send_open", lambda command, parcel, *_: _deed("open", parcel=parcel, command=command)
+        )
+
+    def _listen(self, thing: Any, verb: str, told: Callable[..., Deed]) -> None:
+        act = getattr(thing, verb)
+
+        def heard(*arguments: Any, **options: Any) -> Any:
+            self.acting = True
+            try:
+                found = act(*arguments, **options)
+            finally:
+                self.acting = False
+            deed = told(found, *arguments, **options)
+            for observe in self.observers:
+                observe(deed)
+            return found
+
+        setattr(thing, verb, heard)
+
+
+def _deed(verb: str, **about: Any) -> Deed:
+    return Deed(verb, WHO.get(), **about)
+
+
+def _order(order: Order) -> Deed:
+    return _deed(
+        "order",
+        cell=order.cell,
+        parcel=order.waybill,
+        buyer=order.person,
+        account=order.account,
+        outbound=order.direction is Direction.OUTBOUND,
+    )
