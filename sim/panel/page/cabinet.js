@@ -1,78 +1,125 @@
-// The cabinet as it is, drawn from the layout. Doors are the same elements for ever, so that they swing and keep the focus.
+// The cabinet, drawn from the layout: doors to press, parcels to take, and one line below that says what is at a cell
+// and lends a hand there. The arrows of the keyboard go from door to door.
 
-import { h, pressable, s } from "./dom.js";
-import { say } from "./texts.js";
+import { CellDrawing } from "./cell.js";
+import { h, s, set, word } from "./dom.js";
+import { named, say } from "./texts.js";
 
-const GAP = 12; // millimetres, as all measures of the drawing
-const FRAME = 44;
+const FRAME = 44; // millimetres
 const SWING = 130; // room to the left for a door that stands open
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const HANDS = ["press", "pull", "force"];
 
 export class Cabinet {
-  /** `act(message)` sends what a person does. */
-  constructor(section, boxes, act) {
-    this.cells = new Map(boxes.map((box) => [box.number, new CellDrawing(box, act)]));
+  /** `act(message)` sends what a person does; `picked(number)` is told which cell somebody points at. */
+  constructor(section, boxes, { act, picked }) {
+    Object.assign(this, { act, picked, selected: null, lit: new Set(), known: {} });
+    const hands = {
+      press: (number) => { this.select(number); if (this.cells.get(number).seen.cell.open) act({ type: "close", cell: number }); },
+      take: (number) => act({ type: "take", cell: number }),
+    };
+    const placed = [...boxes].sort((a, b) => a.x - b.x || a.y - b.y); // a door that swings left lies over its neighbours
+    this.cells = new Map(placed.map((box) => [box.number, new CellDrawing(box, hands)]));
     const width = Math.max(...boxes.map((box) => box.x + box.width));
     const height = Math.max(...boxes.map((box) => box.y + box.height));
-    const groups = [...this.cells.values()].map((cell) => cell.group);
-    section.replaceChildren(
-      h("h2", {}, say("cabinet.title")),
-      s("svg", {
-        role: "group", "aria-label": say("cabinet.title"),
-        viewBox: `${-SWING} ${-FRAME} ${width + SWING + FRAME} ${height + 2 * FRAME + 60}`,
-      },
-      s("rect", { class: "foot", x: 30, y: height + FRAME - 20, width: width - 60, height: 70, rx: 10 }),
-      s("rect", { class: "frame", x: -FRAME, y: -FRAME, width: width + 2 * FRAME, height: height + 2 * FRAME, rx: 30 }),
-      groups),
-      h("p", { class: "hint" }, say("cabinet.how")),
-    );
+    this.svg = s("svg", {
+      role: "group", "aria-label": say("cabinet.title"), onkeydown: (event) => this.walk(event),
+      onfocusin: (event) => this.point(event), onpointerover: (event) => this.point(event), onpointerleave: () => this.tell(this.selected),
+      viewBox: `${-SWING} ${-FRAME} ${width + SWING + FRAME} ${height + 2 * FRAME + 60}`,
+    },
+    s("defs", {}, s("pattern", { id: "hatch", width: 26, height: 26, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+      s("rect", { class: "stripe", width: 9, height: 26 }))),
+    s("rect", { class: "foot", x: 30, y: height + FRAME - 20, width: width - 60, height: 70, rx: 10 }),
+    s("rect", { class: "frame", x: -FRAME, y: -FRAME, width: width + 2 * FRAME, height: height + 2 * FRAME, rx: 30 }),
+    [...this.cells.values()].map((cell) => cell.group));
+    this.about = h("p", { class: "about" });
+    this.hands = h("div", { class: "hands" }, HANDS.map((verb) => this.hand(verb)));
+    section.replaceChildren(h("h2", {}, say("cabinet.title")), this.svg, h("div", { class: "inspector" }, this.about, this.hands));
+    this.standAt(placed[0].number);
+    this.tell(null);
   }
 
-  update(cells) {
-    for (const cell of cells) this.cells.get(cell.number)?.update(cell);
-  }
-}
-
-class CellDrawing {
-  constructor(box, act) {
-    this.number = box.number;
-    const at = { x: box.x + GAP / 2, y: box.y + GAP / 2, width: box.width - GAP, height: box.height - GAP };
-    const size = Math.min(at.height * 0.5, 110);
-    const middle = at.y + at.height / 2;
-    this.door = pressable(s("g", { class: "door" },
-      s("rect", { ...at, rx: 10 }),
-      s("path", { class: "handle", d: `M${at.x + at.width - 34} ${middle - at.height * 0.16}v${at.height * 0.32}` }),
-      s("text", { x: at.x + at.width / 2, y: middle + size * 0.36, "font-size": size }, String(box.number)),
-    ), () => this.open && act({ type: "close", cell: this.number }));
-    this.parcel = pressable(drawParcel(at), () => act({ type: "take", cell: this.number }));
-    this.group = s("g", { class: "cell", "data-cell": box.number }, s("rect", { class: "inside", ...at, rx: 10 }), this.parcel, this.door);
-    this.update({ number: box.number });
+  hand(verb) {
+    return h("button", { "data-hand": verb, title: say(`hands.${verb}.does`), onclick: () => this.use(verb) }, say(`hands.${verb}`));
   }
 
-  update({ open = false, parcel = null }) {
-    const wasOpen = this.open;
-    this.open = open;
-    this.group.classList.toggle("open", open);
-    if (open && !wasOpen) this.group.parentNode?.append(this.group); // in front of its neighbours
-    this.door.setAttribute("tabindex", open ? "0" : "-1");
-    this.door.setAttribute("aria-disabled", String(!open));
-    this.door.setAttribute("aria-label", say(open ? "cabinet.door_open" : "cabinet.door_shut", { cell: this.number }));
-    const seen = open && parcel !== null;
-    this.parcel.classList.toggle("seen", seen);
-    this.parcel.setAttribute("tabindex", seen ? "0" : "-1");
-    this.parcel.setAttribute("aria-hidden", String(!seen));
-    this.parcel.setAttribute("aria-label", say("cabinet.take", { cell: this.number, parcel: parcel ?? "" }));
-    this.parcel.querySelector("text").textContent = parcel ?? "";
+  use(verb) {
+    const cell = this.selected;
+    if (cell === null) return;
+    this.act(verb === "press" ? { type: "press", cell, pressed: !this.cells.get(cell).seen.cell.pressed } : { type: verb, cell });
   }
-}
 
-/** A box on the floor of the cell, clear of the door that swings to the left. */
-function drawParcel(at) {
-  const height = Math.min(at.height * 0.72, 210);
-  const width = at.width * 0.56;
-  const x = at.x + at.width * 0.36;
-  const y = at.y + at.height - height - 10;
-  return s("g", { class: "parcel" },
-    s("rect", { class: "box", x, y, width, height, rx: 6 }),
-    s("rect", { class: "tape", x: x + width * 0.44, y, width: width * 0.12, height }),
-    s("text", { x: x + width / 2, y: y + height / 2 + 18, "font-size": 50 }));
+  update({ cells = [], doors = [], orders }) {
+    for (const cell of cells) this.cells.get(cell.number)?.update({ cell });
+    for (const door of doors) this.cells.get(door.cell)?.update({ door });
+    if (orders) this.known.orders = orders;
+    this.tell(this.told);
+  }
+
+  /** Let parts of cells glow: `{door: cell, parcel: cell}`. */
+  glow({ door = null, parcel = null }) {
+    for (const cell of this.cells.values()) cell.glow({ door: cell.number === door, parcel: cell.number === parcel });
+  }
+
+  /** Show which cells are meant, while somebody points at a word about them. */
+  light(numbers) {
+    for (const number of this.lit) this.cells.get(number)?.mark("lit", false);
+    this.lit = new Set(numbers);
+    for (const number of this.lit) this.cells.get(number)?.mark("lit", true);
+  }
+
+  select(number) {
+    if (this.selected !== null) this.cells.get(this.selected).mark("selected", false);
+    this.selected = number;
+    this.cells.get(number).mark("selected", true);
+    this.standAt(number);
+    this.tell(number);
+    this.picked(number);
+  }
+
+  point(event) {
+    const number = Number(event.target.closest?.("[data-cell]")?.dataset.cell);
+    if (number) this.tell(number);
+  }
+
+  /** One line about a cell: what is believed, what is so, what lies in it. */
+  tell(number) {
+    this.told = number;
+    const cell = this.cells.get(number);
+    for (const hand of this.hands.children) hand.disabled = this.selected === null;
+    set(this.hands.firstElementChild, "aria-pressed", String(Boolean(this.cells.get(this.selected)?.seen.cell.pressed)));
+    if (!cell) return word(this.about, say("cabinet.how"));
+    const { cell: is, door } = cell.seen;
+    const order = this.known.orders?.findLast((one) => one.cell === number && one.stage !== "collected" && one.stage !== "withdrawn");
+    const facts = [
+      say("cabinet.cell", { cell: number, size: cell.box.size }),
+      door.state && named("door", door.state), door.why && named("why", door.why), door.blocked && say("door.blocked"),
+      say(is.latched === false ? "lock.free" : "lock.latched"), is.coil && say("lock.coil"), is.pressed && say("lock.pressed"),
+      is.condition && named("condition", is.condition), is.sensor && named("sensor", is.sensor),
+      is.parcel ? say("cabinet.holds", { parcel: is.parcel }) : say("cabinet.empty"),
+      order && !is.parcel && say("cabinet.kept", { parcel: order.waybill }),
+    ];
+    word(this.about, facts.filter(Boolean).join(" · "));
+  }
+
+  /** One stop for the Tab key: the door where the arrows have come to. */
+  standAt(number) {
+    if (this.standing) set(this.standing.door, "tabindex", "-1");
+    this.standing = this.cells.get(number);
+    set(this.standing.door, "tabindex", "0");
+  }
+
+  walk(event) {
+    const way = ARROWS[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const here = this.standing.middle;
+    const reach = ({ middle }) => (middle.x - here.x) * way[0] + (middle.y - here.y) * way[1];
+    const aside = ({ middle }) => Math.abs((middle.x - here.x) * way[1]) + Math.abs((middle.y - here.y) * way[0]);
+    const next = [...this.cells.values()].filter((cell) => reach(cell) > 1)
+      .sort((a, b) => reach(a) + 3 * aside(a) - reach(b) - 3 * aside(b))[0];
+    if (!next) return;
+    this.standAt(next.number);
+    next.door.focus();
+  }
 }

@@ -1,4 +1,5 @@
-// Small makers of elements. Texts go in as text nodes, so nothing that is shown can become markup.
+// Small makers of elements, and small changers that touch the page only where something differs. Texts go in as text
+// nodes, so nothing that is shown can become markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -13,7 +14,7 @@ function fill(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -27,4 +28,54 @@ export function pressable(element, press) {
     press();
   });
   return element;
+}
+
+/** Other words for an element, if they are others. */
+export function word(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Another value for an attribute, if it is another; `null` and `false` take it away. */
+export function set(element, name, value) {
+  const wanted = value === null || value === undefined || value === false ? null : String(value);
+  if (element.getAttribute(name) === wanted) return;
+  if (wanted === null) element.removeAttribute(name);
+  else element.setAttribute(name, wanted);
+}
+
+/** Whether an element is the next thing to press. The words that go with it stand in the story above. */
+export function glow(element, on) {
+  element.classList.toggle("glow", on);
+}
+
+/** A list whose elements are kept: made once for a key, changed in place, moved only where the order is another. */
+export class Rows {
+  /** `make(item)` answers `{element, update?(item)}`. */
+  constructor(parent, key, make) {
+    Object.assign(this, { parent, key, make, rows: new Map() });
+  }
+
+  update(items) {
+    const now = new Set(items.map(this.key));
+    for (const [key, row] of this.rows) {
+      if (now.has(key)) continue;
+      row.element.remove();
+      this.rows.delete(key);
+    }
+    items.forEach((item, index) => {
+      const key = this.key(item);
+      if (!this.rows.has(key)) this.rows.set(key, this.make(item));
+      const row = this.rows.get(key);
+      row.update?.(item);
+      const there = this.parent.children[index];
+      if (there !== row.element) this.parent.insertBefore(row.element, there ?? null);
+    });
+  }
+}
+
+/** Give somebody a text as a file. */
+export function download(name, text, type) {
+  const address = URL.createObjectURL(new Blob([text], { type }));
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

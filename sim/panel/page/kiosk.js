@@ -1,4 +1,4 @@
-// The real kiosk in its frame. Nothing types for a person: a note keeps the code in sight, and the keyboard goes to it.
+// The real kiosk in its frame. A note keeps a code in sight for whoever types it, and the keyboard goes to the screen.
 
 import { h } from "./dom.js";
 import { say } from "./texts.js";
@@ -6,9 +6,17 @@ import { say } from "./texts.js";
 export class Kiosk {
   constructor(section, address) {
     this.address = address;
-    this.frame = h("iframe", { src: address, title: say("kiosk.frame") });
+    this.title = h("h2");
+    this.frame = h("iframe", { src: address });
     this.note = h("p");
-    section.replaceChildren(h("h2", {}, say("kiosk.title")), this.frame, this.note);
+    section.replaceChildren(this.title, h("div", { class: "bezel" }, this.frame), this.note);
+    this.translate();
+  }
+
+  /** The frame stays, whatever the language of the page. */
+  translate() {
+    this.title.textContent = say("kiosk.title");
+    this.frame.title = say("kiosk.frame");
     this.forget();
   }
 

@@ -2,61 +2,115 @@
 
 import { Cabinet } from "./cabinet.js";
 import { Connection } from "./connection.js";
-import { h } from "./dom.js";
+import { Dock } from "./dock.js";
+import { Faults } from "./faults.js";
+import { Frame } from "./frame.js";
+import { Header } from "./header.js";
 import { Journal } from "./journal.js";
 import { Kiosk } from "./kiosk.js";
+import { Model } from "./model.js";
 import { Orders } from "./orders.js";
-import { People } from "./people.js";
-import { say } from "./texts.js";
+import { Phones } from "./phones.js";
+import { States } from "./states.js";
+import { Story } from "./story.js";
+import { Time } from "./time.js";
+import { Xray } from "./xray.js";
+import { download, word } from "./dom.js";
+import { has, remember, say, speak, useZone, wantedLanguage } from "./texts.js";
 
-const NOTICE_MS = 5_000;
+const NOTICE_MS = 6_000;
+const PANELS = ["xray", "states", "faults", "journal", "orders"];
 const at = (id) => document.getElementById(id);
 
 class Page {
   constructor() {
-    this.connection = new Connection({
+    this.hearing = {
       setup: (message) => this.setUp(message),
-      world: (message) => this.show(message),
-      entries: ({ rows }) => this.journal.add(rows),
-      refused: ({ why, ...about }) => this.notify(say(`refused.${why}`, about)),
-      gone: () => this.mark("gone"),
-    });
-    this.mark("connecting");
+      world: (message) => this.show(this.model.take(message)),
+      entries: ({ rows }) => { this.model.addEntries(rows); this.journal.add(rows); },
+      line: (line) => this.xray.add(this.model.addLine(line)),
+      story: (story) => { this.model.story = story; this.story.update(); },
+      answer: (answer) => this.phones.answer(answer),
+      refused: ({ why, ...about }) => this.refuse(why, about),
+      saved: ({ name, text }) => download(name, text, "text/plain"),
+    };
+    this.frame = new Frame((messages) => messages.forEach((message) => this.hearing[message.type]?.(message)));
+    this.connection = new Connection((message) => this.frame.add(message), () => this.mark("gone"));
+    this.act = (message) => { this.connection.send(message); this.story?.did(message); };
+    this.light = (cells) => this.cabinet.light(cells);
   }
 
   /** First of all, and again after each new connection. Another simulator has another kiosk, which this page may not frame. */
   setUp(setup) {
     if (this.kiosk && this.kiosk.address !== setup.kiosk) location.reload();
-    const clock = new Intl.DateTimeFormat("en-GB", { timeZone: setup.timezone, timeStyle: "medium" });
-    const time = (utcMs) => clock.format(utcMs);
-    const act = (message) => this.connection.send(message);
-    document.title = say("panel.title", setup);
-    this.state = h("p", { class: "state" });
-    at("header").replaceChildren(h("h1", {}, say("panel.title", setup)), h("p", {}, say("panel.simulated", setup)), this.state);
-    this.cabinet = new Cabinet(at("cabinet"), setup.boxes, act);
-    this.people = new People(at("people"), { act, time, note: (code) => this.kiosk.keep(code) });
-    this.orders = new Orders(at("orders"), act);
-    this.journal = new Journal(at("journal"), time);
+    this.model = new Model(setup);
+    useZone(setup.timezone);
     this.kiosk ??= new Kiosk(at("kiosk"), setup.kiosk); // it reconnects by itself
+    this.build();
     this.mark("live");
   }
 
+  /** All parts in the language of now; what they show is the model's. */
+  build() {
+    const { model, act, light } = this;
+    const { setup } = model;
+    const panel = this.dock?.name;
+    document.title = say("panel.title", setup);
+    this.header = new Header(at("header"), setup, { turn: (language) => this.turn(language), save: () => act({ type: "save" }) });
+    this.cabinet = new Cabinet(at("cabinet"), setup.boxes, { act, picked: (number) => this.faults.pick(number) });
+    this.phones = new Phones(at("people"), { act, light, note: (code) => this.kiosk.keep(code) });
+    this.dock = new Dock(at("dock"), PANELS, (name) => this.states?.show(name === "states"));
+    this.xray = new Xray(at("xray"), model, { light });
+    this.states = new States(at("states"), setup.tables ?? [], light);
+    this.faults = new Faults(at("faults"), setup.faults ?? [], setup.boxes, act);
+    this.journal = new Journal(at("journal"), light);
+    this.orders = new Orders(at("orders"), { act, light });
+    this.time = new Time(at("time"), act);
+    this.story = this.storyAgain();
+    this.kiosk.translate();
+    this.journal.add(model.entries);
+    this.show(model.world);
+    if (panel) this.dock.show(panel);
+  }
+
+  storyAgain() {
+    const { story } = this;
+    const again = new Story(at("story"), this.model, { act: this.act, shine: (glow) => { this.cabinet.glow(glow); this.phones.glow(glow); this.time.glow(glow); } });
+    if (story) again.resume(story);
+    return again;
+  }
+
+  async turn(language) {
+    await speak(language);
+    remember(language);
+    const { state } = document.documentElement.dataset;
+    this.build();
+    this.mark(state);
+    this.header.focus(language);
+  }
+
   show(news) {
-    if (news.cells) this.cabinet.update(news.cells);
-    if (news.people || news.cells) this.people.update(news);
-    this.orders.update(news);
+    for (const part of [this.header, this.cabinet, this.phones, this.states, this.faults, this.orders, this.time]) part.update(news);
+    this.story.update();
   }
 
   mark(state) {
     document.documentElement.dataset.state = state;
-    if (this.state) this.state.textContent = say(`panel.${state}`);
+    this.header?.mark(state);
+  }
+
+  refuse(why, about) {
+    this.story.forgive();
+    this.notify(say(has(`refused.${why}`) ? `refused.${why}` : "refused.other", { why, ...about }));
   }
 
   notify(text) {
-    at("notice").textContent = text;
+    word(at("notice"), text);
     clearTimeout(this.fading);
-    this.fading = setTimeout(() => { at("notice").textContent = ""; }, NOTICE_MS);
+    this.fading = setTimeout(() => word(at("notice"), ""), NOTICE_MS);
   }
 }
 
+await speak(wantedLanguage());
+word(at("header"), say("panel.connecting"));
 new Page();

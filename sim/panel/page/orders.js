@@ -1,20 +1,21 @@
 // What the backend believes of each order, a new order, and a courier for a parcel that nobody will collect.
 
-import { h } from "./dom.js";
-import { say } from "./texts.js";
+import { Rows, h, set, word } from "./dom.js";
+import { named, say } from "./texts.js";
 
 const COURIER = "courier";
 
 export class Orders {
-  constructor(section, act) {
+  constructor(section, { act, light }) {
     this.act = act;
     this.buyer = h("select", { id: "buyer" });
     this.cell = h("select", { id: "into" });
-    this.order = h("button", { type: "submit", class: "first" }, say("orders.new"));
+    this.order = h("button", { type: "submit" }, say("orders.new"));
     this.list = h("ul");
+    this.rows = new Rows(this.list, ({ waybill }) => waybill, ({ waybill }) => this.row(waybill, light));
     const form = h("form", { onsubmit: (event) => this.submit(event) }, this.order,
       h("label", {}, say("orders.buyer"), this.buyer), h("label", {}, say("orders.cell"), this.cell));
-    section.replaceChildren(h("h2", {}, say("orders.title")), form, this.list);
+    section.replaceChildren(form, this.list);
   }
 
   submit(event) {
@@ -27,18 +28,26 @@ export class Orders {
     if (free) {
       offer(this.cell, free.map(String), String);
       this.order.disabled = free.length === 0;
-      this.order.title = free.length ? "" : say("orders.no_cell");
+      set(this.order, "title", free.length ? null : say("orders.no_cell"));
     }
-    if (orders) this.list.replaceChildren(...orders.toReversed().map((order) => this.row(order)));
+    if (orders) this.rows.update(orders.toReversed());
   }
 
-  row({ waybill, cell, person, stage, for_courier: forCourier }) {
-    return h("li", { "data-order": waybill }, h("b", {}, waybill),
-      h("span", { class: "quiet" }, say("orders.row", { cell, person: say(`person.${person}`) })),
-      h("span", { class: `stage ${stage}` }, say(`stage.${stage}`)),
-      forCourier ? h("button", {
-        "aria-label": say("orders.send_label", { parcel: waybill }), onclick: () => this.act({ type: "send", parcel: waybill }),
-      }, say("orders.send")) : null);
+  row(waybill, light) {
+    const about = h("span", { class: "quiet" });
+    const state = h("span");
+    const send = h("button", {
+      "aria-label": say("orders.send_label", { parcel: waybill }), onclick: () => this.act({ type: "send", parcel: waybill }),
+    }, say("orders.send"));
+    const element = h("li", { "data-order": waybill, onpointerleave: () => light([]) }, h("b", {}, waybill), about, state, send);
+    const update = ({ cell, person, stage, for_courier: forCourier }) => {
+      element.onpointerenter = () => light([cell]);
+      word(about, say("orders.row", { cell, person: named("person", person) }));
+      set(state, "class", `stage ${stage}`);
+      word(state, named("stage", stage));
+      send.hidden = !forCourier;
+    };
+    return { element, update };
   }
 }
 

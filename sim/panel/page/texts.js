@@ -1,60 +1,67 @@
-// The panel's words in one place: a key, and parameters in braces. Another language is another table of the same keys.
+// The panel's words: one catalogue per language, the same keys and placeholders in each (tests/sim/test_panel_page.py).
 
-const EN = {
-  "panel.title": "Postomat № {locker}",
-  "panel.simulated": "simulated · {address}",
-  "panel.connecting": "connecting",
-  "panel.live": "live",
-  "panel.gone": "The simulator does not answer. This page waits for it.",
-  "cabinet.title": "Cabinet",
-  "cabinet.how": "Click an open door to shut it, a parcel in an open cell to take it.",
-  "cabinet.door_open": "Cell {cell}, open: shut the door",
-  "cabinet.door_shut": "Cell {cell}, shut",
-  "cabinet.take": "Take {parcel} out of cell {cell}",
-  "kiosk.title": "Kiosk",
-  "kiosk.frame": "The kiosk's screen",
-  "kiosk.how": "Touch it as one would in the street. A code can be typed on the keyboard too.",
-  "kiosk.note": "Type",
-  "kiosk.forget": "Put the note away",
-  "people.title": "People",
-  "people.hands": "In hand",
-  "people.nothing": "nothing",
-  "people.no_sms": "No messages yet",
-  "people.put": "into cell {cell}",
-  "people.put_label": "Put {parcel} into cell {cell}",
-  "people.code": "Code {code}: note it at the kiosk",
-  "person.courier": "Courier",
-  "person.alia": "Alia",
-  "person.marat": "Marat",
-  "orders.title": "Orders",
-  "orders.new": "Order a parcel",
-  "orders.buyer": "for",
-  "orders.cell": "into cell",
-  "orders.no_cell": "No cell is free.",
-  "orders.send": "Send a courier",
-  "orders.send_label": "Send a courier for {parcel}",
-  "orders.row": "cell {cell}, {person}",
-  "stage.ordered": "on its way",
-  "stage.stored": "in the locker",
-  "stage.collected": "collected",
-  "stage.expired": "expired",
-  "stage.refused": "refused",
-  "stage.disputed": "disputed",
-  "stage.unconfirmed": "unconfirmed",
-  "stage.suspect": "suspect",
-  "stage.withdrawn": "taken back",
-  "journal.title": "Journal",
-  "refused.shut": "Cell {cell}: its door is shut.",
-  "refused.empty": "Cell {cell} is empty.",
-  "refused.full": "Something lies in cell {cell}.",
-  "refused.no_latch": "Cell {cell}: the door does not latch.",
-  "refused.not_in_hand": "Nobody has {parcel} in hand.",
-  "refused.reserved": "Cell {cell} is kept for another order.",
-  "refused.no_courier": "No courier is sent for {parcel} now.",
-  "refused.unknown": "There is no such thing here.",
-};
+export const LANGUAGES = ["kk", "ru", "en"]; // in the order of their buttons
+const PLACEHOLDER = /\{(\w+)\}/g;
+const CHOICE = "postomat.language";
 
-/** The words of a key, with its parameters put in. */
+let book = {};
+let plurals = new Intl.PluralRules("en");
+let clock = null;
+let dates = null;
+
+/** The language somebody chose here before, or the first of the browser's that we have. */
+export function wantedLanguage() {
+  const wished = [localStorage.getItem(CHOICE), ...navigator.languages.map((tag) => tag.slice(0, 2))];
+  return wished.find((language) => LANGUAGES.includes(language)) ?? "en";
+}
+
+/** Speak this language from now on. Rejects where its catalogue cannot be had. */
+export async function speak(language) {
+  const answer = await fetch(`/${language}.json`);
+  if (!answer.ok) throw new Error(`/${language}.json: ${answer.status}`);
+  book = await answer.json();
+  plurals = new Intl.PluralRules(language);
+  document.documentElement.lang = language;
+}
+
+/** Keep the choice for the next visit. */
+export function remember(language) {
+  localStorage.setItem(CHOICE, language);
+}
+
+/** Times are the locker's own, wherever the page is read. */
+export function useZone(timeZone) {
+  clock = new Intl.DateTimeFormat("en-GB", { timeZone, timeStyle: "medium" });
+  dates = new Intl.DateTimeFormat("en-GB", { timeZone, day: "2-digit", month: "2-digit", year: "numeric" });
+}
+export const time = (utcMs) => clock.format(utcMs);
+export const date = (utcMs) => dates.format(utcMs).replaceAll("/", ".");
+
+export const has = (key) => key in book;
+
+/** The words of a key, with its parameters put in. A value may be an object of CLDR plurals, chosen by `n`. */
 export function say(key, parameters = {}) {
-  return EN[key].replace(/\{(\w+)\}/g, (_, name) => parameters[name] ?? "");
+  let text = book[key];
+  if (text === undefined) return told(key, parameters);
+  if (typeof text === "object") text = text[plurals.select(parameters.n)];
+  return text.replace(PLACEHOLDER, (_, name) => parameters[name] ?? "");
+}
+
+/** A word of the firmware in this language, or, where we have none, as the firmware spells it. */
+export function named(kind, name) {
+  return book[`${kind}.${name}`] ?? String(name);
+}
+
+/** A key that a newer simulator sends: shown as it is, with what it carries. */
+function told(key, parameters) {
+  return [key, ...Object.entries(parameters).map(([name, value]) => `${name} ${value}`)].join(" ");
+}
+
+/** A span of time in the two units that matter. */
+export function span(seconds) {
+  const rest = Math.max(0, Math.round(seconds));
+  const [d, hours, minutes, s] = [Math.floor(rest / 86_400), Math.floor(rest / 3_600) % 24, Math.floor(rest / 60) % 60, rest % 60];
+  if (d) return say("span.days", { d, h: hours });
+  if (hours) return say("span.hours", { h: hours, m: minutes });
+  return minutes ? say("span.minutes", { m: minutes, s }) : say("span.seconds", { s });
 }

@@ -1,0 +1,164 @@
+"""A simulator that tells the panel's page what a test wants told, over the real WebSocket and under the real policy."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from firmware import access, door, parcel, session
+from firmware.config import Config
+from sim import web
+from sim.faults import CATALOGUE
+from sim.panel import server
+from sim.panel.acts import ACTS, Act
+from sim.panel.messages import Device, Entries, FaultKind, Line, MoveKind, Setup, Story, TableKind, encode
+from sim.panel.scene import boxes
+from sim.panel.seen import (
+    BankSeen,
+    CellSeen,
+    ClockSeen,
+    DoorSeen,
+    OrderSeen,
+    ParcelSeen,
+    PersonSeen,
+    SessionSeen,
+    SmsSeen,
+    UseSeen,
+    World,
+)
+
+GLASS = b"<!doctype html><html lang='ru'><title>Kiosk</title><body><h1>Kiosk</h1>"
+NOON_MS = 1_792_998_000_000
+HEARD_S = 30.0  # a bound on waiting, never a measure
+FAULTS = tuple(
+    FaultKind(fault.name, fault.part, fault.does, fault.healed, fault.part == "door", fault.part != "people")
+    for fault in CATALOGUE.values()
+)
+TABLES = tuple(
+    TableKind(
+        table.name,
+        tuple(table.states),
+        tuple(
+            MoveKind(move.trigger, source, move.dest and str(move.dest))
+            for move in table.moves
+            for source in move.sources
+        ),
+    )
+    for table in (door.TABLE, parcel.TABLE, session.TABLE, access.TABLE)
+)
+
+
+class ScriptedPanel:
+    """The server's side: what a page says is kept in `heard`; `tell` says something to every page."""
+
+    def __init__(self, config: Config) -> None:
+        self.setup = Setup(
+            config.locker.id,
+            config.locker.address,
+            config.locker.timezone,
+            "",
+            boxes(config.cells),
+            FAULTS,
+            TABLES,
+            devices=(Device("bus0", "/dev/pts/7", "picocom -b 9600 /dev/pts/7"),),
+            console="postomat ctl status",
+        )
+        self.world = first_world(config)
+        self.heard: asyncio.Queue[Act] = asyncio.Queue()
+        self.address = ""
+        self._pages: list[web.Page] = []
+
+    async def join(self, page: web.Page) -> None:
+        self._pages.append(page)
+        await page.send(encode(self.setup))
+        await page.send(encode(self.world))
+        try:
+            async for text in page:
+                self.heard.put_nowait(ACTS.decode(text))
+        finally:
+            self._pages.remove(page)
+
+    async def tell(self, *messages: Line | Story | Entries | World | Any) -> None:
+        for message in messages:
+            for page in self._pages.copy():
+                await page.send(encode(message))
+
+    async def change(self, **news: Any) -> None:
+        """Something in the world is so from now on."""
+        self.world = msgspec.structs.replace(self.world, **news)
+        await self.tell(World(**news))
+
+    async def said(self) -> Act:
+        """The next thing that somebody does on the page."""
+        return await asyncio.wait_for(self.heard.get(), HEARD_S)
+
+
+@asynccontextmanager
+async def scripted(config: Config) -> AsyncIterator[ScriptedPanel]:
+    """Serve the real files to a browser."""
+    panel = ScriptedPanel(config)
+    glass = {"/": web.File(GLASS, "text/html")}
+    with web.listen(0) as pane, web.listen(0) as listener:
+        kiosk = web.origins(pane.getsockname()[1])[0]
+        panel.address = web.origins(listener.getsockname()[1])[0]
+        panel.setup = msgspec.structs.replace(panel.setup, kiosk=kiosk)
+        async with (
+            web.serving(pane, glass, "default-src 'none'", "/none", panel.join),
+            web.serving(listener, server._files(), server._policy(kiosk), server.WORLD, panel.join),
+        ):
+            yield panel
+
+
+def first_world(config: Config) -> World:
+    """Nothing has happened: two buyers, a courier, every door shut."""
+    numbers = [cell.number for cell in config.cells]
+    return World(
+        cells=tuple(CellSeen(number) for number in numbers),
+        people=tuple(PersonSeen(name, (), ()) for name in ("courier", "alia", "marat")),
+        orders=(),
+        free=tuple(numbers),
+        doors=tuple(DoorSeen(number, "closed") for number in numbers),
+        parcels=(),
+        uses=(),
+        session=None,
+        screen="idle",
+        banks=(BankSeen("a", "online"),),
+        power=True,
+        link=True,
+        disk=True,
+        clock=ClockSeen(NOON_MS, sure=True, speed=1.0, paused=False, offset_s=0.0, wrong_ms=0),
+        next_due_ms=None,
+        in_flight=False,
+        people_on=False,
+        faults=(),
+    )
+
+
+def sms(person: str, waybill: str, code: str) -> PersonSeen:
+    """Somebody who has just got a code for this parcel, and carries it if he is the courier."""
+    text = f"Посылка {waybill}. Постамат № 0123, Алматы, Абая 10. Код: {code}."
+    return PersonSeen(person, (SmsSeen(text, NOON_MS, code),), (waybill,) if person == "courier" else ())
+
+
+def with_cell(world: World, cell: CellSeen) -> tuple[CellSeen, ...]:
+    return tuple(cell if one.number == cell.number else one for one in world.cells or ())
+
+
+def with_person(world: World, person: PersonSeen) -> tuple[PersonSeen, ...]:
+    return tuple(person if one.id == person.id else one for one in world.people or ())
+
+
+__all__ = [
+    "NOON_MS",
+    "OrderSeen",
+    "ParcelSeen",
+    "ScriptedPanel",
+    "SessionSeen",
+    "UseSeen",
+    "scripted",
+    "sms",
+    "with_cell",
+    "with_person",
+]
