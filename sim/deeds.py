@@ -4,7 +4,8 @@ All hands go through `sim.world.World`, all orders through the backend, all comm
 whoever did it, a person on the panel, one that lives by himself, or a fault of the catalogue.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,6 +17,16 @@ from sim.locker import SimLocker
 
 WHO: ContextVar[str] = ContextVar("who", default="somebody")  # whose task this is
 FAULT = "fault"
+
+
+@contextmanager
+def done_by(who: str) -> Iterator[None]:
+    """What is done here, is done by this person."""
+    token = WHO.set(who)
+    try:
+        yield
+    finally:
+        WHO.reset(token)
 
 
 class Deed(Struct, frozen=True):

@@ -13,8 +13,20 @@ from contextlib import asynccontextmanager
 from aiohttp import ClientError
 from msgspec import Struct
 
-from firmware.control import KIOSK_PUSHES, KIOSK_REQUESTS, Code, Message, Press, Show, Told, decode, encode
+from firmware.control import (
+    KIOSK_PUSHES,
+    KIOSK_REQUESTS,
+    Code,
+    Heartbeat,
+    Message,
+    Press,
+    Show,
+    Told,
+    decode,
+    encode,
+)
 from firmware.errors import ProtocolError
+from firmware.kiosk.site import HEARTBEAT_MS
 from firmware.model import Action, Outcome, ScreenName
 from sim import faces, web
 from sim.deeds import WHO
@@ -66,6 +78,11 @@ class Glass:
         self._dark = False
         self._sending: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a touch has no answer yet."""
+        return self._end is not None and bool(self._end.waiting)
 
     @asynccontextmanager
     async def serving(self, listener: socket.socket) -> AsyncIterator[None]:
@@ -161,12 +178,24 @@ class Glass:
                 try:
                     async with web.socket_of(self._address(), "/ws") as socket_:
                         if self._end is None:
-                            end = self._end = _End(web.Far(socket_), None)
-                            await self._follow(end)
-                            self._lose(end)
+                            await self._be_a_page(_End(web.Far(socket_), None))
                 except (ClientError, OSError):
                     pass  # the kiosk is off, or not there yet
             await asyncio.sleep(ALONE_S)
+
+    async def _be_a_page(self, end: _End) -> None:
+        """Until another page comes. Its signs of life keep the kiosk from believing that its page is dead."""
+        self._end = end
+        async with asyncio.TaskGroup() as group:
+            beating = group.create_task(self._beat(end))
+            await self._follow(end)
+            beating.cancel()
+
+    @staticmethod
+    async def _beat(end: _End) -> None:
+        while True:
+            await end.far.send(encode(Heartbeat()).decode().rstrip())
+            await asyncio.sleep(HEARTBEAT_MS / 1_000)
 
     async def _pass(self, end: _End, text: str, *, by_finger: bool) -> None:
         try:

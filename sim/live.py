@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 
@@ -24,9 +25,12 @@ CONFIG_FILE = "postomat.toml"
 class KioskProcess:
     """`postomat kiosk`, as it ships, for a simulated locker. Make it with `start`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, url: str, config: Path) -> None:
         self.url = url
         self._process = process
+        self._config = config
+        self._powered = asyncio.Event()
+        self._powered.set()
 
     @classmethod
     async def start(
@@ -40,11 +44,7 @@ class KioskProcess:
         kiosk = msgspec.structs.replace(locker.config.kiosk, port=port, frame_ancestors=frame_ancestors)
         path = locker.folder / CONFIG_FILE
         path.write_text(text(msgspec.structs.replace(locker.config, kiosk=kiosk)))
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "firmware", "kiosk", "--config", str(path)),
-            process_group=0,  # Ctrl-C is for the simulator, which ends the kiosk in its turn
-        )
-        this = cls(process, f"http://{_host(kiosk)}:{port}")
+        this = cls(await _process(path), f"http://{_host(kiosk)}:{port}", path)
         try:
             async with asyncio.timeout(KIOSK_START_S):
                 await this._answers()
@@ -55,7 +55,22 @@ class KioskProcess:
 
     async def ended(self) -> None:
         """Wait for an end that nobody asked for. Raises PostomatError then."""
-        raise PostomatError(f"the kiosk ended with {await self._process.wait()}")
+        while True:
+            process = self._process
+            ended = await process.wait()
+            if process is self._process and self._powered.is_set():
+                raise PostomatError(f"the kiosk ended with {ended}")
+            await self._powered.wait()
+
+    async def supply(self, on: bool) -> None:
+        """The machine's power: off, it is gone from one moment to the next; on, it starts again, in its own time."""
+        if on:
+            self._process = await _process(self._config)
+            self._powered.set()
+        elif self._process.returncode is None:
+            self._powered.clear()
+            self._process.kill()
+            await self._process.wait()
 
     async def stop(self) -> None:
         """End it; by force where it does not end by itself."""
@@ -73,6 +88,13 @@ class KioskProcess:
                 return
             await asyncio.sleep(0.05)
         raise PostomatError(f"the kiosk ended with {self._process.returncode}")
+
+
+async def _process(config: Path) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "firmware", "kiosk", "--config", str(config)),
+        process_group=0,  # Ctrl-C is for the simulator, which ends the kiosk in its turn
+    )
 
 
 def free_port() -> int:

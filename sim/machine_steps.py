@@ -1,10 +1,16 @@
 """The verbs of a scenario that are about matter and the machine: locks, sensors, wires, power, disk and clock."""
 
+import asyncio
+import contextlib
 import shutil
+from collections.abc import Callable
 
 from sim.locker import SimLocker
-from sim.script import Failed
+from sim.script import Failed, TimedOut, seconds
+from sim.site import PowerCut
 from sim.world import Condition, Sensor
+
+PATIENCE = "30s"
 
 
 class MachineSteps:
@@ -93,3 +99,17 @@ class MachineSteps:
         found = self._locker.world.cells[int(cell)].coil.pulses
         if found != int(count):
             raise Failed(f"{found} pulses")
+
+    async def _until(
+        self, holds: Callable[[], bool], what: Callable[[], str], within: str = PATIENCE
+    ) -> None:
+        """Return once it holds. Raises TimedOut with what is the case instead, or what ended the controller."""
+        try:
+            async with asyncio.timeout(seconds(within)):
+                while not holds():
+                    with contextlib.suppress(PowerCut):  # a strike of the scenario's own
+                        self._locker.check()
+                    self._locker.moved.clear()
+                    await self._locker.moved.wait()
+        except TimeoutError:
+            raise TimedOut(what()) from None

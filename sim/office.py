@@ -17,6 +17,7 @@ class Office:
         self.backend = locker.backend
         self._locker = locker
         self._chance = chance
+        self.buyers: tuple[str, ...] = ()  # who orders; unless told, one for each parcel
         self._avoided: set[int] = set()  # cells that a courier was refused
 
     def order(self, waybill: str, *, outbound: bool = False) -> Order | None:
@@ -27,7 +28,7 @@ class Office:
         order = self.backend.order(
             waybill,
             cell,
-            f"buyer of {waybill}",
+            self._chance.choice(self.buyers) if self.buyers else f"buyer of {waybill}",
             account=self._chance.choice(["Kaspi Gold", "Kaspi Red"]),
             direction=Direction.OUTBOUND if outbound else Direction.INBOUND,
         )

@@ -41,7 +41,7 @@ class LiveLoop(asyncio.SelectorEventLoop):
         self.begin_round(0.0)
         self.speed = speed
 
-    def pause(self, paused: bool = True) -> None:
+    def pause(self, paused: bool) -> None:
         """Let time stand: no timer is due, while files and sockets are served on. Or let it run again."""
         self.begin_round(0.0)
         self.paused = paused

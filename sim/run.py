@@ -18,9 +18,14 @@ from typing import Any
 import msgspec
 
 from firmware.config import Config
-from sim import past, web
-from sim.live import CONFIG_FILE, KioskProcess
+from sim import pace, past, web
+from sim.glass import Glass
+from sim.live import KioskProcess, free_port
 from sim.panel import server as panel
+from sim.panel.director import Director
+from sim.panel.messages import Setup
+from sim.panel.setup import setup
+from sim.panel.stage import Stage
 from sim.scenario import cabinet
 
 CABINET = "rs485"
@@ -37,7 +42,7 @@ def run(port: int, seed: int, *, browser: bool) -> None:
     with web.listen(port) as listener, tempfile.TemporaryDirectory(prefix="postomat-") as name:
         folder = Path(name)
         before = past.play(config, folder, seed)
-        asyncio.run(_until_signalled(_live(config, folder, seed, before, listener, browser=browser)))
+        pace.run(_until_signalled(_live(config, folder, seed, before, listener, browser=browser)))
 
 
 def _scaled(config: Config) -> Config:
@@ -74,24 +79,41 @@ async def _live(
     address, *_ = origins = web.origins(port)
     async with AsyncExitStack() as stack:
         locker = await past.go_on(config, folder, seed, before)
-        stack.push_async_callback(locker.close)
-        await locker.switch_on()
-        kiosk = await KioskProcess.start(locker, origins)
+        window = stack.enter_context(web.listen(0))
+        own_port = free_port()
+        glass = Glass(locker, lambda: f"http://{web.HOST}:{own_port}")
+        director = Director(Stage(locker, glass, cabinet=CABINET, seed=seed))
+        stack.push_async_callback(director.close)
+        stack.callback(_let_time_run)  # first of all: whoever takes leave waits for a moment
+        await director.stage.switch_on()
+        kiosk = await KioskProcess.start(locker, origins, own_port)
         stack.push_async_callback(kiosk.stop)
-        await stack.enter_async_context(panel.serving(listener, locker, kiosk.url))
+        director.stage.site.supplied.append(kiosk.supply)
+        await stack.enter_async_context(glass.serving(window))
+        (shown, *_) = web.origins(window.getsockname()[1])
+        told = setup(locker, shown, director.stage.taps)
+        await stack.enter_async_context(panel.serving(listener, director, told))
         if browser and _has_display():
             await stack.enter_async_context(_browser(address))
-        _greet(address, folder)
-        await _first(kiosk.ended(), locker.ended())
+        stack.callback(_let_time_run)
+        _greet(address, folder, told)
+        await _first(kiosk.ended(), director.stage.guard())
 
 
-def _greet(address: str, folder: Path) -> None:
+def _let_time_run() -> None:
+    """As fast as ever, while everything ends: a clock that stands would let everybody wait for ever."""
+    loop = pace.the_loop()
+    loop.pause(False)
+    loop.run_at(1.0)
+
+
+def _greet(address: str, folder: Path, told: Setup) -> None:
     """Where everything is. Flushed, for whoever waits for it at a pipe."""
-    command = Path(sys.executable).with_name("postomat")
-    postomat = os.path.relpath(command) if command.exists() else f"{sys.executable} -m firmware"
     print(f"Panel    {address}")
-    print(f"Folder   {folder} (sockets, device files, database; removed at the end)")
-    print(f"Console  {postomat} ctl status --config {folder / CONFIG_FILE}  (or cells, journal)")
+    print(f"Folder   {folder} (sockets, device files; removed at the end)")
+    print(f"Console  {told.console}  (or cells, journal)")
+    for device in told.devices:
+        print(f"Bus      {device.how}")
     print("Ctrl-C ends it.", flush=True)
 
 

@@ -6,6 +6,7 @@ A file is TOML: `title`, `cabinet` (a name below sim/cabinets), and `steps`, one
 
 import asyncio
 import hashlib
+import random
 import tempfile
 import tomllib
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from firmware.config import Config
 from firmware.config_file import load
 from firmware.errors import PostomatError
 from sim import loop as virtual
+from sim.disk import Disk
 from sim.faces import MemoryKiosk, Touch
 from sim.live import open_page
 from sim.locker import SimLocker
@@ -45,6 +47,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     steps: tuple[str, ...]
     cabinet: str = "rs485"
     seed: int = 1
+    disk: bool = False  # the database lies on sim.disk: faults of the catalogue can make it fail
 
 
 class Result(Struct, frozen=True):
@@ -132,7 +135,8 @@ class Trace:
 
 async def _play(name: str, scenario: Scenario, folder: Path, live: bool) -> Result:
     steps = [(line, parse(line, Steps)) for line in scenario.steps]
-    locker = SimLocker(cabinet(scenario.cabinet), folder, scenario.seed, live=live)
+    disk = Disk(f"scenario {name}", random.Random(f"disk {scenario.seed}")) if scenario.disk else None
+    locker = SimLocker(cabinet(scenario.cabinet), folder, scenario.seed, live=live, disk=disk)
     trace = Trace()
     locker.observe(trace.follow)
     trace.watch(locker.world)
@@ -143,17 +147,22 @@ async def _play(name: str, scenario: Scenario, folder: Path, live: bool) -> Resu
         async with (open_page if live else _memory)(locker) as face:
             await asyncio.sleep(locker.config.locks.rest_s)  # coils count as just pulsed at the start
             play = Steps(locker, face)
-            for line, step in steps:
-                try:
-                    await step(play)
-                except Failed as failed:
-                    raise failed.at(f"step {done + 1}, {line!r}") from None
-                done += 1
-            await play.settle()
+            try:
+                for line, step in steps:
+                    try:
+                        await step(play)
+                    except Failed as failed:
+                        raise failed.at(f"step {done + 1}, {line!r}") from None
+                    done += 1
+                await play.settle()
+            finally:
+                await play.end()
     except Failed as failed:
         error = failed
     finally:
         await locker.close()
+        if disk is not None:
+            disk.unregister()
     return Result(
         name,
         error is None,

@@ -126,6 +126,8 @@ class Site:
         self.outages = 0
         self.disk_fails = False  # it was told to
         self._supply = asyncio.Lock()
+        if locker.assembly is not None:
+            self._watch(locker.assembly)
         locker.observe(self._watch)
         sign = locker.backend.signer.sign
 

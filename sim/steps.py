@@ -5,6 +5,7 @@ A line is a verb, its objects, and `key=value` pairs, as a shell would split the
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 
 import msgspec
@@ -13,78 +14,27 @@ from firmware.control import JournalRow
 from firmware.model import Action, DoorState, Problem, Purpose, Screen
 from firmware.rows import Door, Parcel
 from sim import faces
+from sim.backend_steps import BackendSteps
+from sim.blows import Blows
 from sim.faces import Touch
 from sim.locker import SimLocker
-from sim.machine_steps import MachineSteps
-from sim.script import Failed, TimedOut, matches, seconds
+from sim.machine_steps import PATIENCE
+from sim.script import Failed, matches, seconds
+from sim.site import Site
 
-PATIENCE = "30s"
 GUESSING = (Action.START, Action.AGAIN)  # the way back to the keypad
 REACH_S = 4.0  # what a person takes to put something in or take it out
 
 
-class Steps(MachineSteps):
+class Steps(BackendSteps):
     """One play of a scenario."""
 
     def __init__(self, locker: SimLocker, face: Touch) -> None:
         super().__init__(locker)
         self._face = face
         self._epoch, self._read = 1, 0  # the newest journal entry that was expected
-        self._commands: dict[str, str] = {}  # waybill → the last open command's id
-
-    # The backend
-
-    async def do_order(self, waybill: str, cell: str, buyer: str = "alia", **options: str) -> None:
-        """Order a parcel into a cell. Options: account, direction=outbound, valid_in=TIME, early=yes (SMS at order)."""
-        valid_in_s = seconds(options.pop("valid_in", "0s"))
-        not_before_ms = self._locker.clock.utc_ms() + round(1_000 * valid_in_s) if valid_in_s else 0
-        early = options.pop("early", "no") == "yes"
-        self._locker.backend.order(
-            waybill,
-            int(cell),
-            buyer,
-            not_before_ms=not_before_ms,
-            sms_at_order=early,
-            **options,  # type: ignore[arg-type]
-        )
-        await self._sync()
-
-    async def do_withdraw(self, waybill: str) -> None:
-        """Send a courier for a parcel."""
-        self._locker.backend.withdraw(waybill)
-        await self._sync()
-
-    async def do_command(self, verb: str, waybill: str, within: str = "60s") -> None:
-        """`command open WAYBILL`: the app's «Открыть ячейку»."""
-        if verb != "open":
-            raise ValueError(f"no command {verb!r}")
-        self._commands[waybill] = self._locker.link.send_open(waybill, round(seconds(within)))
-
-    async def do_outcome(self, waybill: str, outcome: str) -> None:
-        """Expect the outcome of the last command for this parcel."""
-        command = self._commands[waybill]
-        outcomes = self._locker.link.outcomes
-        await self._until(
-            lambda: outcomes.get(command) == outcome, lambda: f"the outcome is {outcomes.get(command)}"
-        )
-
-    async def do_sms(self, person: str, *words: str) -> None:
-        """Expect an SMS that holds these words on somebody's phone."""
-        phones = self._locker.backend.phones
-
-        def arrived() -> bool:
-            return any(all(word in sms.text for word in words) for sms in phones.get(person, []))
-
-        await self._until(arrived, lambda: f"{person} has {[sms.text for sms in phones.get(person, [])]}")
-
-    async def do_refund(self, waybill: str, account: str) -> None:
-        """Expect exactly one refund for this order, to this account."""
-        refunds = self._locker.backend.refunds
-
-        def paid() -> list[str]:
-            return [refund.account for refund in refunds if refund.waybill == waybill]
-
-        await self._until(lambda: paid() == [account], lambda: f"refunded: {paid()}")
+        self._marked_s = asyncio.get_running_loop().time()
+        self._blows: Blows | None = None
 
     # People
 
@@ -157,10 +107,10 @@ class Steps(MachineSteps):
         if found != waybill:
             raise Failed(f"{found} lay in cell {cell}")
 
-    async def do_close(self, cell: str) -> None:
-        """Push a door shut."""
-        if not self._locker.world.close(int(cell)):
-            raise Failed("it did not latch")
+    async def do_close(self, cell: str, latches: str = "yes") -> None:
+        """Push a door shut; latches=no: the hook is expected not to catch."""
+        if self._locker.world.close(int(cell)) is not (latches == "yes"):
+            raise Failed("it did not latch" if latches == "yes" else "it latched")
 
     async def do_pull(self, cell: str) -> None:
         """Pull at a door."""
@@ -170,6 +120,10 @@ class Steps(MachineSteps):
         """Lean against a door, for a later pulse."""
         self._locker.world.press(int(cell))
 
+    async def do_let_go(self, cell: str) -> None:
+        """Lean no more."""
+        self._locker.world.press(int(cell), pressed=False)
+
     async def do_force(self, cell: str) -> None:
         """A crowbar."""
         self._locker.world.force(int(cell))
@@ -177,6 +131,43 @@ class Steps(MachineSteps):
     async def do_wait(self, time: str) -> None:
         """Let time pass: 5s, 3m, 2h, 3d."""
         await asyncio.sleep(seconds(time))
+
+    async def do_mark(self) -> None:
+        """The moment from which `at` counts; unless there is one, the beginning."""
+        self._marked_s = asyncio.get_running_loop().time()
+
+    async def do_at(self, time: str) -> None:
+        """Wait for a moment, so long after the mark; one that has passed is no mistake."""
+        await asyncio.sleep(max(0.0, self._marked_s + seconds(time) - asyncio.get_running_loop().time()))
+
+    async def do_page(self, fate: str) -> None:
+        """`page loaded`: a fresh page takes the kiosk's place; `page closed`: the browser is gone."""
+        {"loaded": self._screen_of_ours().join, "closed": self._screen_of_ours().leave}[fate]()
+
+    # Faults of the catalogue
+
+    async def do_strike(self, fault: str, cell: str | None = None, seed: str = "0") -> None:
+        """Strike a fault of sim/faults.py by hand, at once where it can, at a cell where it is one of a cell."""
+        if self._blows is None:
+            self._blows = Blows(Site(self._locker, random.Random(0), self._screen_of_ours()))
+        if not self._blows.strike(fault, int(cell) if cell else None, int(seed)):
+            raise Failed(f"{fault} goes on already")
+
+    async def do_heal(self, fault: str, cell: str | None = None) -> None:
+        """End a fault that lasts until it is healed."""
+        if self._blows is None or not self._blows.heal(fault, int(cell) if cell else None):
+            raise Failed(f"no {fault} goes on")
+
+    async def end(self) -> None:
+        """End what still goes on; what went wrong in it is raised."""
+        if self._blows is not None:
+            await self._blows.close()
+
+    def _screen_of_ours(self) -> faces.Screen:
+        """Raises ValueError where the screen is a real browser's."""
+        if not isinstance(self._face, faces.MemoryKiosk):
+            raise ValueError("in virtual time only")
+        return self._face
 
     # What is expected
 
@@ -228,16 +219,6 @@ class Steps(MachineSteps):
             lambda: f"it is {rows.state.get(Door, int(cell)).state}",
         )
 
-    async def do_alarm(self, *words: str) -> None:
-        """Expect that the backend has called a person, in these words; that call is answered."""
-        alarms = self._locker.backend.alarms
-
-        def called() -> list[str]:
-            return [alarm for alarm in alarms if all(word in alarm for word in words)]
-
-        await self._until(lambda: bool(called()), lambda: f"the backend's alarms: {alarms}")
-        alarms[:] = [alarm for alarm in alarms if alarm not in called()]
-
     async def settle(self) -> None:
         """What must hold at the end of every scenario. Raises Failed."""
         self._locker.check()
@@ -254,10 +235,6 @@ class Steps(MachineSteps):
             raise Failed(f"the backend's alarms: {self._locker.backend.alarms}")
         if parts.store.load().rows() != parts.runtime.controller.state.rows():
             raise Failed("memory is not what the store would give back")
-
-    async def _sync(self) -> None:
-        self._locker.link.sync()
-        await self._until(lambda: self._locker.link.is_settled, lambda: "the locker has not taken the list")
 
     async def _touch(self, touch: Callable[[], None]) -> None:
         """Touch, and wait for the answer that every touch gets, so that the next one meets the next screen."""
@@ -281,16 +258,3 @@ class Steps(MachineSteps):
         while (code := f"{self._locker.chance.randrange(10**digits):0{digits}}") in given:
             pass
         return code
-
-    async def _until(
-        self, holds: Callable[[], bool], what: Callable[[], str], within: str = PATIENCE
-    ) -> None:
-        """Return once it holds. Raises TimedOut with what is the case instead, or what ended the controller."""
-        try:
-            async with asyncio.timeout(seconds(within)):
-                while not holds():
-                    self._locker.check()
-                    self._locker.moved.clear()
-                    await self._locker.moved.wait()
-        except TimeoutError:
-            raise TimedOut(what()) from None

@@ -1,15 +1,16 @@
-"""What the panel shows and what people do there: hands and phones around a locker that knows nothing of either."""
+"""The people around one live locker: whose hands hold what, what is on their phones, and what they do at the doors."""
 
 from firmware.config import Cell
 from firmware.model import Purpose
 from firmware.rows import Door, Intent
 from sim.backend import Order, Stage
 from sim.backend.orders import ENDED
+from sim.deeds import Deed, Deeds, done_by
 from sim.locker import SimLocker
 from sim.panel import acts
-from sim.panel.acts import Act, Close, Put, Send, Take
+from sim.panel.acts import Close, Force, Press, Pull, Put, Send, Take
 from sim.panel.messages import Box, Refused, Why
-from sim.panel.seen import CellSeen, OrderSeen, PersonSeen, SmsSeen, World
+from sim.panel.seen import OrderSeen, PersonSeen, SmsSeen
 
 COURIER = "courier"
 BUYERS = ("alia", "marat")
@@ -20,107 +21,152 @@ FETCHED = frozenset({Stage.EXPIRED, Stage.REFUSED, Stage.DISPUTED, Stage.SUSPECT
 
 
 class Scene:
-    """The people around one live locker."""
+    """What people see and do. Deeds that hands cannot do are refused by name."""
 
-    def __init__(self, locker: SimLocker) -> None:
+    def __init__(self, locker: SimLocker, deeds: Deeds) -> None:
         self._locker = locker
         self._hands: dict[str, str] = {}  # waybill → who has it
-        for order in locker.backend.orders.values():
-            if order.stage is Stage.ORDERED:
-                self._hands[order.waybill] = order.grants[Purpose.DEPOSIT].holder
+        self._let_in: dict[int, str] = {}  # by cell: for whom the locker last opened it
+        deeds.observers.append(self._done)
 
-    def look(self) -> World:
-        """All that is to be seen now."""
-        orders = list(self._locker.backend.orders.values())
-        return World(
-            cells=tuple(
-                CellSeen(cell.number, not cell.shut, cell.parcel, cell.coil.on_at_s is not None, cell.latched)
-                for cell in self._locker.world.cells.values()
-            ),
-            people=tuple(self._person(name) for name in (COURIER, *BUYERS)),
-            orders=tuple(_seen(order) for order in orders[-ORDERS_MAX:]),
-            free=tuple(sorted(self._locker.world.cells.keys() - self._reserved())),
-        )
+    def next_waybill(self) -> str:
+        """The number of the next order."""
+        number = FIRST_WAYBILL + len(self._locker.backend.orders)
+        while f"KZ{number}" in self._locker.backend.orders:
+            number += 1
+        return f"KZ{number}"
 
-    def act(self, act: Act) -> Refused | None:
-        """Do what a person does; why not, where it cannot be done."""
-        self._locker.moved.set()  # the pages look in a step of their own, after this one
-        match act:
-            case Put(cell, parcel):
-                return self._put(cell, parcel)
-            case Take(cell):
-                return self._take(cell)
-            case Close(cell):
-                return self._close(cell)
-            case acts.Order(cell, buyer):
-                return self._order(cell, buyer)
-            case Send(parcel):
-                return self._send(parcel)
-            case _:
-                return Refused(Why.UNKNOWN)
+    # What is seen
+
+    def people(self) -> tuple[PersonSeen, ...]:
+        """Those whose phones and hands the page has. What has ended has left the scene with whoever has it."""
+        return tuple(self._person(name) for name in (COURIER, *BUYERS))
+
+    def orders(self) -> tuple[OrderSeen, ...]:
+        """The newest, as the backend believes them to be."""
+        return tuple(_seen(order) for order in list(self._locker.backend.orders.values())[-ORDERS_MAX:])
+
+    def free(self) -> tuple[int, ...]:
+        """Cells that may be ordered into."""
+        return tuple(sorted(self._locker.world.cells.keys() - self._reserved()))
+
+    def who_is_at(self, number: int) -> str:
+        """Who stands at this door: the holder of the right for which the locker opened it; nobody's door is the courier's."""
+        parts = self._locker.assembly
+        state = parts.runtime.controller.state if parts is not None else None
+        row = state.find(Door, number) if state is not None else None
+        intent = state.find(Intent, row.intent) if state is not None and row is not None else None
+        if intent is not None and (order := self._locker.backend.orders.get(intent.parcel)) is not None:
+            self._let_in[number] = order.grants[intent.purpose].holder
+        elif parts is not None:
+            self._let_in.pop(number, None)
+        return self._let_in.get(number, COURIER)
+
+    # What hands do
+
+    def act(self, act: Put | Take | Close | Press | Pull | Force) -> Refused | None:
+        """Do it; why not, where it cannot be done."""
+        cell = self._locker.world.cells.get(act.cell)
+        if cell is None:
+            return Refused(Why.UNKNOWN, act.cell)
+        world = self._locker.world
+        who = self._hands.get(act.parcel, COURIER) if isinstance(act, Put) else self.who_is_at(act.cell)
+        with done_by(who):
+            match act:
+                case Put(number, parcel):
+                    return self._put(number, parcel)
+                case Take(number):
+                    if cell.shut or not cell.parcel:
+                        return Refused(Why.SHUT if cell.shut else Why.EMPTY, number)
+                    world.take(number)
+                case Close(number):
+                    return None if world.close(number) else Refused(Why.NO_LATCH, number)
+                case Press(number, pressed):
+                    world.press(number, pressed=pressed)
+                case Pull(number):
+                    return None if world.pull(number) else Refused(Why.SHUT, number)
+                case Force(number):
+                    with done_by("vandal"):
+                        world.force(number)
+        return None
 
     def _put(self, number: int, parcel: str) -> Refused | None:
-        cell = self._locker.world.cells.get(number)
-        if cell is None:
-            return Refused(Why.UNKNOWN, number)
+        cell = self._locker.world.cells[number]
         if parcel not in self._hands:
             return Refused(Why.NOT_IN_HAND, parcel=parcel)
         if cell.shut or cell.parcel:
             return Refused(Why.SHUT if cell.shut else Why.FULL, number)
         self._locker.world.put(number, parcel)
-        del self._hands[parcel]
         return None
 
-    def _take(self, number: int) -> Refused | None:
-        cell = self._locker.world.cells.get(number)
-        if cell is None:
-            return Refused(Why.UNKNOWN, number)
-        if cell.shut or not cell.parcel:
-            return Refused(Why.SHUT if cell.shut else Why.EMPTY, number)
-        self._hands[self._locker.world.take(number)] = self._let_in(number)
-        return None
+    # What the people behind the backend do
 
-    def _close(self, number: int) -> Refused | None:
-        if number not in self._locker.world.cells:
-            return Refused(Why.UNKNOWN, number)
-        return None if self._locker.world.close(number) else Refused(Why.NO_LATCH, number)
-
-    def _order(self, number: int, buyer: str) -> Refused | None:
+    def order(self, number: int, buyer: str) -> Refused | None:
+        """Order a parcel into a cell; the courier gets it, and a code."""
         if number not in self._locker.world.cells or buyer not in BUYERS:
             return Refused(Why.UNKNOWN, number)
         if number in self._reserved():
             return Refused(Why.RESERVED, number)
-        waybill = f"KZ{FIRST_WAYBILL + len(self._locker.backend.orders)}"
-        self._locker.backend.order(waybill, number, buyer, courier=COURIER)
-        self._hands[waybill] = COURIER
-        self._locker.link.sync()
+        with done_by(buyer):
+            self._locker.backend.order(self.next_waybill(), number, buyer, courier=COURIER)
+        self._sync()
         return None
 
-    def _send(self, parcel: str) -> Refused | None:
-        order = self._locker.backend.orders.get(parcel)
+    def bring(self, act: acts.Bring) -> Refused | None:
+        """Order a parcel into any free cell."""
+        free = self.free()
+        if not free:
+            return Refused(Why.NO_CELL)
+        return self.order(free[0], act.buyer or BUYERS[0])
+
+    def send(self, act: Send) -> Refused | None:
+        """Send a courier for a parcel that nobody will collect any more."""
+        order = self._locker.backend.orders.get(act.parcel)
         if order is None:
-            return Refused(Why.UNKNOWN, parcel=parcel)
+            return Refused(Why.UNKNOWN, parcel=act.parcel)
         if not _for_courier(order):
-            return Refused(Why.NO_COURIER, parcel=parcel)
-        self._locker.backend.withdraw(parcel, COURIER)
-        self._locker.link.sync()
+            return Refused(Why.NO_COURIER, parcel=act.parcel)
+        with done_by("backend"):
+            self._locker.backend.withdraw(act.parcel, COURIER)
+        self._sync()
         return None
 
-    def _let_in(self, number: int) -> str:
-        """Who stands at this door: the holder of the right for which the locker opened it; nobody's door is the courier's."""
-        state = self._locker.controller.runtime.controller.state
-        intent = state.find(Intent, state.get(Door, number).intent)
-        if intent is None:
-            return COURIER
-        return self._locker.backend.orders[intent.parcel].grants[intent.purpose].holder
+    def open_from_app(self, act: acts.App) -> Refused | None:
+        """The buyer's phone: the signed command for the cell of a parcel of his."""
+        order = self._locker.backend.orders.get(act.parcel)
+        if order is None or order.person != act.person or Purpose.PICKUP not in order.grants:
+            return Refused(Why.UNKNOWN, parcel=act.parcel)
+        if not self._locker.link.is_attached:
+            return Refused(Why.NO_LINK, parcel=act.parcel)
+        with done_by(act.person):
+            self._locker.link.send_open(act.parcel)
+        return None
+
+    def _sync(self) -> None:
+        if self._locker.link.is_attached:
+            self._locker.link.sync()
+
+    def _done(self, deed: Deed) -> None:
+        """Whose hands have what now, whoever did it."""
+        if deed.parcel is None:
+            return
+        if deed.verb == "order":
+            self._hands[deed.parcel] = deed.buyer if deed.outbound else COURIER
+        elif deed.verb == "put":
+            self._hands.pop(deed.parcel, None)
+        elif deed.verb == "take":
+            self._hands[deed.parcel] = deed.who
 
     def _reserved(self) -> set[int]:
-        """Cells that an order has, or in which something lies."""
+        """Cells that an order has, in which something lies, or that the locker offers for no deposit."""
         ordered = {order.cell for order in self._locker.backend.orders.values() if order.stage not in ENDED}
-        return ordered | {cell.number for cell in self._locker.world.cells.values() if cell.parcel}
+        parts = self._locker.assembly
+        doors = parts.runtime.controller.state.all(Door) if parts is not None else ()
+        blocked = {row.cell for row in doors if row.blocked is not None}
+        lying = {cell.number for cell in self._locker.world.cells.values() if cell.parcel}
+        return ordered | blocked | lying
 
     def _person(self, name: str) -> PersonSeen:
-        """A parcel whose order has ended has left the scene with whoever has it."""
         orders = self._locker.backend.orders
         return PersonSeen(
             name,
@@ -131,7 +177,7 @@ class Scene:
             tuple(
                 waybill
                 for waybill, holder in self._hands.items()
-                if holder == name and orders[waybill].stage not in ENDED
+                if holder == name and waybill in orders and orders[waybill].stage not in ENDED
             ),
         )
 

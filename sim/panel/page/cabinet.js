@@ -2,7 +2,7 @@
 // and lends a hand there. The arrows of the keyboard go from door to door.
 
 import { CellDrawing } from "./cell.js";
-import { h, s, set, word } from "./dom.js";
+import { be, h, s, set, word } from "./dom.js";
 import { named, say } from "./texts.js";
 
 const FRAME = 44; // millimetres
@@ -86,7 +86,7 @@ export class Cabinet {
   tell(number) {
     this.told = number;
     const cell = this.cells.get(number);
-    for (const hand of this.hands.children) hand.disabled = this.selected === null;
+    for (const hand of this.hands.children) be(hand, "disabled", this.selected === null);
     set(this.hands.firstElementChild, "aria-pressed", String(Boolean(this.cells.get(this.selected)?.seen.cell.pressed)));
     if (!cell) return word(this.about, say("cabinet.how"));
     const { cell: is, door } = cell.seen;

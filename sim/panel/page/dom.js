@@ -43,6 +43,11 @@ export function set(element, name, value) {
   else element.setAttribute(name, wanted);
 }
 
+/** Another value for a property such as `hidden` or `disabled`, if it is another. */
+export function be(element, name, value) {
+  if (element[name] !== value) element[name] = value;
+}
+
 /** Whether an element is the next thing to press. The words that go with it stand in the story above. */
 export function glow(element, on) {
   element.classList.toggle("glow", on);

@@ -1,6 +1,6 @@
 // All that can go wrong, from the simulator's own catalogue: struck with a press, and healed with another where it lasts.
 
-import { Rows, h, set, word } from "./dom.js";
+import { be, h, Rows, set, word } from "./dom.js";
 import { named, say } from "./texts.js";
 
 export class Faults {
@@ -62,7 +62,7 @@ export class Faults {
 
   show() {
     const cell = Number(this.cell.value);
-    this.quiet.hidden = this.active.length > 0;
+    be(this.quiet, "hidden", this.active.length > 0);
     for (const [name, button] of this.buttons) {
       const { per_cell: perCell, lasting } = this.faults.get(name);
       set(button, "aria-pressed", lasting ? String(this.isActive(name, perCell ? cell : undefined)) : null);

@@ -1,6 +1,6 @@
 // What the backend believes of each order, a new order, and a courier for a parcel that nobody will collect.
 
-import { Rows, h, set, word } from "./dom.js";
+import { be, h, Rows, set, word } from "./dom.js";
 import { named, say } from "./texts.js";
 
 const COURIER = "courier";
@@ -27,7 +27,7 @@ export class Orders {
     if (people) offer(this.buyer, people.map(({ id }) => id).filter((id) => id !== COURIER), (id) => say(`person.${id}`));
     if (free) {
       offer(this.cell, free.map(String), String);
-      this.order.disabled = free.length === 0;
+      be(this.order, "disabled", free.length === 0);
       set(this.order, "title", free.length ? null : say("orders.no_cell"));
     }
     if (orders) this.rows.update(orders.toReversed());
@@ -45,7 +45,7 @@ export class Orders {
       word(about, say("orders.row", { cell, person: named("person", person) }));
       set(state, "class", `stage ${stage}`);
       word(state, named("stage", stage));
-      send.hidden = !forCourier;
+      be(send, "hidden", !forCourier);
     };
     return { element, update };
   }

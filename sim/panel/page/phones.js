@@ -1,6 +1,6 @@
 // Everybody's phone and hands: messages with codes, the app's list of parcels, and what somebody carries.
 
-import { Rows, glow, h, set, word } from "./dom.js";
+import { be, glow, h, Rows, set, word } from "./dom.js";
 import { has, named, say, time } from "./texts.js";
 
 const COURIER = "courier";
@@ -58,9 +58,9 @@ class Phone {
 
   turn(name) {
     for (const tab of this.tabs) set(tab, "aria-pressed", String(tab.dataset.tab === name));
-    this.sms.hidden = name !== "sms";
-    this.app.hidden = name !== "app";
-    this.silent.hidden = name !== "sms" || this.count > 0;
+    be(this.sms, "hidden", name !== "sms");
+    be(this.app, "hidden", name !== "app");
+    be(this.silent, "hidden", name !== "sms" || this.count > 0);
   }
 
   update({ phone, hands }) {
@@ -70,10 +70,10 @@ class Phone {
       this.sms.scrollTop = this.sms.scrollHeight;
     }
     this.count = phone.length;
-    this.silent.hidden = this.count > 0 || this.sms.hidden;
+    be(this.silent, "hidden", this.count > 0 || this.sms.hidden);
     this.parcels.update(this.page.world.orders.filter(({ person }) => person === this.id).toReversed());
     this.hands.update(hands);
-    this.nothing.hidden = hands.length > 0;
+    be(this.nothing, "hidden", hands.length > 0);
     this.glow(this.next.sms, this.next.put);
   }
 
@@ -102,7 +102,7 @@ class Phone {
       const again = at === AGAIN;
       word(state, say("people.app_row", { cell, state: at && has(`parcel.${at}`) ? say(`parcel.${at}`) : named("stage", stage) }));
       word(open, say(again ? "people.open_again" : "people.open"));
-      open.hidden = stage !== "stored" && !again;
+      be(open, "hidden", stage !== "stored" && !again);
       word(told, this.answers.has(waybill) ? named("outcome", this.answers.get(waybill)) : "");
     };
     return { element, update };

@@ -1,7 +1,7 @@
 // The band above: the first minute step by step, and then the cards, each a story that the simulator plays with you.
 
 import { awaited, next } from "./guide.js";
-import { glow, h, set, word } from "./dom.js";
+import { be, glow, h, set, word } from "./dom.js";
 import { named, say } from "./texts.js";
 
 const CARDS = ["plug", "offline", "three_days"];
@@ -73,7 +73,7 @@ export class Story {
     else this.lead(next(this.model, this.track));
     for (const card of this.cards.children) {
       set(card, "aria-pressed", String(card.dataset.card === story?.name));
-      card.disabled = Boolean(story && story.state !== "done");
+      be(card, "disabled", Boolean(story && story.state !== "done"));
     }
   }
 
@@ -81,19 +81,20 @@ export class Story {
     if (step >= 4) this.open = true;
     word(this.title, say(step < 4 ? "guide.title" : "guide.title_pickup"));
     this.show(key, parameters, step, of, { ...shining });
-    this.skip.hidden = this.open;
-    this.cards.hidden = !this.open;
-    this.bring.hidden = false;
-    this.end.hidden = true;
+    be(this.skip, "hidden", this.open);
+    be(this.cards, "hidden", !this.open);
+    be(this.bring, "hidden", false);
+    be(this.end, "hidden", true);
   }
 
   tell({ name, step, of, state, key, parameters = {} }) {
     const waits = state === "waiting";
     word(this.title, say(`card.${name}`));
     this.show(key, parameters, step, of, waits ? awaited(this.model, key, parameters) : {});
-    this.bring.hidden = this.skip.hidden = true;
-    this.cards.hidden = true;
-    this.end.hidden = state !== "done";
+    be(this.bring, "hidden", true);
+    be(this.skip, "hidden", true);
+    be(this.cards, "hidden", true);
+    be(this.end, "hidden", state !== "done");
     glow(this.end, state === "done");
   }
 

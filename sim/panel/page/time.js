@@ -1,7 +1,7 @@
 // The line of time below: the locker's clock, how fast it goes, what comes next, and the jumps. Beside them the plug,
 // the network and the people. Time may be moved only while nothing is in flight.
 
-import { glow, h, set, word } from "./dom.js";
+import { be, glow, h, set, word } from "./dom.js";
 import { date, say, span, time } from "./texts.js";
 
 const TICK_MS = 250;
@@ -56,7 +56,7 @@ export class Time {
   show() {
     const { in_flight: busy, power } = this.world;
     for (const one of this.switches) set(one, "aria-checked", String(Boolean(this.world[one.dataset.switch])));
-    for (const jump of this.jumps) jump.disabled = !this.clock || busy || (jump.dataset.jump === "next" && !this.world.next_due_ms);
+    for (const jump of this.jumps) be(jump, "disabled", !this.clock || busy || (jump.dataset.jump === "next" && !this.world.next_due_ms));
     word(this.reason, !this.clock ? "" : busy ? say("time.in_flight") : power ? "" : say("time.no_power"));
     if (!this.clock) return;
     word(this.pause, say(this.clock.paused ? "time.resume" : "time.pause"));
@@ -65,7 +65,7 @@ export class Time {
       this.speed.value = this.clock.speed;
       word(this.times, `×${this.clock.speed}`);
     }
-    this.sure.hidden = this.clock.sure !== false;
+    be(this.sure, "hidden", this.clock.sure !== false);
     this.tick();
   }
 

@@ -1,7 +1,7 @@
 // The x-ray: one causal line per touch, the newest last. It can be filtered, held still, and taken away as a file.
 
 import { Line, plain } from "./line.js";
-import { download, h, set, word } from "./dom.js";
+import { be, download, h, set, word } from "./dom.js";
 import { follows } from "./journal.js";
 import { named, say } from "./texts.js";
 
@@ -44,7 +44,7 @@ export class Xray {
     }
     this.siftOne(this.lines.get(line.id));
     if (atEnd) this.list.scrollTop = this.list.scrollHeight;
-    this.empty.hidden = true;
+    be(this.empty, "hidden", true);
   }
 
   drop(id) {
@@ -60,7 +60,7 @@ export class Xray {
     const who = this.who.value;
     const person = !OTHERS.includes(line.who);
     const sought = this.search.value.trim().toLowerCase();
-    element.hidden = Boolean((who && (who === "person" ? !person : line.who !== who)) || (sought && !plain(line).toLowerCase().includes(sought)));
+    be(element, "hidden", Boolean((who && (who === "person" ? !person : line.who !== who)) || (sought && !plain(line).toLowerCase().includes(sought))));
   }
 
   /** Hold the list still; what comes meanwhile is shown afterwards. */
