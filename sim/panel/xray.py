@@ -20,6 +20,7 @@ from firmware.events import (
     DoorRead,
     Due,
     Effect,
+    Event,
     GrantsCame,
     KioskJoined,
     OpenCommanded,
@@ -29,7 +30,8 @@ from firmware.events import (
     Started,
 )
 from firmware.inbox import Post
-from firmware.model import Outcome
+from firmware.model import DoorState, Outcome
+from firmware.rows import Door
 from sim.deeds import Deed, Deeds
 from sim.glass import Glass, Touched
 from sim.overheard import Heard, Overheard
@@ -166,12 +168,21 @@ class XRay:
             told = msgspec.to_builtins(entry)
             told.pop("cell", None)
             self.book.add(line, "journal", "part.journal", cell=entry.cell, entry=seq, **told)
+        self._promised(line, parts, event)
         for effect in effects:
             if isinstance(effect, Pulse):
                 self._intents[effect.intent] = self._cells[effect.cell] = line
                 self.book.add(line, "pulse", "part.pulse", cell=effect.cell, intent=effect.intent)
         if commit.screen is not None:
             self.book.add(line, "screen", "part.screen", name=commit.screen.name)
+
+    def _promised(self, line: Growing, parts: Assembly, event: Event) -> None:
+        """A door that was promised waits for its coil to rest: what opens it then is this line's."""
+        state = parts.runtime.controller.state
+        cell = state.session.cell if state.session is not None else None
+        row = state.find(Door, cell) if isinstance(event, CodeTyped | Pressed | OpenCommanded) else None
+        if row is not None and row.state is DoorState.UNLOCKING:
+            self._cells[row.cell] = line
 
     def _not_committed(self, post: Post) -> None:
         """The store refused: nothing of the event is done."""

@@ -42,14 +42,14 @@ def test_paused_time_stands_while_sockets_are_served() -> None:
             ours.setblocking(False)
             rung: list[str] = []
             loop.call_later(0.01, rung.append, "timer")
-            loop.pause()
+            loop.pause(True)
             stands_s = loop.time()
             for turn in range(5):
                 stall(0.02)
                 theirs.send(b"x")
                 assert await loop.sock_recv(ours, 1) == b"x", turn
             assert (loop.time(), rung) == (stands_s, [])
-            loop.pause(paused=False)
+            loop.pause(False)
             await asyncio.sleep(0.02)
             assert rung == ["timer"]
 
@@ -67,7 +67,7 @@ def test_it_runs_faster_and_a_wait_is_as_much_shorter(monkeypatch: pytest.Monkey
     assert loop.time() == pytest.approx(0.04)
     for timeout in (2.0, 0, None):
         selector.select(timeout)
-    loop.pause()
+    loop.pause(True)
     selector.select(2.0)
     selector.select(0)
     assert asked == [0.2, 0, None, None, 0]
@@ -93,7 +93,7 @@ def test_time_never_goes_back_whatever_is_done_to_it() -> None:
     async def play() -> None:
         loop = pace.the_loop()
         acts: list[Callable[[], object]] = [
-            lambda: loop.run_at(10), loop.pause, lambda: loop.run_at(1), lambda: loop.pause(paused=False),
+            lambda: loop.run_at(10), lambda: loop.pause(True), lambda: loop.run_at(1), lambda: loop.pause(False),
             lambda: loop.move(5), lambda: stall(0.06), lambda: loop.run_at(3),
         ]  # fmt: skip
         seen_s = loop.time()
