@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from firmware import access, door, parcel, session
-from firmware.config import Config
+from firmware.config import Cell, Config
 from sim import web
 from sim.faults import CATALOGUE
 from sim.panel import server
@@ -20,12 +20,8 @@ from sim.panel.seen import (
     CellSeen,
     ClockSeen,
     DoorSeen,
-    OrderSeen,
-    ParcelSeen,
     PersonSeen,
-    SessionSeen,
     SmsSeen,
-    UseSeen,
     World,
 )
 
@@ -65,10 +61,15 @@ class ScriptedPanel:
             devices=(Device("bus0", "/dev/pts/7", "picocom -b 9600 /dev/pts/7"),),
             console="postomat ctl status",
         )
-        self.world = first_world(config)
+        self.world = first_world(config.cells)
         self.heard: asyncio.Queue[Act] = asyncio.Queue()
         self.address = ""
         self._pages: list[web.Page] = []
+
+    def lay_out(self, cells: tuple[Cell, ...]) -> None:
+        """Another cabinet, before any page comes."""
+        self.setup = msgspec.structs.replace(self.setup, boxes=boxes(cells))
+        self.world = first_world(cells)
 
     async def join(self, page: web.Page) -> None:
         self._pages.append(page)
@@ -111,9 +112,9 @@ async def scripted(config: Config) -> AsyncIterator[ScriptedPanel]:
             yield panel
 
 
-def first_world(config: Config) -> World:
+def first_world(cells: tuple[Cell, ...]) -> World:
     """Nothing has happened: two buyers, a courier, every door shut."""
-    numbers = [cell.number for cell in config.cells]
+    numbers = [cell.number for cell in cells]
     return World(
         cells=tuple(CellSeen(number) for number in numbers),
         people=tuple(PersonSeen(name, (), ()) for name in ("courier", "alia", "marat")),
@@ -148,17 +149,3 @@ def with_cell(world: World, cell: CellSeen) -> tuple[CellSeen, ...]:
 
 def with_person(world: World, person: PersonSeen) -> tuple[PersonSeen, ...]:
     return tuple(person if one.id == person.id else one for one in world.people or ())
-
-
-__all__ = [
-    "NOON_MS",
-    "OrderSeen",
-    "ParcelSeen",
-    "ScriptedPanel",
-    "SessionSeen",
-    "UseSeen",
-    "scripted",
-    "sms",
-    "with_cell",
-    "with_person",
-]

@@ -9,6 +9,7 @@ const FRAME = 44; // millimetres
 const SWING = 130; // room to the left for a door that stands open
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const HANDS = ["press", "pull", "force"];
+const ill = (state) => state && state !== "fine";
 
 export class Cabinet {
   /** `act(message)` sends what a person does; `picked(number)` is told which cell somebody points at. */
@@ -95,7 +96,7 @@ export class Cabinet {
       say("cabinet.cell", { cell: number, size: cell.box.size }),
       door.state && named("door", door.state), door.why && named("why", door.why), door.blocked && say("door.blocked"),
       say(is.latched === false ? "lock.free" : "lock.latched"), is.coil && say("lock.coil"), is.pressed && say("lock.pressed"),
-      is.condition && named("condition", is.condition), is.sensor && named("sensor", is.sensor),
+      ill(is.condition) && named("condition", is.condition), ill(is.sensor) && named("sensor", is.sensor),
       is.parcel ? say("cabinet.holds", { parcel: is.parcel }) : say("cabinet.empty"),
       order && !is.parcel && say("cabinet.kept", { parcel: order.waybill }),
     ];

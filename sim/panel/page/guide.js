@@ -36,23 +36,16 @@ function code(model, person, about, typed, step) {
 }
 
 /** The newest code on this phone for this parcel. */
-export function codeOf(model, person, waybill) {
+function codeOf(model, person, waybill) {
   const phone = model.world.people.find(({ id }) => id === person)?.phone ?? [];
   return phone.findLast((sms) => sms.code && sms.text.includes(waybill))?.code;
 }
 
-// The last word of a story's step, where it waits for a switch or a jump.
-const SWITCHES = { "plug.off": "power", "plug.on": "power", "offline.off": "link", "offline.on": "link" };
-const JUMPS = { "three_days.pass": "day" };
-
-/** What a story waits for: a switch, a jump, the parcel in the cell, its door, or a code. */
-export function awaited(model, key, { cell, parcel, person }) {
-  const step = key.replace("story.", "");
-  if (step in SWITCHES) return { switch: SWITCHES[step] };
-  if (step in JUMPS) return { jump: JUMPS[step] };
+/** What a story waits for: that somebody takes the parcel out of the cell, and shuts its door. */
+export function awaited(model, { cell }) {
   const is = model.cell(cell);
-  if (is?.open) return is.parcel ? { parcel: cell } : { door: cell };
-  return person ? { sms: codeOf(model, person, parcel) } : {};
+  if (!is?.open) return {};
+  return is.parcel ? { parcel: cell } : { door: cell };
 }
 
 function at(step, key, parameters, glow) {

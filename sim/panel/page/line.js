@@ -6,6 +6,7 @@ import { has, named, say, time } from "./texts.js";
 const FRAME_8A80 = ["command", "board", "lock", "value", "sum"]; // five bytes that begin so
 const FRAME_STARTS = ["8A", "80"];
 const WIRE = ["tx", "rx"];
+const QUIET = ["event", "journal", "coil", "rx"];
 // Parameters that carry a word of the firmware, by the catalogue's name for its kind.
 const WORDS = { outcome: "outcome", notice: "screen", person: "person", purpose: "purpose", kind: "entry", action: "action", closed: "level" };
 
@@ -23,8 +24,8 @@ function variant(key, parameters) {
   return parameters.pressed === false ? `${key}.off` : key;
 }
 
-/** A part in full: the commit knows its entry's number. */
-const full = ({ part, key, parameters, entry }) => sentence(key, part === "commit" && key === "part.commit" ? { ...parameters, seq: entry ?? null } : parameters);
+/** A part in full, with the cell and the entry that it is about. */
+const full = ({ key, parameters, cell, entry = null }) => sentence(key, { cell, seq: key === "part.commit" ? entry : undefined, ...parameters });
 
 /** A part as one word or two: bytes as they are. */
 const short = (part) => (WIRE.includes(part.part) && part.bytes ? `${part.part.toUpperCase()} ${part.bytes}` : full(part));
@@ -32,6 +33,21 @@ const short = (part) => (WIRE.includes(part.part) && part.bytes ? `${part.part.t
 /** The whole line as text, for the filter and for the export. */
 export function plain(line) {
   return [time(line.at_ms), named("who", line.who), sentence(line.text_key, line.parameters), ...line.parts.map(short)].join(" → ");
+}
+
+/** Whether a part stands in the line itself; the others are for whoever unfolds it. */
+const loud = ({ part, entry, parameters }) => !QUIET.includes(part) && (part !== "commit" || entry) && parameters?.outcome !== "done";
+
+/** The parts of the line itself; neighbours that say the same are one. */
+function summary(parts) {
+  const links = [];
+  for (const part of parts.filter(loud)) {
+    const text = short(part);
+    const last = links.at(-1);
+    if (last?.text === text) last.times += 1;
+    else links.push({ text, part, times: 1 });
+  }
+  return links.map(({ text, part, times }) => ({ part, text: times > 1 ? `${text} ×${times}` : text }));
 }
 
 export class Line {
@@ -53,8 +69,7 @@ export class Line {
   update(line) {
     this.line = line;
     word(this.words, sentence(line.text_key, line.parameters));
-    line.parts.forEach((part, index) => {
-      const text = short(part);
+    summary(line.parts).forEach(({ part, text }, index) => {
       if (this.parts[index]?.text === text) return;
       const chip = h("span", { class: "chip", "data-part": part.part, onpointerenter: () => this.point(part) }, text);
       if (this.parts[index]) this.parts[index].chip.replaceWith(chip);

@@ -12,7 +12,7 @@ import { Model } from "./model.js";
 import { Orders } from "./orders.js";
 import { Phones } from "./phones.js";
 import { States } from "./states.js";
-import { Story } from "./story.js";
+import { Reading, Story } from "./story.js";
 import { Time } from "./time.js";
 import { Xray } from "./xray.js";
 import { download, word } from "./dom.js";
@@ -27,13 +27,13 @@ class Page {
     this.hearing = {
       setup: (message) => this.setUp(message),
       world: (message) => this.show(this.model.take(message)),
-      entries: ({ rows }) => { this.model.addEntries(rows); this.journal.add(rows); },
-      line: (line) => this.xray.add(this.model.addLine(line)),
-      story: (story) => { this.model.story = story; this.story.update(); },
-      answer: (answer) => this.phones.answer(answer),
+      entries: ({ rows }) => { this.model.addEntries(rows); this.tellOf(rows); },
+      line: (line) => { this.xray.add(this.model.addLine(line)); this.phones.hear(line); },
+      story: (step) => this.reading.hear(step),
       refused: ({ why, ...about }) => this.refuse(why, about),
       saved: ({ name, text }) => download(name, text, "text/plain"),
     };
+    this.reading = new Reading((step) => { this.model.story = step; this.story.update(); });
     this.frame = new Frame((messages) => messages.forEach((message) => this.hearing[message.type]?.(message)));
     this.connection = new Connection((message) => this.frame.add(message), () => this.mark("gone"));
     this.act = (message) => { this.connection.send(message); this.story?.did(message); };
@@ -68,14 +68,19 @@ class Page {
     this.time = new Time(at("time"), act);
     this.story = this.storyAgain();
     this.kiosk.translate();
-    this.journal.add(model.entries);
+    this.tellOf(model.entries);
     this.show(model.world);
     if (panel) this.dock.show(panel);
   }
 
+  tellOf(rows) {
+    this.journal.add(rows);
+    this.time.axis.add(rows);
+  }
+
   storyAgain() {
     const { story } = this;
-    const again = new Story(at("story"), this.model, { act: this.act, shine: (glow) => { this.cabinet.glow(glow); this.phones.glow(glow); this.time.glow(glow); } });
+    const again = new Story(at("story"), this.model, { act: this.act, shine: (glow) => { this.cabinet.glow(glow); this.phones.glow(glow); } });
     if (story) again.resume(story);
     return again;
   }

@@ -4,6 +4,7 @@ import { be, glow, h, Rows, set, word } from "./dom.js";
 import { has, named, say, time } from "./texts.js";
 
 const COURIER = "courier";
+const APP = "app.open"; // the line of the x-ray that a press in the app begins
 const AGAIN = "opened"; // a parcel in this state can be had once more: its window runs
 
 export class Phones {
@@ -26,8 +27,10 @@ export class Phones {
     this.rows.update(this.world.people);
   }
 
-  answer({ person, parcel, outcome }) {
-    this.phones.get(person)?.answer(parcel, outcome);
+  /** What the locker answered to «Открыть ячейку» stands in the line that the touch began. */
+  hear({ who, text_key: key, parameters, parts = [] }) {
+    const outcome = parts.findLast(({ part }) => part === "told")?.parameters.outcome;
+    if (key === APP && outcome) this.phones.get(who)?.answer(parameters.parcel, outcome);
   }
 
   /** Let parts of phones glow: `{sms: code, put: waybill}`. */
@@ -67,7 +70,7 @@ class Phone {
     this.messages.update(phone);
     if (phone.length > this.count) {
       if (this.count) this.turn("sms");
-      this.sms.scrollTop = this.sms.scrollHeight;
+      requestAnimationFrame(() => { this.sms.scrollTop = this.sms.scrollHeight; }); // once it has a height
     }
     this.count = phone.length;
     be(this.silent, "hidden", this.count > 0 || this.sms.hidden);
@@ -125,7 +128,8 @@ class Phone {
       const own = this.page.world.orders.find((order) => order.waybill === waybill)?.cell;
       into.update(open.sort((a, b) => Number(b === own) - Number(a === own)));
     };
-    const element = h("span", { class: "held", "data-parcel": waybill }, h("b", {}, waybill), buttons);
+    const element = h("span", { class: "held", "data-parcel": waybill,
+      onclick: (event) => event.target.closest("button") ?? buttons.querySelector("button")?.click() }, h("b", {}, waybill), buttons);
     return { element, update };
   }
 

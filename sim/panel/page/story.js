@@ -7,6 +7,27 @@ import { named, say } from "./texts.js";
 const CARDS = ["plug", "offline", "three_days"];
 const PATIENCE_MS = 15_000; // then the code glows again
 
+const READ_MS = 2_200; // so long each step of a story stays, for whoever reads it
+
+/** Steps come as fast as a machine; they are shown as fast as one reads. */
+export class Reading {
+  constructor(show) {
+    Object.assign(this, { show, coming: [], busy: false });
+  }
+
+  hear(step) {
+    this.coming.push(step);
+    if (!this.busy) this.turn();
+  }
+
+  turn() {
+    this.busy = this.coming.length > 0;
+    if (!this.busy) return;
+    this.show(this.coming.shift());
+    setTimeout(() => this.turn(), READ_MS);
+  }
+}
+
 export class Story {
   /** `act(message)` sends; `shine(glow)` lets parts of the page glow. */
   constructor(section, model, { act, shine }) {
@@ -90,7 +111,7 @@ export class Story {
   tell({ name, step, of, state, key, parameters = {} }) {
     const waits = state === "waiting";
     word(this.title, say(`card.${name}`));
-    this.show(key, parameters, step, of, waits ? awaited(this.model, key, parameters) : {});
+    this.show(key, parameters, state === "done" ? of : step - 1, of, waits ? awaited(this.model, parameters) : {});
     be(this.bring, "hidden", true);
     be(this.skip, "hidden", true);
     be(this.cards, "hidden", true);

@@ -54,7 +54,7 @@ export function named(kind, name) {
 
 /** A key that a newer simulator sends: shown as it is, with what it carries. */
 function told(key, parameters) {
-  return [key, ...Object.entries(parameters).map(([name, value]) => `${name} ${value}`)].join(" ");
+  return [key, ...Object.entries(parameters).filter(([, value]) => value !== undefined).map(([name, value]) => `${name} ${value}`)].join(" ");
 }
 
 /** A span of time in the two units that matter. */

@@ -1,7 +1,8 @@
 // The line of time below: the locker's clock, how fast it goes, what comes next, and the jumps. Beside them the plug,
 // the network and the people. Time may be moved only while nothing is in flight.
 
-import { be, glow, h, set, word } from "./dom.js";
+import { Axis } from "./axis.js";
+import { be, h, set, word } from "./dom.js";
 import { date, say, span, time } from "./texts.js";
 
 const TICK_MS = 250;
@@ -24,11 +25,12 @@ export class Time {
     this.due = h("span", { class: "due" });
     this.jumps = JUMPS.map((op) => h("button", { "data-jump": op, "aria-describedby": "why-not", onclick: () => act({ type: "time", op }) }, say(`time.${op}`)));
     this.reason = h("span", { id: "why-not", class: "quiet", role: "status" });
+    this.axis = new Axis();
     section.replaceChildren(
       h("div", { class: "switches", role: "group", "aria-label": say("switch.title") }, this.switches),
       h("div", { class: "clock" }, this.hour, h("span", { class: "stack" }, this.day, this.sure)),
       h("div", { class: "pace" }, this.pause, h("label", { for: "speed" }, say("time.speed")), this.speed, this.times),
-      h("div", { class: "ahead" }, this.due, this.reason),
+      h("div", { class: "ahead" }, this.axis.element, this.due, this.reason),
       h("div", { class: "jumps", role: "group", "aria-label": say("time.title") }, this.jumps));
     clearInterval(Time.ticking);
     Time.ticking = setInterval(() => this.tick(), TICK_MS);
@@ -38,12 +40,6 @@ export class Time {
   flip(name) {
     const type = name === "people_on" ? "people" : name;
     this.act({ type, on: !this.world[name] });
-  }
-
-  /** Let a switch or a jump glow: `{switch: name, jump: op}`. */
-  glow({ switch: flip = null, jump = null }) {
-    for (const one of this.switches) glow(one, one.dataset.switch === flip);
-    for (const one of this.jumps) glow(one, one.dataset.jump === jump);
   }
 
   update(news) {
@@ -77,6 +73,7 @@ export class Time {
     word(this.hour, time(now));
     word(this.day, date(now));
     const due = this.world.next_due_ms;
+    this.axis.show(now, due);
     word(this.due, due ? say("time.due", { span: span((due - now) / 1_000) }) : say("time.no_due"));
   }
 }
