@@ -743,6 +743,25 @@ def test_it_is_legible(
     runner.run(play())
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_story_fits_its_band(runner: asyncio.Runner, browser: Browser, language: str) -> None:
+    """On a laptop, where the band has a fixed height."""
+    about = {"cell": 14, "parcel": "KZ00102", "person": "marat"}
+    keys = [key for key in BOOK_EN if key.startswith("story.") and key.count(".") == 2]
+
+    async def play() -> None:
+        async with desk(browser, viewport=LAPTOP, locale=language) as there:
+            await there.page.clock.install()
+            for key in keys:
+                await there.panel.tell(Story(key.split(".")[1], 1, 5, StoryState.DONE, key, about))
+                words = str(BOOKS[language][key]).split("{")[0]
+                await there.page.clock.run_for(5_000)  # each step stays for as long as one reads it
+                await expect(there.page.locator("#story p")).to_contain_text(words)
+                assert await there.page.evaluate(OVERFLOW) == [], key
+
+    runner.run(play())
+
+
 def test_text_alone_can_be_twice_as_large(runner: asyncio.Runner, browser: Browser) -> None:
     async def play() -> None:
         async with desk(browser, busy=True, viewport=NARROW) as there:

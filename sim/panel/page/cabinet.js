@@ -91,7 +91,7 @@ export class Cabinet {
     set(this.hands.firstElementChild, "aria-pressed", String(Boolean(this.cells.get(this.selected)?.seen.cell.pressed)));
     if (!cell) return word(this.about, say("cabinet.how"));
     const { cell: is, door } = cell.seen;
-    const order = this.known.orders?.findLast((one) => one.cell === number && one.stage !== "collected" && one.stage !== "withdrawn");
+    const order = this.known.orders?.find((one) => one.cell === number && one.stage === "ordered");
     const facts = [
       say("cabinet.cell", { cell: number, size: cell.box.size }),
       door.state && named("door", door.state), door.why && named("why", door.why), door.blocked && say("door.blocked"),

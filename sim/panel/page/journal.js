@@ -24,6 +24,10 @@ export class Journal {
     if (at_end) list.scrollTop = list.scrollHeight;
   }
 
+  toEnd() {
+    this.list.scrollTop = this.list.scrollHeight;
+  }
+
   line(row) {
     const rest = NAMED.filter((name) => name in row).map((name) => `${name} ${row[name]}`).join(" · ");
     return h("li", {

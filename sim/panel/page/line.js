@@ -91,7 +91,9 @@ export class Line {
   unfold() {
     this.more.hidden = !this.more.hidden;
     set(this.sum, "aria-expanded", String(!this.more.hidden));
-    if (!this.more.hidden) this.fillMore();
+    if (this.more.hidden) return;
+    this.fillMore();
+    this.element.scrollIntoView({ block: "nearest" });
   }
 
   fillMore() {

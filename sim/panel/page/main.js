@@ -59,7 +59,7 @@ class Page {
     this.header = new Header(at("header"), setup, { turn: (language) => this.turn(language), save: () => act({ type: "save" }) });
     this.cabinet = new Cabinet(at("cabinet"), setup.boxes, { act, picked: (number) => this.faults.pick(number) });
     this.phones = new Phones(at("people"), { act, light, note: (code) => this.kiosk.keep(code) });
-    this.dock = new Dock(at("dock"), PANELS, (name) => this.states?.show(name === "states"));
+    this.dock = new Dock(at("dock"), PANELS, (name) => this.turnTo(name));
     this.xray = new Xray(at("xray"), model, { light });
     this.states = new States(at("states"), setup.tables ?? [], light);
     this.faults = new Faults(at("faults"), setup.faults ?? [], setup.boxes, act);
@@ -71,6 +71,13 @@ class Page {
     this.tellOf(model.entries);
     this.show(model.world);
     if (panel) this.dock.show(panel);
+  }
+
+  /** What was hidden has no height to scroll in, and draws nothing. */
+  turnTo(name) {
+    this.states?.show(name === "states");
+    if (name === "journal") this.journal?.toEnd();
+    if (name === "xray") this.xray?.toEnd();
   }
 
   tellOf(rows) {

@@ -4,7 +4,7 @@ import { NODE, layOut } from "./graph.js";
 import { Rows, h, s, set, word } from "./dom.js";
 import { named, say } from "./texts.js";
 
-const THINGS_MAX = 5; // shown in a state; of more, how many
+const SCALE_MIN = 0.72; // smaller than this nobody reads a state's name: the drawing is scrolled then
 const TAKEN_MS = 2_500; // an arrow that was just taken is lit that long
 // By the table's name: which list of the world stands in it, and what a row is called there.
 const WHO = {
@@ -59,11 +59,10 @@ class Diagram {
     this.edges = new Map(plan.edges.map((edge) => [`${edge.source} ${edge.dest}`, s("path", { class: "edge", d: edge.path, "marker-end": `url(#tip-${table.name})` })]));
     this.nodes = new Map([...plan.nodes].map(([state, at]) => [state, new Node(this.called(state), state, at, { light, told: () => this.tell(table, state) })]));
     this.about = h("p", { class: "about", role: "status" }, say("states.how"));
-    this.element = h("div", {},
-      s("svg", { role: "group", "aria-label": named("machine", table.name), viewBox: `0 0 ${plan.width} ${plan.height}`, width: plan.width, height: plan.height },
-        s("defs", {}, s("marker", { id: `tip-${table.name}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, s("path", { class: "tip", d: "M0 0 8 4 0 8z" }))),
+    this.element = h("div", {}, this.about,
+      s("svg", { role: "group", "aria-label": named("machine", table.name), viewBox: `0 0 ${plan.width} ${plan.height}`, width: plan.width * SCALE_MIN },
+        s("defs", {}, s("marker", { id: `tip-${table.name}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 10, markerHeight: 10, markerUnits: "userSpaceOnUse", orient: "auto" }, s("path", { class: "tip", d: "M0 0 8 4 0 8z" }))),
         [...this.edges.values()], [...this.nodes.values()].map((node) => node.element)),
-      this.about,
       plan.anywhere.length ? h("p", { class: "quiet" }, say("states.anywhere"), " ", plan.anywhere.map(({ trigger, dest }) => `${trigger} → ${dest}`).join(", ")) : null);
   }
 
@@ -91,14 +90,25 @@ class Diagram {
   }
 }
 
+const widthOf = (name) => 12 + 7.4 * name.length;
+
+/** As many as stand side by side below a state, and how many more there are. */
+function fitting(things) {
+  const room = NODE.width + 2;
+  const ends = things.map((_, index) => things.slice(0, index + 1).reduce((x, { name }) => x + widthOf(name) + 3, 0));
+  if (!things.length || ends.at(-1) <= room) return things;
+  const count = Math.max(1, ends.filter((end) => end + widthOf("+99") <= room).length);
+  return count === things.length ? things : [...things.slice(0, count), { name: `+${things.length - count}` }];
+}
+
 class Node {
   constructor(name, state, { x, y }, { light, told }) {
     this.light = light;
     this.list = s("g", { class: "things", transform: `translate(${x + 6} ${y + NODE.height})` });
     this.element = s("g", { class: "node", "data-state": state, tabindex: "0", role: "img", onfocus: told, onpointerenter: told },
       s("rect", { x, y, ...NODE, rx: 10 }),
-      s("text", { class: "name", x: x + NODE.width / 2, y: y + 19 }, name),
-      s("text", { class: "id", x: x + NODE.width / 2, y: y + 33 }, state), this.list);
+      s("text", { class: "name", x: x + NODE.width / 2, y: name === state ? y + 25 : y + 19 }, name),
+      name === state ? null : s("text", { class: "id", x: x + NODE.width / 2, y: y + 33 }, state), this.list);
     this.state = state;
     this.rows = new Rows(this.list, ({ name }) => name, ({ name, cell }) => this.thing(name, cell));
     this.update([]);
@@ -108,17 +118,18 @@ class Node {
     const text = s("text", { y: 4 }, name);
     const pill = s("rect", { y: -9, height: 18, rx: 9 });
     const element = s("g", { class: "thing", onpointerenter: () => this.light(cell ? [cell] : []), onpointerleave: () => this.light([]) }, pill, text);
-    return { element, pill, text, width: 12 + 7.4 * name.length };
+    return { element, pill, text };
   }
 
   update(things) {
     set(this.element, "data-here", things.length ? "yes" : null);
     set(this.element, "aria-label", [this.state, ...things.map(({ name }) => name)].join(" "));
-    const some = things.length > THINGS_MAX ? [...things.slice(0, THINGS_MAX - 1), { name: `+${things.length - THINGS_MAX + 1}` }] : things;
+    const some = fitting(things);
     this.rows.update(some);
     let x = 0;
     for (const { name } of some) {
-      const { element, pill, text, width } = this.rows.rows.get(name);
+      const { element, pill, text } = this.rows.rows.get(name);
+      const width = widthOf(name);
       set(element, "transform", `translate(${x} 0)`);
       set(pill, "width", width);
       set(text, "x", width / 2);

@@ -50,10 +50,10 @@ export class Time {
   }
 
   show() {
-    const { in_flight: busy, power } = this.world;
+    const { in_flight: busy } = this.world;
     for (const one of this.switches) set(one, "aria-checked", String(Boolean(this.world[one.dataset.switch])));
     for (const jump of this.jumps) be(jump, "disabled", !this.clock || busy || (jump.dataset.jump === "next" && !this.world.next_due_ms));
-    word(this.reason, !this.clock ? "" : busy ? say("time.in_flight") : power ? "" : say("time.no_power"));
+    word(this.reason, !this.clock ? "" : busy ? say("time.in_flight") : "");
     if (!this.clock) return;
     word(this.pause, say(this.clock.paused ? "time.resume" : "time.pause"));
     set(this.pause, "aria-pressed", String(Boolean(this.clock.paused)));

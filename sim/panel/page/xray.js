@@ -47,6 +47,10 @@ export class Xray {
     be(this.empty, "hidden", true);
   }
 
+  toEnd() {
+    this.list.scrollTop = this.list.scrollHeight;
+  }
+
   drop(id) {
     this.lines.get(id).element.remove();
     this.lines.delete(id);
