@@ -425,6 +425,23 @@ def test_a_line_of_the_xray_grows_and_unfolds_to_its_bytes(runner: asyncio.Runne
     runner.run(play())
 
 
+def test_a_long_signed_object_is_a_block(runner: asyncio.Runner, browser: Browser) -> None:
+    data = " ".join(f"{n:02X}" for n in range(200))
+
+    async def play() -> None:
+        async with desk(browser) as there:
+            part = Part("signed", "part.signed", bytes=data)
+            await there.panel.tell(Line(8, NOON_MS, "dana", "app.open", {"parcel": "KZ104"}, (part,)))
+            line = there.page.locator("[data-line='8']")
+            await expect(line.locator(".who")).to_have_text("Dana")
+            await expect(line.locator(".chip")).to_have_count(0)
+            await line.locator(".sum").click()
+            await expect(line.locator(".blob")).to_have_text(data)
+            assert await there.page.evaluate(OVERFLOW) == []
+
+    runner.run(play())
+
+
 def test_pointing_at_a_line_lights_the_part_in_the_cabinet(runner: asyncio.Runner, browser: Browser) -> None:
     async def play() -> None:
         async with desk(browser, busy=True) as there:
@@ -518,6 +535,10 @@ def test_faults_are_struck_at_a_cell_and_healed(runner: asyncio.Runner, browser:
             assert await panel.said() == acts.Fault("cell_jammed", 9, on=False)
             await page.locator("[data-fault='cable_cut']").click()
             assert await panel.said() == acts.Fault("cable_cut", on=False)
+            await panel.change(faults=(FaultSeen("power_cut_in_write", struck=False),))
+            await expect(page.locator(".struck li span")).to_have_text(
+                ["The power goes in the middle of a write: waits for its moment"]
+            )
 
     runner.run(play())
 

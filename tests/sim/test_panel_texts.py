@@ -22,9 +22,10 @@ from firmware.model import SessionState as AtScreen
 from firmware.model import Why as DoorWhy
 from sim.backend import Stage
 from sim.faults import CATALOGUE, Part
+from sim.panel.cards import STEPS
 from sim.panel.messages import Why
 from sim.world import Condition, Sensor
-from tests.kiosk.test_texts import ALPHABETS, PLURALS, Text, forms, placeholders
+from tests.kiosk.test_texts import ALPHABETS, KIOSK, PLURALS, Text, forms, placeholders
 
 PAGE = Path(sim.panel.__file__).parent / "page"
 LANGUAGES = ("ru", "kk", "en")
@@ -91,6 +92,18 @@ def test_every_noun_of_the_firmware_and_the_world_has_words(kind: str) -> None:
     assert {key.partition(".")[2] for key in KEYS if re.fullmatch(rf"{kind}\.\w+", key)} == set(KINDS[kind])
 
 
+def test_whatever_the_simulator_tells_has_words() -> None:
+    """The keys of lines, their parts and stories, as they stand in the simulator's own modules."""
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PAGE.parent.glob("*.py")))
+    told = set(
+        re.findall(r'"((?:screen|hand|app|backend|clock|machine|fault|verdict|part)\.[a-z_.]+)"', sources)
+    )
+    told |= {f"story.{card}.{word}" for card, words in STEPS.items() for word in (*words, "failed")}
+    assert len(told) > len(STEPS)
+    assert told - set(KEYS) == set()
+    assert {key for key in KEYS if key.startswith("story.")} - told == {"story.end"}
+
+
 def test_every_part_that_can_break_has_a_name() -> None:
     assert {f"parts.{part}" for part in Part} - set(KEYS) == set()
 
@@ -132,3 +145,15 @@ def test_the_page_writes_no_markup_and_asks_nobody_outside() -> None:
     addresses = set(re.findall(r"https?://[^\s\"'`]+|//cdn[^\s\"']+", sources + sheets))
     assert addresses == {"http://www.w3.org/2000/svg"}
     assert "@import" not in sheets
+
+
+def test_kazakh_that_waits_for_a_native_editor_is_listed() -> None:
+    """Confirmed is only what the kiosk's catalogue says in the same words and does not list as awaiting itself."""
+    kiosk = json.loads((KIOSK / "texts/kk.json").read_text(encoding="utf-8"))
+    confirmed = [text for key, text in kiosk["texts"].items() if key not in kiosk["awaiting"]]
+    awaiting = [key for key, text in BOOKS["kk"].items() if text not in confirmed]
+    assert "story.plug.why" in awaiting
+    assert "action.again" not in awaiting
+    print(f"{len(awaiting)} of {len(KEYS)} Kazakh texts of the panel await a native editor:")
+    for key in awaiting:
+        print(f"  {key}: {BOOKS['kk'][key]}  ({BOOKS['ru'][key]})")

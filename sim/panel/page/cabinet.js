@@ -14,7 +14,7 @@ const ill = (state) => state && state !== "fine";
 export class Cabinet {
   /** `act(message)` sends what a person does; `picked(number)` is told which cell somebody points at. */
   constructor(section, boxes, { act, picked }) {
-    Object.assign(this, { act, picked, selected: null, lit: new Set(), known: {} });
+    Object.assign(this, { act, picked, selected: null, lit: new Set(), known: {}, glowing: {} });
     const hands = {
       press: (number) => { this.select(number); if (this.cells.get(number).seen.cell.open) act({ type: "close", cell: number }); },
       take: (number) => act({ type: "take", cell: number }),
@@ -59,7 +59,10 @@ export class Cabinet {
 
   /** Let parts of cells glow: `{door: cell, parcel: cell}`. */
   glow({ door = null, parcel = null }) {
-    for (const cell of this.cells.values()) cell.glow({ door: cell.number === door, parcel: cell.number === parcel });
+    for (const number of new Set([this.glowing.door, this.glowing.parcel, door, parcel])) {
+      this.cells.get(number)?.glow({ door: number === door, parcel: number === parcel });
+    }
+    this.glowing = { door, parcel };
   }
 
   /** Show which cells are meant, while somebody points at a word about them. */

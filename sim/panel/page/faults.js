@@ -41,8 +41,11 @@ export class Faults {
 
   /** One that is at work, and the way to end it. */
   wound({ name, cell }) {
-    const text = say(cell ? "faults.at_cell" : "faults.at", { fault: named("fault", name), cell });
-    return { element: h("li", { "data-active": name }, h("span", {}, text), this.faults.get(name)?.lasting === false ? null : h("button", {
+    const fault = named("fault", name);
+    const text = cell ? say("faults.at_cell", { fault, cell }) : fault;
+    const words = h("span");
+    const update = ({ struck }) => word(words, struck === false ? say("faults.waiting", { fault: text }) : text);
+    return { update, element: h("li", { "data-active": name }, words, this.faults.get(name)?.lasting === false ? null : h("button", {
       "aria-label": say("faults.heal_label", { fault: text }), onclick: () => this.act({ type: "fault", name, ...(cell && { cell }), on: false }),
     }, say("faults.heal"))) };
   }

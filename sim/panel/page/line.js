@@ -6,9 +6,10 @@ import { has, named, say, time } from "./texts.js";
 const FRAME_8A80 = ["command", "board", "lock", "value", "sum"]; // five bytes that begin so
 const FRAME_STARTS = ["8A", "80"];
 const WIRE = ["tx", "rx"];
-const QUIET = ["event", "journal", "coil", "rx"];
+const QUIET = ["event", "journal", "coil", "rx", "signed"]; // for whoever unfolds the line
+const BYTES_MAX = 16; // shown in boxes; what is longer is a block
 // Parameters that carry a word of the firmware, by the catalogue's name for its kind.
-const WORDS = { outcome: "outcome", notice: "screen", person: "person", purpose: "purpose", kind: "entry", action: "action", closed: "level" };
+const WORDS = { outcome: "outcome", notice: "screen", person: "person", purpose: "purpose", kind: "entry", action: "action", closed: "level", table: "machine" };
 
 /** A sentence of the x-ray; words of the firmware in it are translated, where we have them. */
 export function sentence(key, parameters = {}) {
@@ -30,9 +31,12 @@ const full = ({ key, parameters, cell, entry = null }) => sentence(key, { cell, 
 /** A part as one word or two: bytes as they are. */
 const short = (part) => (WIRE.includes(part.part) && part.bytes ? `${part.part.toUpperCase()} ${part.bytes}` : full(part));
 
+/** Whoever began it: somebody by name, or a part of the machine. */
+const whose = (who) => (has(`who.${who}`) ? say(`who.${who}`) : named("person", who));
+
 /** The whole line as text, for the filter and for the export. */
 export function plain(line) {
-  return [time(line.at_ms), named("who", line.who), sentence(line.text_key, line.parameters), ...line.parts.map(short)].join(" → ");
+  return [time(line.at_ms), whose(line.who), sentence(line.text_key, line.parameters), ...line.parts.map(short)].join(" → ");
 }
 
 /** Whether a part stands in the line itself; the others are for whoever unfolds it. */
@@ -59,7 +63,7 @@ export class Line {
     this.chips = h("span", { class: "chips" });
     this.more = h("div", { class: "more", hidden: "" });
     this.sum = h("button", { class: "sum", "aria-expanded": "false", onclick: () => this.unfold() },
-      h("time", {}, time(line.at_ms)), h("span", { class: "who", "data-who": line.who }, named("who", line.who)), this.words, this.chips);
+      h("time", {}, time(line.at_ms)), h("span", { class: "who", "data-who": line.who }, whose(line.who)), this.words, this.chips);
     this.element = h("li", { "data-line": line.id, onpointerleave: () => light([]), onfocusin: () => light(this.cells()), onfocusout: () => light([]) }, this.sum, this.more);
     this.sum.addEventListener("pointerenter", () => light(this.cells()));
     this.update(line);
@@ -109,6 +113,7 @@ export class Line {
 /** Bytes in boxes, each with its meaning where the frame is of a kind we know. */
 function frame(text) {
   const bytes = text.split(" ");
+  if (bytes.length > BYTES_MAX) return h("code", { class: "blob" }, text);
   const known = bytes.length === FRAME_8A80.length && FRAME_STARTS.includes(bytes[0]);
   return h("ul", { class: "frame-bytes" }, bytes.map((byte, index) => h("li", {},
     h("code", {}, byte), known ? h("span", {}, say(`byte.${FRAME_8A80[index]}`)) : null)));
