@@ -60,9 +60,9 @@ class Diagram {
     this.nodes = new Map([...plan.nodes].map(([state, at]) => [state, new Node(this.called(state), state, at, { light, told: () => this.tell(table, state) })]));
     this.about = h("p", { class: "about", role: "status" }, say("states.how"));
     this.element = h("div", {}, this.about,
-      s("svg", { role: "group", "aria-label": named("machine", table.name), viewBox: `0 0 ${plan.width} ${plan.height}`, width: plan.width * SCALE_MIN },
+      h("div", { class: "scroller" }, s("svg", { role: "group", "aria-label": named("machine", table.name), viewBox: `0 0 ${plan.width} ${plan.height}`, width: plan.width * SCALE_MIN },
         s("defs", {}, s("marker", { id: `tip-${table.name}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 10, markerHeight: 10, markerUnits: "userSpaceOnUse", orient: "auto" }, s("path", { class: "tip", d: "M0 0 8 4 0 8z" }))),
-        [...this.edges.values()], [...this.nodes.values()].map((node) => node.element)),
+        [...this.edges.values()], [...this.nodes.values()].map((node) => node.element))),
       plan.anywhere.length ? h("p", { class: "quiet" }, say("states.anywhere"), " ", plan.anywhere.map(({ trigger, dest }) => `${trigger} → ${dest}`).join(", ")) : null);
   }
 
