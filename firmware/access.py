@@ -115,6 +115,11 @@ def judge_parcel(state: State, grant: Grant, parcel: Parcel, now: Moment, reopen
     return _door_notice(door) or Admit(grant, parcel)
 
 
+def somebody_elses_door(state: State, cell: int) -> bool:
+    """Whether another door is in somebody's hand: then none is opened. An overdue one has been left, and does not count."""
+    return any(row.state in doors.IN_HAND and row.cell != cell for row in state.all(Door))
+
+
 def _pickup_notice(parcel: Parcel, reopen_max: int) -> Notice | None:
     if (
         parcel.state is ParcelState.OPENED

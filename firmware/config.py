@@ -131,6 +131,7 @@ class Times(Section, frozen=True):
     late_open_s: Count = 60  # closed → open within this time of a pulse is that intent's
     remote_open_max: Count = 6
     remote_open_window_s: Count = 600
+    remote_wait_s: Annotated[int, Meta(ge=1, le=120)] = 20  # for the screen; then the app is told `busy`
     attempts_max: Annotated[int, Meta(ge=1, le=1_000)] = 40  # wrong codes, then the phone is asked as well
     attempt_refill_s: Annotated[int, Meta(ge=60, le=100_000)] = 2_160  # of uptime, for one more
 

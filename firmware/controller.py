@@ -7,7 +7,7 @@ committed in one transaction; only then are its effects performed.
 from collections.abc import Callable
 from typing import Any
 
-from firmware import attempts, coil, custody, desk, door, opening, orders, quarantine
+from firmware import attempts, coil, custody, desk, door, opening, orders, quarantine, remote
 from firmware.config import Config
 from firmware.errors import ConfigError
 from firmware.events import (
@@ -48,6 +48,7 @@ class Controller:
         """Decide. Raises on a bug only: the caller then throws this controller away."""
         turn = Turn(self.state, self.cabinet, now)
         HANDLERS[type(event)](turn, event)
+        remote.serve(turn)
         return turn.effects
 
     def screen(self) -> Screen:
@@ -77,7 +78,7 @@ def _order(due: tuple[int, Due]) -> tuple[int, str, str]:
     return due[0], due[1].table, due[1].key
 
 
-TIMED: tuple[type[Timed], ...] = (Locker, Door, Parcel, Session)
+TIMED: tuple[type[Timed], ...] = (Locker, Door, Parcel, Session, Command)
 WAITING = (ParcelState.STORED, ParcelState.SUSPECT)
 
 
@@ -114,10 +115,7 @@ def _start(turn: Turn, event: Started) -> None:
         state.locker.boot = event.boot
     state.locker.started_ms = turn.now.mono_ms
     _release_strays(turn)
-    for command in state.all(Command):
-        if command.outcome is None:
-            command.outcome = Outcome.UNKNOWN
-            turn.note(EntryKind.COMMAND, command=command.id, why=Outcome.UNKNOWN)
+    remote.start(turn)
     turn.note(EntryKind.STARTED, why="boot" if boot_changed else "restart")
 
 
@@ -200,6 +198,7 @@ _DUE: dict[type[Timed], Callable[[Turn, Any], None]] = {
     Door: opening.rested,
     Parcel: _parcel_due,
     Session: desk.due,
+    Command: remote.waited,
 }
 
 HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
@@ -212,7 +211,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     CodeTyped: desk.type_code,
     KioskJoined: lambda turn, event: desk.joined(turn),
     GrantsCame: orders.take_grants,
-    OpenCommanded: orders.open_cell,
+    OpenCommanded: remote.come,
     EpochDemanded: orders.end_epoch,
     Due: _due,
     Checked: lambda turn, event: turn.do(Answer(Outcome.DONE)),

@@ -5,10 +5,10 @@ An action counts only where the screen lists it (`screen_of`), so that what may 
 
 from collections.abc import Callable
 
-from firmware import access, attempts, custody, door, opening, session
+from firmware import access, attempts, custody, opening, session
 from firmware.events import Answer, CodeTyped, Pressed
 from firmware.model import Action, EntryKind, Outcome, ParcelState, Problem, ScreenName, SessionState
-from firmware.rows import Door, Grant, Parcel, Session
+from firmware.rows import Grant, Parcel, Session
 from firmware.screen import screen_of
 from firmware.turn import Turn
 
@@ -50,7 +50,7 @@ def type_code(turn: Turn, event: CodeTyped) -> None:
     at.grant, at.purpose = grant.id, grant.purpose
     if isinstance(verdict, access.Admit):
         at.parcel, at.cell = verdict.parcel.waybill, verdict.parcel.cell
-        if somebody_elses_door(turn, verdict.parcel.cell):
+        if access.somebody_elses_door(turn.state, verdict.parcel.cell):
             session.fire(turn, at, session.T.FIND_BUSY)
         else:
             opening.begin(turn, at)
@@ -58,11 +58,6 @@ def type_code(turn: Turn, event: CodeTyped) -> None:
     at.parcel, at.cell, at.notice = grant.parcels[0], turn.parcel(grant.parcels[0]).cell, verdict
     turn.note(EntryKind.NOTICE, parcel=at.parcel, grant=grant.id, why=verdict)
     session.fire(turn, at, session.T.KNOWN_CODE)
-
-
-def somebody_elses_door(turn: Turn, cell: int) -> bool:
-    """Whether another door is in somebody's hand: then none is opened. An overdue one has been left, and does not count."""
-    return any(row.state in door.IN_HAND and row.cell != cell for row in turn.state.all(Door))
 
 
 def joined(turn: Turn) -> None:

@@ -1,15 +1,13 @@
-"""What the backend orders, once its signature was verified: the list of grants, and the command to open a cell.
+"""What the backend orders, once its signature was verified: the list of grants, and the end of an epoch.
 
-The locker, the epoch, the version and the time are compared here, because they need state. Whatever the outcome, a command
-is used up: its id is kept with its outcome, and a duplicate gets the same answer.
+The locker, the epoch and the version are compared here, because they need state. The command to open a cell has a module of
+its own, `firmware.remote`.
 """
 
-from firmware import access, desk, door, opening
-from firmware.events import Answer, BeginEpoch, EpochDemanded, GrantsCame, OpenCommanded
-from firmware.model import DoorState, EntryKind, Outcome, ParcelState, Purpose, SessionState, UseState
+from firmware.events import Answer, BeginEpoch, EpochDemanded, GrantsCame
+from firmware.model import EntryKind, Outcome, ParcelState, UseState
 from firmware.parcel import FINISHED
-from firmware.rows import Command, Door, Grant, Intent, Parcel, Session, Use
-from firmware.session import OVER, UNPROVED
+from firmware.rows import Door, Grant, Intent, Parcel, Session, Use
 from firmware.turn import Turn
 
 ABSENT = (*FINISHED, ParcelState.EXPECTED, ParcelState.CANCELLED)
@@ -127,77 +125,3 @@ def _move(turn: Turn, row: Parcel, cell: int) -> None:
     row.cell = cell
     if turn.state.session is not None and turn.state.session.parcel == row.waybill:
         turn.state.session.cell = cell
-
-
-def open_cell(turn: Turn, event: OpenCommanded) -> None:
-    """Carry out the signed command, or answer why not: never later, by surprise."""
-    known = turn.state.find(Command, event.id)
-    if known is not None:
-        turn.do(Answer(known.outcome or Outcome.ACCEPTED))
-        return
-    _forget_commands(turn)
-    command = turn.state.add(Command(event.id, event.not_after_ms))
-    refusal = _refuse_open(turn, event)
-    if refusal is not None:
-        command.outcome = refusal
-        turn.note(EntryKind.COMMAND, parcel=event.parcel, grant=event.grant, command=event.id, why=refusal)
-        turn.do(Answer(refusal))
-        return
-    turn.do(Answer(Outcome.ACCEPTED))
-    locker = turn.state.locker
-    locker.remote_opens = (*_recent_opens(turn), turn.now.mono_ms)
-    at = turn.open_session(Purpose.PICKUP)
-    at.state, at.command = SessionState.OPENING, event.id
-    at.grant, at.parcel, at.cell = event.grant, event.parcel, turn.parcel(event.parcel).cell
-    opening.begin(turn, at)
-
-
-def _forget_commands(turn: Turn) -> None:
-    """Let go of commands that nobody could have carried out again."""
-    state, now = turn.state, turn.now
-    for command in [row for row in state.all(Command) if now.sure and row.not_after_ms < now.utc_ms - DAY_MS]:
-        state.drop(command)
-
-
-def _refuse_open(turn: Turn, event: OpenCommanded) -> Outcome | None:
-    locker, now = turn.state.locker, turn.now
-    if event.locker != locker.id:
-        return Outcome.WRONG_LOCKER
-    if event.epoch != locker.epoch:
-        return Outcome.WRONG_EPOCH
-    if not now.sure:
-        return Outcome.CLOCK_UNSURE
-    if now.utc_ms < event.not_before_ms:
-        return Outcome.TOO_EARLY
-    if now.utc_ms >= event.not_after_ms:
-        return Outcome.TOO_LATE
-    grant = turn.state.find(Grant, event.grant)
-    if grant is None or grant.purpose is not Purpose.PICKUP or event.parcel not in grant.parcels:
-        return Outcome.NO_SUCH_PARCEL
-    return _refuse_now(turn, grant, turn.parcel(event.parcel))
-
-
-def _refuse_now(turn: Turn, grant: Grant, parcel: Parcel) -> Outcome | None:
-    row = turn.state.find(Door, parcel.cell)
-    if row is None or row.state in (DoorState.OFFLINE, DoorState.UNKNOWN):
-        return Outcome.OFFLINE
-    if row.state in door.STANDS_OPEN:
-        return Outcome.ALREADY_OPEN
-    at = turn.state.session
-    taken = at is not None and at.state not in UNPROVED | OVER
-    own = (
-        at is not None
-        and at.parcel == parcel.waybill
-        and at.state in (SessionState.CLOSING, SessionState.ASKED)
-    )
-    if (taken and not own) or desk.somebody_elses_door(turn, parcel.cell):
-        return Outcome.BUSY
-    one = access.judge_parcel(turn.state, grant, parcel, turn.now, turn.times.reopen_max)
-    if not isinstance(one, access.Admit):
-        return Outcome.NOT_ALLOWED
-    return Outcome.CAP_REACHED if len(_recent_opens(turn)) >= turn.times.remote_open_max else None
-
-
-def _recent_opens(turn: Turn) -> tuple[int, ...]:
-    since = turn.now.mono_ms - 1_000 * turn.times.remote_open_window_s
-    return tuple(at for at in turn.state.locker.remote_opens if at > since)

@@ -195,14 +195,18 @@ class Session(Timed):
 
 
 @dataclass(eq=True)
-class Command(Row):
+class Command(Timed):
     """A signed command that came: used up whatever happened, and a duplicate gets the same answer."""
 
     TABLE = "command"
     KEY = ("id",)
     id: str
+    grant: str
+    parcel: str
     not_after_ms: int  # wall time: from then on a repetition is refused by its date, and the row may go
-    outcome: Outcome | None = None  # None while it is being carried out
+    outcome: Outcome | None = None  # None while it waits or is being carried out
+    due_ms: int | None = None  # monotonic: until then it waits for the screen
+    generation: int = 0
 
 
 @dataclass(eq=True)

@@ -132,8 +132,12 @@ CREATE TABLE raised (
 
 CREATE TABLE command (
   id TEXT NOT NULL PRIMARY KEY,
+  "grant" TEXT NOT NULL,
+  parcel TEXT NOT NULL,
   not_after_ms INTEGER NOT NULL,
-  outcome TEXT
+  outcome TEXT,
+  due_ms INTEGER,
+  generation INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- AUTOINCREMENT remembers the last seq apart from the rows: a journal that lost its end is found, and no seq is given twice.

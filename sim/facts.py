@@ -62,6 +62,8 @@ class Facts:
         self.pulsed: set[int] = set()  # intents whose pulse was asked for before this event
         self.proofs: dict[int, str] = {}  # session → the grant that was proved in it
         self.prover = ""  # who gave the last proof
+        self._commands: set[str] = set()  # all that ever came: a duplicate proves nothing anew
+        self._came: dict[str, tuple[float, OpenCommanded]] = {}  # since the last start, unless they proved
         self.ended: dict[str, EntryKind] = {}  # parcels, before this event
         self.lost: list[str] = []  # what was committed and is not there
         self.coil_on: int | None = None  # the cell whose coil has just come on
@@ -170,6 +172,7 @@ class Facts:
         )
         if self.is_start:
             self._waiting.clear()
+            self._came.clear()
         for entry in self.entries:
             if entry.kind is EntryKind.INTENT and entry.cell is not None and entry.intent is not None:
                 self._waiting[entry.cell] = entry.intent
@@ -187,6 +190,9 @@ class Facts:
 
     def _take_proof(self) -> None:
         event, at = self.event, self.state.session
+        if isinstance(event, OpenCommanded) and event.id not in self._commands:
+            self._commands.add(event.id)
+            self._came[event.id] = self.now_s, event
         self._asked.pop(getattr(event, "intent", 0), None)
         self._asked.update(
             (each.intent, each.cell) for each in self.effects if isinstance(each, Pulse | ReadDoor)
@@ -200,9 +206,15 @@ class Facts:
         if isinstance(event, CodeTyped) and at.grant and self._proves(event.digest, at.grant):
             self.proofs = {at.id: at.grant}
             self.prover = self.site.typist
-        if isinstance(event, OpenCommanded) and at.command == event.id:
-            self.proofs = {at.id: event.grant}
-            self.prover = self.site.office.backend.orders[event.parcel].person
+        if at.command is not None and at.id not in self.proofs:
+            self._take_command(at)
+
+    def _take_command(self, at: Session) -> None:
+        """A command has begun an opening: it proves its grant once, in time, and not after a start."""
+        came_s, command = self._came.pop(at.command or "", (0.0, None))
+        if command is not None and self.now_s - came_s <= self.site.locker.config.times.remote_wait_s:
+            self.proofs = {at.id: command.grant}
+            self.prover = self.site.office.backend.orders[command.parcel].person
 
     def _proves(self, digest: str | None, name: str) -> bool:
         """Whether it is a code of this grant, alone or with the phone behind it."""

@@ -130,8 +130,11 @@ def a_command_gets_its_outcome(facts: Facts) -> Iterator[str]:
     if at is not None:
         open_commands.add(at.command)
     for row in facts.state.all(Command):
-        if row.outcome is None and row.id not in open_commands:
+        waits_s = None if row.due_ms is None else row.due_ms / 1_000 - facts.now_s
+        if row.outcome is None and row.id not in open_commands and waits_s is None:
             yield f"{row} will have no outcome"
+        if waits_s is not None and not -1 < waits_s < facts.site.locker.config.times.remote_wait_s + 1:
+            yield f"{row} waits, for {waits_s:.3f} s more"
 
 
 def every_screen_has_a_way_out(facts: Facts) -> Iterator[str]:

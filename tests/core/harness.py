@@ -431,8 +431,12 @@ def _check_commands(mind: Mind) -> None:
     open_commands = {intent.command for intent in mind.state.all(Intent) if not intent.settled}
     if at is not None and at.state is SessionState.OPENING:
         open_commands.add(at.command)
+    waiting = [command for command in mind.state.all(Command) if command.due_ms is not None]
+    assert len(waiting) <= 1
+    assert all(command.outcome is None for command in waiting)
     for command in mind.state.all(Command):
-        assert command.outcome is not None or command.id in open_commands, f"{command} is never answered"
+        under_way = command.id in open_commands or command in waiting
+        assert command.outcome is not None or under_way, f"{command} is never answered"
         if command.id in mind.later and command.outcome is not None:
             assert mind.later[command.id] is command.outcome
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from firmware import access, custody, opening, orders
+from firmware import access, custody, opening, remote
 from firmware.rows import Grant
 from firmware.store import Store
 from sim import explore, plan, shorten
@@ -77,7 +77,7 @@ def any_code_will_do(patch: pytest.MonkeyPatch) -> None:
 
 
 def commands_do_not_wait(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(orders, "_refuse_now", lambda turn, grant, parcel: None)
+    patch.setattr(remote, "_is_taken", lambda turn, command: False)
 
 
 def the_disk_is_trusted(patch: pytest.MonkeyPatch) -> None:

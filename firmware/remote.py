@@ -1,0 +1,158 @@
+"""The signed command to open a cell from the app: judged, carried out once, and answered once.
+
+Rules:
+- Whatever the outcome, a command is used up: its id is kept with it, and a duplicate gets the same answer.
+- It takes the screen of nobody, and of whoever has proved nothing or is done. Behind anybody else it waits, one at a time and for
+  `remote_wait_s`: it is carried out in the very event that sets the screen free, judged anew, or it is answered `busy`.
+- What waited is never carried out later, by surprise: not after its deadline, and not after a start.
+
+The locker, the epoch and the time are compared here, because they need state. A command belongs to the epoch of its database.
+"""
+
+from firmware import access, door, opening, session
+from firmware.events import Answer, AnswerLater, OpenCommanded
+from firmware.model import DoorState, EntryKind, Outcome, Purpose, SessionState
+from firmware.rows import Command, Door, Grant, Parcel, Session
+from firmware.turn import Turn
+
+DAY_MS = 24 * 3_600_000
+AFTER_DOOR = (SessionState.CLOSING, SessionState.ASKED)  # its person may open this very door once more
+
+
+def come(turn: Turn, event: OpenCommanded) -> None:
+    """Carry out the signed command, let it wait for the screen, or answer why not."""
+    known = turn.state.find(Command, event.id)
+    if known is not None:
+        turn.do(Answer(known.outcome or Outcome.ACCEPTED))
+        return
+    _forget(turn)
+    command = turn.state.add(Command(event.id, event.grant, event.parcel, event.not_after_ms))
+    refusal = _refuse_object(turn, event) or _refuse(turn, command)
+    waits = refusal is None and _is_taken(turn, command)
+    if waits and not _may_wait(turn, command):
+        refusal = Outcome.BUSY
+    turn.do(Answer(refusal or Outcome.ACCEPTED))
+    if refusal is not None:
+        _end(turn, command, refusal)
+    elif waits:
+        command.arm(turn.after_s(turn.times.remote_wait_s))
+    else:
+        _carry_out(turn, command)
+
+
+def serve(turn: Turn) -> None:
+    """After each event: where it has set the screen free, whoever waited for it is served, in the same event."""
+    command = _waiting(turn)
+    if command is None or turn.now.mono_ms >= (command.due_ms or 0) or _is_taken(turn, command):
+        return
+    command.arm(None)
+    refusal = _refuse(turn, command)
+    if refusal is None:
+        _carry_out(turn, command)
+    else:
+        answer(turn, command, refusal)
+
+
+def waited(turn: Turn, command: Command) -> None:
+    """The deadline of a command that waits: the screen was not free in time."""
+    answer(turn, command, Outcome.BUSY)
+
+
+def start(turn: Turn) -> None:
+    """After a start: what waited was not carried out and never will be, of what was under way nobody knows."""
+    for command in turn.state.all(Command):
+        if command.outcome is None:
+            _end(turn, command, Outcome.UNKNOWN if command.due_ms is None else Outcome.BUSY)
+
+
+def answer(turn: Turn, command: Command, outcome: Outcome) -> None:
+    """The command's one outcome: kept, journalled, and told to whoever sent it."""
+    _end(turn, command, outcome)
+    turn.do(AnswerLater(command.id, outcome))
+
+
+def _end(turn: Turn, command: Command, outcome: Outcome) -> None:
+    command.outcome = outcome
+    if command.due_ms is not None:
+        command.arm(None)
+    turn.note(EntryKind.COMMAND, parcel=command.parcel, grant=command.grant, command=command.id, why=outcome)
+
+
+def _carry_out(turn: Turn, command: Command) -> None:
+    locker = turn.state.locker
+    locker.remote_opens = (*_recent_opens(turn), turn.now.mono_ms)
+    opening.begin(turn, _take_screen(turn, command))
+
+
+def _take_screen(turn: Turn, command: Command) -> Session:
+    at = turn.open_session(Purpose.PICKUP)
+    at.command, at.grant, at.parcel = command.id, command.grant, command.parcel
+    at.cell = turn.parcel(command.parcel).cell
+    return at
+
+
+def _forget(turn: Turn) -> None:
+    """Let go of commands that nobody could have carried out again."""
+    state, now = turn.state, turn.now
+    for command in [row for row in state.all(Command) if now.sure and row.not_after_ms < now.utc_ms - DAY_MS]:
+        if command.outcome is not None:
+            state.drop(command)
+
+
+def _waiting(turn: Turn) -> Command | None:
+    return next((row for row in turn.state.all(Command) if row.due_ms is not None), None)
+
+
+def _may_wait(turn: Turn, command: Command) -> bool:
+    """Whether it may wait: nothing else does, and it is not its own parcel that is in somebody's hand just now."""
+    at = turn.state.session
+    return _waiting(turn) is None and (at is None or at.parcel != command.parcel)
+
+
+def _is_taken(turn: Turn, command: Command) -> bool:
+    """Whether the screen is somebody's who has proved a right and is not done, or another's door is in hand."""
+    at, parcel = turn.state.session, turn.state.find(Parcel, command.parcel)
+    if parcel is not None and access.somebody_elses_door(turn.state, parcel.cell):
+        return True
+    own = at is not None and at.parcel == command.parcel and at.state in AFTER_DOOR
+    return at is not None and not own and at.state not in session.UNPROVED | session.OVER
+
+
+def _refuse_object(turn: Turn, event: OpenCommanded) -> Outcome | None:
+    """Whether it is meant for another locker, epoch or time."""
+    if event.locker != turn.state.locker.id:
+        return Outcome.WRONG_LOCKER
+    if event.epoch != turn.state.locker.epoch:
+        return Outcome.WRONG_EPOCH
+    if turn.now.sure and turn.now.utc_ms < event.not_before_ms:
+        return Outcome.TOO_EARLY
+    return None
+
+
+def _refuse(turn: Turn, command: Command) -> Outcome | None:
+    """Whether its time is over, its right or its cell does not allow it, or too many came before it."""
+    if not turn.now.sure:
+        return Outcome.CLOCK_UNSURE
+    if turn.now.utc_ms >= command.not_after_ms:
+        return Outcome.TOO_LATE
+    grant = turn.state.find(Grant, command.grant)
+    if grant is None or grant.purpose is not Purpose.PICKUP or command.parcel not in grant.parcels:
+        return Outcome.NO_SUCH_PARCEL
+    parcel = turn.parcel(command.parcel)
+    row = turn.state.find(Door, parcel.cell)
+    if row is None or row.state in (DoorState.OFFLINE, DoorState.UNKNOWN):
+        return Outcome.OFFLINE
+    if row.state in door.STANDS_OPEN:
+        return Outcome.ALREADY_OPEN
+    if row.state is DoorState.UNLOCKING:
+        return Outcome.BUSY
+    if not isinstance(
+        access.judge_parcel(turn.state, grant, parcel, turn.now, turn.times.reopen_max), access.Admit
+    ):
+        return Outcome.NOT_ALLOWED
+    return Outcome.CAP_REACHED if len(_recent_opens(turn)) >= turn.times.remote_open_max else None
+
+
+def _recent_opens(turn: Turn) -> tuple[int, ...]:
+    since = turn.now.mono_ms - 1_000 * turn.times.remote_open_window_s
+    return tuple(at for at in turn.state.locker.remote_opens if at > since)
