@@ -31,14 +31,16 @@ async def control(config: Config) -> None:
     """`postomat run`: the controller, until it is cancelled. Raises what ends it otherwise."""
     from firmware import drivers, epochs
     from firmware.assembly import assemble
+    from firmware.reserve import NAME, Reserve
     from firmware.sockets import listen
     from hal.clock import SystemClock
 
     code_key = read_code_key(config)
     _make_folder("paths.state", config.paths.state)
-    store = epochs.open_newest(config.paths.state, config.locker.id)
+    reserve = Reserve(config.paths.state / NAME)
+    store = reserve.opened(lambda: epochs.open_newest(config.paths.state, config.locker.id))
     assembly = assemble(
-        config, store, SystemClock(), code_key=code_key, start=secrets.token_hex(8), boot=boot_id()
+        config, store, reserve, SystemClock(), code_key=code_key, start=secrets.token_hex(8), boot=boot_id()
     )
     assembly.runtime.begin_epoch = partial(epochs.begin, config.paths.state, config.locker.id)
     lines = list(

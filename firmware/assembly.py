@@ -12,6 +12,7 @@ from firmware.config import Config
 from firmware.errors import ConfigError
 from firmware.gate import Gate
 from firmware.inbox import Inbox
+from firmware.reserve import Reserve
 from firmware.runtime import Runtime
 from firmware.signed import Keyring
 from firmware.store import Store
@@ -36,7 +37,14 @@ class Assembly:
 
 
 def assemble(
-    config: Config, store: Store, clock: WallClock, *, code_key: bytes, start: str, boot: str
+    config: Config,
+    store: Store,
+    reserve: Reserve,
+    clock: WallClock,
+    *,
+    code_key: bytes,
+    start: str,
+    boot: str,
 ) -> Assembly:
     """Put the parts together; nothing runs yet. Raises StoreError when the store cannot be read, ConfigError for a bad key.
 
@@ -45,7 +53,7 @@ def assemble(
     """
     inbox = Inbox(config.inbox_max)
     body = Body(Cabinet(config), inbox)
-    runtime = Runtime(config, store, clock, body, inbox, start=start, boot=boot)
+    runtime = Runtime(config, store, clock, body, inbox, reserve, start=start, boot=boot)
     try:
         keyring = Keyring({key.id: bytes.fromhex(key.public) for key in config.access.backend_keys})
     except ValueError as error:

@@ -7,7 +7,7 @@ committed in one transaction; only then are its effects performed.
 from collections.abc import Callable
 from typing import Any
 
-from firmware import attempts, coil, custody, desk, door, opening, orders, quarantine, remote
+from firmware import attempts, coil, custody, desk, door, opening, orders, quarantine, remote, storage
 from firmware.config import Config
 from firmware.errors import ConfigError
 from firmware.events import (
@@ -27,6 +27,7 @@ from firmware.events import (
     Pressed,
     PulseEnded,
     Started,
+    StorageChanged,
 )
 from firmware.model import DoorState, EntryKind, Moment, Outcome, ParcelState, Screen, UseState
 from firmware.rows import Command, Door, Intent, Locker, Parcel, Session, State, Timed, Use
@@ -175,8 +176,12 @@ def _due(turn: Turn, event: Due) -> None:
 
 
 def _parcel_due(turn: Turn, row: Parcel) -> None:
-    """The window's end, or the term's. Whoever is still busy with the parcel is not silent: then the window begins anew."""
-    if row.due_ms is not None and _is_busy(turn, row):
+    """The window's end, or the term's.
+
+    Whoever is still busy with the parcel is not silent, nor is whom a full disk keeps from coming back for it: then the
+    window begins anew.
+    """
+    if row.due_ms is not None and (_is_busy(turn, row) or turn.state.locker.storage_low):
         row.arm(turn.after_s(turn.times.confirmation_window_s))
     elif row.due_ms is not None:
         custody.collect(turn, row, "window")
@@ -213,6 +218,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     GrantsCame: orders.take_grants,
     OpenCommanded: remote.come,
     EpochDemanded: orders.end_epoch,
+    StorageChanged: storage.changed,
     Due: _due,
     Checked: lambda turn, event: turn.do(Answer(Outcome.DONE)),
 }

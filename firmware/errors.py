@@ -34,6 +34,10 @@ class StoreError(PostomatError):
     """The store could not commit or read; memory must be rebuilt from it."""
 
 
+class StoreFull(StoreError):
+    """There was no space for it on the disk."""
+
+
 class StoreCorrupt(StoreError):
     """The database, or the journal's hash chain in it, is damaged."""
 

@@ -136,6 +136,12 @@ class Due(Event, frozen=True):
     generation: int
 
 
+class StorageChanged(Event, frozen=True):
+    """The disk is full, and the reserve for closings was released (`low`); or there is space again, and it is held."""
+
+    low: bool
+
+
 class Checked(Event, frozen=True):
     """A round trip through the inbox, for the watchdog and for a look at the clock: changes nothing."""
 

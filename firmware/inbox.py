@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from firmware.control import Seq
 from firmware.events import (
+    Checked,
     CodeTyped,
     DoorRead,
     EpochDemanded,
@@ -23,6 +24,7 @@ from firmware.events import (
 from firmware.model import Outcome
 
 SHED = (Pressed, CodeTyped, GrantsCame, OpenCommanded, EpochDemanded)
+ANSWERED = (*SHED, Checked)  # whoever asks for these is told what became of them, and may ask again
 
 
 class Post(NamedTuple):
@@ -64,6 +66,14 @@ class Inbox:
     def post(self, event: Event) -> None:
         """Take in an event that nobody waits for."""
         self.put(Post(event))
+
+    def answer(self, outcome: Outcome) -> None:
+        """Give this answer to all who wait for one, and handle none of what they asked: not later, by surprise."""
+        waiting = list(self._posts)
+        self._posts = deque(post for post in waiting if not isinstance(post.event, ANSWERED))
+        for post in waiting:
+            if isinstance(post.event, ANSWERED) and post.tell is not None:
+                post.tell(outcome)
 
     def fail(self, error: BaseException) -> None:
         """End the reader with this error once it asks for the next event."""

@@ -108,6 +108,12 @@ class Notice(StrEnum):
     NOT_DUE = "not_due"  # a courier's withdrawal of a parcel that still waits for its buyer
 
 
+class Outage(StrEnum):
+    """Why the locker serves nobody, where there is more to say of it."""
+
+    STORAGE = "storage"  # what happens could not be written down
+
+
 class Problem(StrEnum):
     NOT_THERE = "not_there"
     NOT_MINE = "not_mine"
@@ -187,6 +193,7 @@ class EntryKind(StrEnum):
     WRONG_CELL = "wrong_cell"
     BANK_LOST = "bank_lost"
     COMMAND = "command"
+    STORAGE = "storage"  # the disk is full and the reserve released (why: low), or held again (why: restored)
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
@@ -233,6 +240,7 @@ class Screen(Struct, frozen=True, omit_defaults=True):
     account: str | None = None  # Kaspi Gold, Kaspi Red: where the money goes back to
     date_ms: int | None = None  # wall time that the notice speaks of
     wrong: int = 0  # wrong codes in a row; from the third on the locker's number is compared
+    reason: Outage | None = None  # of being out of service
     with_phone: bool = False  # the keypad asks for the code and the phone's last PHONE_DIGITS together
     can_reopen: bool = False
     can_retry: bool = False

@@ -70,6 +70,8 @@ def end_epoch(turn: Turn, event: EpochDemanded) -> None:
         turn.do(Answer(Outcome.WRONG_LOCKER))
     elif event.epoch != locker.epoch or event.next <= locker.epoch:
         turn.do(Answer(Outcome.WRONG_EPOCH))
+    elif locker.storage_low:  # no space for another database
+        turn.do(Answer(Outcome.STORAGE_FAILED))
     else:
         turn.note(EntryKind.EPOCH, why="demanded", count=event.next)
         turn.do(Answer(Outcome.DONE))
@@ -84,6 +86,8 @@ def _refuse_grants(turn: Turn, event: GrantsCame) -> Outcome | None:
         return Outcome.WRONG_EPOCH
     if event.version <= locker.grants_version:
         return Outcome.OLDER
+    if locker.storage_low:  # a list is long: what space is left is for closings
+        return Outcome.STORAGE_FAILED
     known = {named.waybill for named in event.parcels} | {row.waybill for row in turn.state.all(Parcel)}
     cells_stand = all(named.cell in turn.cabinet.cells for named in event.parcels)
     rights_stand = all(right.parcels and known.issuperset(right.parcels) for right in event.grants)

@@ -131,6 +131,8 @@ def _refuse_object(turn: Turn, event: OpenCommanded) -> Outcome | None:
 
 def _refuse(turn: Turn, command: Command) -> Outcome | None:
     """Whether its time is over, its right or its cell does not allow it, or too many came before it."""
+    if turn.state.locker.storage_low:
+        return Outcome.STORAGE_FAILED
     if not turn.now.sure:
         return Outcome.CLOCK_UNSURE
     if turn.now.utc_ms >= command.not_after_ms:

@@ -78,6 +78,7 @@ class Locker(Timed):
     quiet_ms: int | None = None  # monotonic: when `wrong_codes` next steps down
     attempts_used: int = 0  # of the budget of wrong codes, and not refilled yet
     refill_ms: int | None = None  # monotonic: when `attempts_used` next goes down; None: none is used
+    storage_low: bool = False  # the disk is full: visits that have begun are ended, and no other begins
     remote_opens: tuple[int, ...] = ()  # monotonic times of the last remote opens, for the cap
     due_ms: int | None = None
     generation: int = 0

@@ -1,8 +1,10 @@
 """The asyncio shell around the controller: inbox, commit, effects, timers, screen.
 
 For each event: decide, commit, act. When the commit fails, memory is thrown away and rebuilt from the store, and no effect
-of that event is performed; what the body told is tried again, because a door does not tell twice. When `handle` raises, the
-exception passes through: the process ends, coils off, and is started anew.
+of that event is performed; what the body told is tried again, because a door does not tell twice. Where the disk was full,
+the reserve is released first, so that the next attempt finds space. Until a commit has succeeded the locker is out of
+service and its coils are off. When `handle` raises, the exception passes through: the process ends, coils off, and is
+started anew.
 """
 
 import asyncio
@@ -15,10 +17,23 @@ from firmware.body import Body
 from firmware.config import Config
 from firmware.control import Seq
 from firmware.controller import Controller
-from firmware.errors import EpochEnded, PostomatError, StoreError
-from firmware.events import Answer, AnswerLater, BeginEpoch, Checked, Effect, Event, Pulse, ReadDoor, Started
-from firmware.inbox import SHED, Inbox, Post
-from firmware.model import Entry, Moment, Outcome, Screen, ScreenName
+from firmware.errors import EpochEnded, PostomatError, StoreError, StoreFull
+from firmware.events import (
+    Answer,
+    AnswerLater,
+    BeginEpoch,
+    Checked,
+    Effect,
+    Event,
+    Pulse,
+    ReadDoor,
+    Started,
+    StorageChanged,
+)
+from firmware.housekeeping import Housekeeping
+from firmware.inbox import ANSWERED, Inbox, Post
+from firmware.model import Entry, Moment, Outage, Outcome, Screen, ScreenName
+from firmware.reserve import Reserve
 from firmware.rows import Change, State
 from hal.ports import WallClock
 
@@ -26,7 +41,7 @@ log = logging.getLogger(__name__)
 
 RETRY_MS = 500  # after a failed commit: until what the body told is tried again, and the screen is looked at
 SLEEP_MAX_MS = 3_600_000  # wall time may be set meanwhile: look again at least this often
-STORAGE_FAILED = Screen(ScreenName.OUT_OF_SERVICE)
+STORAGE_FAILED = Screen(ScreenName.OUT_OF_SERVICE, reason=Outage.STORAGE)
 
 
 class Storage(Protocol):
@@ -36,7 +51,7 @@ class Storage(Protocol):
         """Everything that was committed. Raises StoreError."""
 
     def commit(self, changes: list[Change], entries: list[Entry], now: Moment) -> None:
-        """One transaction. Raises StoreError, and has written nothing then."""
+        """One transaction. Raises StoreError (StoreFull for want of space), and has written nothing then."""
 
 
 class Runtime:
@@ -49,6 +64,7 @@ class Runtime:
         clock: WallClock,
         body: Body,
         inbox: Inbox,
+        reserve: Reserve,
         *,
         start: str,
         boot: str,
@@ -62,6 +78,12 @@ class Runtime:
         self._boot = boot
         self._since_ms = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._failed = False  # the last commit: the next one must show that the disk takes it
+        self._house = Housekeeping(
+            reserve,
+            is_busy=lambda: bool(self.controller.active_banks()),
+            restored=lambda: inbox.post(Checked()),
+        )
         self.controller = Controller(config, store.load())
         self.seq = Seq(start, 0)
         self.screen = STORAGE_FAILED
@@ -84,19 +106,29 @@ class Runtime:
         self._since_ms = self.now().mono_ms
         try:
             await self._settle(Post(Started(self._boot)))
+            self._house.start()
             while True:
                 await self._settle(await self._inbox.get())
         finally:
             self._body.off()
+            self._house.stop()
             if self._timer is not None:
                 self._timer.cancel()
 
     async def _settle(self, post: Post) -> None:
         """Handle one post, trying again where what it told would be lost otherwise."""
-        while not self._handle(post):
-            if isinstance(post.event, SHED):
+        while not (self._tell_room(post.event) and self._handle(post)):
+            if isinstance(post.event, ANSWERED):
+                self._tell(post, Outcome.STORAGE_FAILED)
                 return
+            self._inbox.answer(Outcome.STORAGE_FAILED)
             await asyncio.sleep(RETRY_MS / 1_000)
+
+    def _tell_room(self, ahead_of: Event) -> bool:
+        """Tell the mind where the store's room has changed, so that the next event is judged by it. False: that failed."""
+        room = StorageChanged(self._house.is_low)
+        known = room.low is self.controller.state.locker.storage_low
+        return known or isinstance(ahead_of, Started) or self._handle(Post(room))
 
     def _handle(self, post: Post) -> bool:
         """Decide, commit, act. False where the commit failed."""
@@ -115,18 +147,19 @@ class Runtime:
             self._tell(post, Outcome.QUARANTINED)
             self._arm(now)
             return True
-        changes, entries = self.controller.state.drain()
+        state = self.controller.state
+        if self._failed:
+            state.mark(state.locker)  # something to write, whatever the event was
+        changes, entries = state.drain()
         try:
             self._store.commit(changes, entries, now)
         except StoreError as error:
-            log.error("nothing was done: %s", error)
             self.controller = Controller(self.config, self._store.load())
-            self._tell(post, Outcome.STORAGE_FAILED)
-            self._show(STORAGE_FAILED)
-            self._ring_at(
-                (now.mono_ms + RETRY_MS) / 1_000, Checked()
-            )  # so that this screen, too, has a way out
+            self._fail(error, now)
             return False
+        if self._failed:
+            self._failed = False
+            log.warning("the disk takes commits again")
         self._show(self.controller.screen())
         for effect in effects:
             self._perform(effect, post)
@@ -135,6 +168,17 @@ class Runtime:
         for observe in self.observers:
             observe(post, effects)
         return True
+
+    def _fail(self, error: StoreError, now: Moment) -> None:
+        """Nothing can be written: nobody is served, and no coil is on, until something can be."""
+        if not self._failed:  # once for all the attempts to come
+            self._failed = True
+            log.error("nothing was done: %s", error)
+        if not (isinstance(error, StoreFull) and self._house.release()):
+            self._body.off()
+        self._show(STORAGE_FAILED)
+        # So that this screen, too, has a way out.
+        self._ring_at((now.mono_ms + RETRY_MS) / 1_000, Checked())
 
     def _set_aside(self, event: Event, now: Moment) -> bool:
         """Throw memory away and count the raise. False the first time: then the process must end."""

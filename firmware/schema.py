@@ -45,6 +45,7 @@ CREATE TABLE locker (
   quiet_ms INTEGER,
   attempts_used INTEGER NOT NULL,
   refill_ms INTEGER,
+  storage_low INTEGER NOT NULL CHECK (storage_low IN (0, 1)),
   remote_opens TEXT NOT NULL,
   due_ms INTEGER,
   generation INTEGER NOT NULL

@@ -3,7 +3,17 @@
 from collections.abc import Callable
 
 from firmware import attempts, door, session
-from firmware.model import Action, DoorState, Notice, ParcelState, Purpose, Screen, ScreenName, SessionState
+from firmware.model import (
+    Action,
+    DoorState,
+    Notice,
+    Outage,
+    ParcelState,
+    Purpose,
+    Screen,
+    ScreenName,
+    SessionState,
+)
 from firmware.rows import Door, Parcel, Session, State
 from firmware.turn import Cabinet
 
@@ -20,6 +30,8 @@ def screen_of(state: State, cabinet: Cabinet) -> Screen:
     if not any(row.state in ALIVE for row in doors):
         return Screen(ScreenName.OUT_OF_SERVICE)
     standing = tuple(sorted(row.cell for row in doors if row.state in door.STANDS_OPEN))
+    if state.locker.storage_low:
+        return Screen(ScreenName.OUT_OF_SERVICE, reason=Outage.STORAGE, open_cells=standing)
     return Screen(ScreenName.IDLE, open_cells=standing, actions=(A.START,))
 
 

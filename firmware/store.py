@@ -13,6 +13,7 @@ The tables and their statements stand in `firmware.schema`. The journal is a has
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ import msgspec
 
 from firmware import chain
 from firmware.control import JournalRow
-from firmware.errors import StoreCorrupt, StoreError
+from firmware.errors import StoreCorrupt, StoreError, StoreFull
 from firmware.model import Entry, Moment
 from firmware.rows import Change, Locker, Row, State
 from firmware.schema import APPLICATION_ID, MIGRATIONS, TABLES, major
@@ -34,6 +35,10 @@ CHECKED_AT_OPEN = 256  # journal rows whose hashes are verified at each start; t
 
 _FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError)
+_NO_SPACE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+)  # also what a sync may fail with, where space is found for a write only then
 
 
 class Store:
@@ -57,8 +62,8 @@ class Store:
 
         `epoch` is what a new one begins, and what any other must be of.
 
-        Raises StoreCorrupt when the file or its journal is damaged; StoreError when it cannot be opened, is in use, is
-        another locker's, or comes from a release too new. Both name the path.
+        Raises StoreCorrupt when the file or its journal is damaged; StoreFull when the disk is; StoreError when it cannot be
+        opened, is in use, is another locker's, or comes from a release too new. All name the path.
         """
         if vfs is None:
             _make_private(path)
@@ -66,7 +71,8 @@ class Store:
             connection = apsw.Connection(f"{Path(path).absolute().as_uri()}?psow=0", _FLAGS, vfs)
             store = cls(connection, path, locker, epoch)
             try:
-                store._prepare()
+                with _told(path, connection):
+                    store._prepare()
             except BaseException:
                 connection.close(True)
                 raise
@@ -128,7 +134,7 @@ class Store:
 
     def load(self) -> State:
         """Everything that was committed, each table in the order of its keys. Raises StoreError."""
-        with _told(self._path):
+        with _told(self._path, self._db):
             try:
                 return State(
                     table.decode(columns)
@@ -143,12 +149,12 @@ class Store:
     def commit(self, changes: list[Change], entries: list[Entry], now: Moment) -> None:
         """Write changes and entries in one transaction, which is on the disk on return.
 
-        Raises StoreError when that failed; database, `last_seq` and `head` are then what they were, and the next commit
-        may succeed.
+        Raises StoreError when that failed, StoreFull where for want of space; database, `last_seq` and `head` are then
+        what they were, and the next commit may succeed.
         """
         if not changes and not entries:
             return
-        with _told(self._path):
+        with _told(self._path, self._db):
             with self._transaction():
                 for kind, key, row in changes:
                     self._write(kind, key, row)
@@ -201,12 +207,12 @@ class Store:
 
     def journal(self, after: int, limit: int) -> list[JournalRow]:
         """At most `limit` entries above seq `after`, oldest first. Raises StoreCorrupt where the chain is broken."""
-        with _told(self._path):
+        with _told(self._path, self._db):
             return list(self._verified(after, limit))
 
     def verify_chain(self, last: int | None = None) -> None:
         """Verify the newest `last` journal rows (None: all of them). Raises StoreCorrupt, naming the first bad seq."""
-        with _told(self._path):
+        with _told(self._path, self._db):
             count = self.last_seq if last is None else min(last, self.last_seq)
             seq = self.last_seq - count
             for row in self._verified(seq, count):
@@ -250,8 +256,8 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Fold the log into the file and let go of it; idempotent."""
-        with _told(self._path):
+        """Fold the log into the file, where the disk has space for it, and let go of it; idempotent."""
+        with _told(self._path, self._db), contextlib.suppress(apsw.FullError):  # the log holds all
             self._db.close()
 
 
@@ -268,7 +274,7 @@ def _make_private(path: Path | str) -> None:
 
 
 @contextlib.contextmanager
-def _told(path: Path | str) -> Iterator[None]:
+def _told(path: Path | str, connection: apsw.Connection | None = None) -> Iterator[None]:
     """Turn SQLite's errors into ours, and name the path in each."""
     try:
         yield
@@ -276,5 +282,16 @@ def _told(path: Path | str) -> Iterator[None]:
         raise StoreError(f"{path}: is in use by another process") from error
     except _DAMAGE as error:
         raise StoreCorrupt(f"{path}: is damaged ({error})") from error
+    except apsw.FullError as error:
+        raise StoreFull(f"{path}: {error}") from error
     except apsw.Error as error:
-        raise StoreError(f"{path}: {error}") from error
+        full = isinstance(error, apsw.IOError) and _errno(connection) in _NO_SPACE
+        raise (StoreFull if full else StoreError)(f"{path}: {error}") from error
+
+
+def _errno(connection: apsw.Connection | None) -> int:
+    """What the system said of the last I/O error; 0 where nobody can be asked any more."""
+    try:
+        return connection.system_errno if connection is not None else 0
+    except apsw.ConnectionClosedError:
+        return 0

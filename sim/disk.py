@@ -5,15 +5,18 @@ power cut is left to chance (sim.unsynced). A file that was made or removed may 
 `keep_only_synced` nothing but the synced survives, and nothing is left to chance.
 
 A sync that fails is treated as Linux treats it: what it could not write is forgotten, and the next sync will not write it.
+
+Its room may be limited (sim.space).
 """
 
 import random
 from collections.abc import Callable, Mapping
-from enum import Enum, auto
 from typing import Any
 
 import apsw
 
+from sim.diskfaults import CHANGES, Failure, Operation
+from sim.space import Space
 from sim.unsynced import BLOCK_BYTES, SECTOR_BYTES, Content
 
 # Of the unsynced writes, the share that gets to the disk whole: one for each power cut, else none would lose all, or nothing.
@@ -28,47 +31,9 @@ _BARRED_BY = {
 }
 
 
-class Operation(Enum):
-    """What can be made to fail. All but READ are counted."""
-
-    READ = auto()
-    CREATE = auto()
-    WRITE = auto()
-    TRUNCATE = auto()
-    SYNC = auto()
-    DELETE = auto()
-
-
 Error = apsw.Error  # what a file operation may fail with
-FULL, BROKEN = apsw.FullError, apsw.IOError
-CHANGES = tuple(operation for operation in Operation if operation is not Operation.READ)
+BROKEN = apsw.IOError
 Observer = Callable[[Operation, str, int, bytes], None]
-
-
-class _Failure:
-    """Lets `after` operations of its kinds go well, then fails `times` of them (None: all)."""
-
-    def __init__(
-        self,
-        operations: tuple[Operation, ...],
-        after: int,
-        times: int | None,
-        error: Callable[[str], apsw.Error],
-    ) -> None:
-        self._operations = operations
-        self._after = after
-        self._times = times
-        self._error = error
-
-    def meet(self, operation: Operation, path: str) -> None:
-        if operation not in self._operations or self._times == 0:
-            return
-        if self._after:
-            self._after -= 1
-            return
-        if self._times is not None:
-            self._times -= 1
-        raise self._error(f"{path}: {operation.name.lower()} failed")
 
 
 class _Power:
@@ -101,10 +66,11 @@ class Disk(apsw.VFS):
         self.written_bytes = 0
         self.cuts = 0
         self.before: Observer | None = None  # called with each change that is about to happen
+        self.space = Space(lambda: (len(content.seen) for content in self._seen.values()))
         self._chance = chance
         self._seen = {path: Content(data) for path, data in (files or {}).items()}
         self._sure = dict(self._seen)  # the folder as it is on the disk
-        self._failures: list[_Failure] = []
+        self._failures: list[Failure] = []
         self._cut_at: int | None = None  # the number of the operation before which the power goes
         self._power = _Power()
 
@@ -121,7 +87,7 @@ class Disk(apsw.VFS):
 
         `error`: apsw.IOError, or apsw.FullError for a disk that is full. Lasts until `mend` or the power is cut.
         """
-        self._failures.append(_Failure(operations or CHANGES, after, times, error))
+        self._failures.append(Failure(operations or CHANGES, after, times, error))
 
     def mend(self) -> None:
         """Take back every failure and power cut that was asked for."""
@@ -159,6 +125,9 @@ class Disk(apsw.VFS):
         return files
 
     # What SQLite asks
+
+    def xGetLastError(self) -> tuple[int, str]:  # noqa: N802
+        return 0, ""
 
     def xFullPathname(self, name: str) -> str:  # noqa: N802
         return name
@@ -252,6 +221,11 @@ class _File:
         except apsw.Error:
             content.write(offset, self._disk.begun(written))
             raise
+        if (fits := self._disk.space.room_for(len(content.seen), offset + len(written)) - offset) < len(
+            written
+        ):
+            content.write(offset, written[: max(0, fits)])
+            raise apsw.FullError(f"{self._path}: the disk is full")
         self._disk.written_bytes += len(written)
         content.write(offset, written)
 

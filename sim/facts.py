@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 from firmware.assembly import Assembly
 from firmware.control import Seq
 from firmware.errors import PostomatError
-from firmware.events import CodeTyped, Due, Effect, Event, OpenCommanded, Pulse, ReadDoor, Started
+from firmware.events import (
+    CodeTyped,
+    Due,
+    Effect,
+    Event,
+    OpenCommanded,
+    Pulse,
+    ReadDoor,
+    Started,
+    StorageChanged,
+)
 from firmware.inbox import Post
 from firmware.model import Entry, EntryKind
 from firmware.rows import ROWS, Change, Door, Grant, Row, Session, State, Timed
@@ -70,6 +80,7 @@ class Facts:
         self.coil_intent: int | None = None
         self.spell: Spell | None = None  # the coil that has just gone off
         self.session_since_s = 0.0
+        self.begun_in_time = 0  # sessions up to this one had begun when the disk filled up
         self.last: deque[str] = deque(maxlen=LAST_EVENTS)
         self.parts: Assembly
         self._session: Session | None = None
@@ -152,7 +163,10 @@ class Facts:
             self._doubtful.append(after)
             commit(changes, entries, now)
             self._copy(changes)
-            self.before, self.changed = self._shadow, bool(changes)
+            self.before = self._shadow
+            self.changed = any(
+                after.get((kind.TABLE, key)) != self.before.get((kind.TABLE, key)) for kind, key, _ in changes
+            )
             self._shadow, self._doubtful = after, []
 
         parts.store.commit = shadowed  # type: ignore[method-assign]
@@ -173,6 +187,8 @@ class Facts:
         if self.is_start:
             self._waiting.clear()
             self._came.clear()
+        if isinstance(post.event, StorageChanged):
+            self.begun_in_time = self.state.locker.next_session - 1
         for entry in self.entries:
             if entry.kind is EntryKind.INTENT and entry.cell is not None and entry.intent is not None:
                 self._waiting[entry.cell] = entry.intent

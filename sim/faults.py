@@ -86,7 +86,7 @@ CATALOGUE: dict[str, Fault] = dict(
         _fault(Part.POWER, "power_cut_after_commit", machine.power_cut_at_commit(before=False), "the power goes after a commit and before its effects", "after 5 s to 5 min", 8),
         _fault(Part.POWER, "power_cut_in_write", machine.power_cut_in_write, "the power goes at any write or sync", "after 5 s to 5 min", 8),
         _fault(Part.POWER, "controller_killed", machine.controller_killed, "the process is killed, boards and people go on", "after 2 to 20 s", 6),
-        _fault(Part.DISK, "disk_full", machine.disk_full, "nothing more can be written", "after 1 to 60 s", 6),
+        _fault(Part.DISK, "disk_full", machine.disk_full, "the disk has no space, or what the reserve gives back and no more", "after up to 15 min", 6),
         _fault(Part.DISK, "disk_io_error", machine.disk_io_error, "some writes or syncs fail", "after those", 6),
         _fault(Part.CLOCK, "clock_unsure", machine.clock_unsure, "the wall clock is not to be trusted, and may be days off", "after 2 to 30 min", 4),
         _fault(Part.CLOCK, "clock_jumps", machine.clock_jumps, "the wall clock is stepped by up to a minute", "it stays"),

@@ -13,6 +13,7 @@ from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionSt
 from firmware.rows import ROWS, Command, Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
 from sim.facts import Facts
+from sim.storage_rules import a_full_disk_begins_no_visit, the_chain_verifies
 
 Rule = Callable[[Facts], Iterator[str]]
 
@@ -232,6 +233,7 @@ AFTER_EVENT: tuple[Rule, ...] = (
     a_stale_deadline_does_nothing,
     only_the_backend_is_believed,
     money_moves_once,
+    a_full_disk_begins_no_visit,
     what_was_committed_is_there,
     memory_equals_reload,
 )
@@ -280,15 +282,6 @@ def put_in_is_taken_out_or_inside(facts: Facts) -> Iterator[str]:
         if quiet and not facts.is_excused(row.waybill) and row.inside != (lying.get(row.waybill) == row.cell):
             where = lying.get(row.waybill)
             yield f"{row}: it lies in {f'cell {where}' if where else 'no cell'}"
-
-
-def the_chain_verifies(facts: Facts) -> Iterator[str]:
-    """The journal is the proof in a dispute: nothing missing, nothing changed.
-
-    The backend verifies each entry as it comes; here the newest ones are read back from the disk.
-    """
-    facts.parts.store.verify_chain(256)
-    yield from ()
 
 
 def no_screen_is_stuck(facts: Facts) -> Iterator[str]:

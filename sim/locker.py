@@ -19,6 +19,7 @@ from firmware.config import Access, BackendKey, Config, Paths
 from firmware.drivers import connect, serial_port
 from firmware.errors import EpochEnded, StoreError
 from firmware.gate import Gate, Peer, Role
+from firmware.reserve import NAME, Reserve
 from firmware.sockets import listen
 from firmware.store import Store
 from sim.backend import Backend, Link, Signer, Site
@@ -89,13 +90,11 @@ class SimLocker:
     async def start(self) -> None:
         """Start the controller, and attach the backend to it. Raises StoreError where its database cannot be opened."""
         locker = self.config.locker.id
-        if self.disk is None:
-            store = epochs.open_newest(self.folder, locker)
-        else:
-            store = self.open_store(self.folder / "postomat.db", locker, vfs=self.disk.name)
+        reserve = Reserve(self.folder / NAME, self.disk.space if self.disk else None)
+        store = reserve.opened(partial(self._open_store, locker))
         start = self.chance.randbytes(8).hex()
         parts = self.assembly = assemble(
-            self.config, store, self.clock, code_key=self.code_key, start=start, boot=self.boot
+            self.config, store, reserve, self.clock, code_key=self.code_key, start=start, boot=self.boot
         )
         parts.runtime.begin_epoch = partial(epochs.begin, self.folder, locker)
         parts.runtime.observers.append(lambda post, effects: self.moved.set())
@@ -110,6 +109,11 @@ class SimLocker:
             self._servers = await listen(parts.gate, self.config)
         if self.is_linked:
             self.attach_backend()
+
+    def _open_store(self, locker: str) -> Store:
+        if self.disk is None:
+            return epochs.open_newest(self.folder, locker)
+        return self.open_store(self.folder / "postomat.db", locker, vfs=self.disk.name)
 
     async def switch_off(self) -> None:
         """End the controller in an orderly way."""

@@ -71,6 +71,20 @@ class MachineSteps:
         else:
             raise ValueError(f"a database is saved, rolled-back or damaged, not {fate}")
 
+    async def do_disk(self, state: str) -> None:
+        """`disk full`, `free`, `broken` (nothing can be written, as after a card has turned read-only) or `whole`."""
+        disk = self._locker.disk
+        if disk is None:
+            raise ValueError("a scenario whose disk is to fail says `disk = true`")
+        if state in ("full", "free"):
+            disk.space.capacity_bytes = disk.space.used_bytes if state == "full" else None
+        elif state == "broken":
+            disk.fail(times=None)
+        elif state == "whole":
+            disk.mend()
+        else:
+            raise ValueError(f"a disk is full, free, broken or whole, not {state}")
+
     async def do_bus(self, name: str, state: str) -> None:
         """`bus NAME unplugged`, `plugged`, `cut` or `whole`: the adapter, or the wires behind it."""
         port, line = self._locker.cabinet.ports[name], self._locker.cabinet.lines[name]

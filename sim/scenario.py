@@ -47,7 +47,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     steps: tuple[str, ...]
     cabinet: str = "rs485"
     seed: int = 1
-    disk: bool = False  # the database lies on sim.disk: faults of the catalogue can make it fail
+    disk: bool = False  # its database lies on a simulated disk, which `disk` can fill and break
 
 
 class Result(Struct, frozen=True):

@@ -1,12 +1,14 @@
 """Strikes at power, disk and clock."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable
 
-from sim.disk import BROKEN, FULL, Error, Operation
+from sim.disk import BROKEN, Error
+from sim.diskfaults import Operation
 from sim.site import PowerCut, Site
 from sim.strikes.common import Blow, Strike, in_hand, served
+from sim.unsynced import BLOCK_BYTES
 
 
 def _off_s(chance: random.Random) -> float:
@@ -87,36 +89,60 @@ async def power_cut_in_write(site: Site, blow: Blow) -> None:
         await asyncio.sleep(0.05 if await in_hand(site, 1) else 1)
 
 
-def _disk_fails(error: Callable[[str], Error], operations: tuple[Operation, ...], lasts_s: float) -> Strike:
-    async def strike(site: Site, blow: Blow) -> None:
-        chance = blow.chance
-        disk = site.locker.disk
-        if disk is None:
-            return
-        if not blow.aimed:
-            await served(site, chance)
+async def disk_full(site: Site, blow: Blow) -> None:
+    """Somebody else fills the disk; every third time also with what the reserve gives back, and nothing can be written then."""
+    disk, chance = site.locker.disk, blow.chance
+    if disk is None or disk.space.capacity_bytes is not None:
+        return
+    if not blow.aimed:
+        await served(site, chance)
+    space, greedy, struck = disk.space, chance.random() < 0.3, asyncio.Event()
 
-        def failed(path: str) -> Error:
-            if not struck:
-                struck.append(path)
-                blow.fired()
-            return error(path)
+    def full() -> None:
+        if not struck.is_set():
+            struck.set()
+            blow.fired()
+            if greedy:
+                space.capacity_bytes = (space.capacity_bytes or 0) - space.held_bytes
 
-        struck: list[str] = []
-        times = None if lasts_s > 10 or blow.healed else chance.randrange(1, 4)
-        with site.witness.blinded(site.cells):
-            site.disk_fails = True
-            disk.fail(*operations, after=0 if blow.aimed else chance.randrange(20), times=times, error=failed)
-            await blow.lasts(chance.uniform(1, lasts_s))
-            disk.mend()
-            site.disk_fails = False
-            await asyncio.sleep(3)
+    space.on_full = full
+    space.capacity_bytes = space.used_bytes + (0 if blow.aimed else BLOCK_BYTES * chance.randrange(20))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(
+            1_800
+        ):  # a log that is written anew from its start needs no space for long
+            await struck.wait()
+    with site.witness.blinded(site.cells if greedy else ()):
+        site.disk_fails = greedy
+        await blow.lasts(chance.uniform(1, 60) if greedy else chance.uniform(30, 900))
+        space.capacity_bytes, space.on_full = None, lambda: None
+        site.disk_fails = False
+        await asyncio.sleep(3)
 
-    return strike
 
+async def disk_io_error(site: Site, blow: Blow) -> None:
+    """Some writes or syncs fail."""
+    disk, chance = site.locker.disk, blow.chance
+    if disk is None:
+        return
+    if not blow.aimed:
+        await served(site, chance)
+    struck: list[str] = []
 
-disk_full = _disk_fails(FULL, (Operation.WRITE,), 60)
-disk_io_error = _disk_fails(BROKEN, (Operation.WRITE, Operation.SYNC), 10)
+    def failed(path: str) -> Error:
+        if not struck:
+            struck.append(path)
+            blow.fired()
+        return BROKEN(path)
+
+    with site.witness.blinded(site.cells):
+        site.disk_fails = True
+        operations, times = (Operation.WRITE, Operation.SYNC), None if blow.healed else chance.randrange(1, 4)
+        disk.fail(*operations, after=0 if blow.aimed else chance.randrange(20), times=times, error=failed)
+        await blow.lasts(chance.uniform(1, 10))
+        disk.mend()
+        site.disk_fails = False
+        await asyncio.sleep(3)
 
 
 async def clock_unsure(site: Site, blow: Blow) -> None:

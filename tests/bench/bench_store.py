@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from sim import loop as virtual
 from sim import plan
-from sim.disk import Disk, Operation
+from sim.disk import Disk
+from sim.diskfaults import Operation
 from sim.faces import MemoryKiosk
 from sim.locker import SimLocker
 from sim.scenario import cabinet

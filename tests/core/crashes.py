@@ -23,7 +23,8 @@ from firmware.model import Entry, EntryKind, Moment
 from firmware.rows import ROWS, Change, Locker, Row
 from firmware.store import Store
 from sim import loop
-from sim.disk import Disk, Operation
+from sim.disk import Disk
+from sim.diskfaults import Operation
 from sim.faces import MemoryKiosk
 from sim.locker import SimLocker
 from sim.scenario import cabinet

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import errno
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
@@ -10,11 +11,12 @@ import msgspec
 from firmware.body import Body
 from firmware.config import Config, Paths
 from firmware.control import KIOSK_PUSHES, LINK_PUSHES, SERVICE_PUSHES, Message, Seq, decode, encode
-from firmware.errors import StoreError
+from firmware.errors import StoreError, StoreFull
 from firmware.events import Checked, DoorRead, Effect, Event, GrantedParcel, GrantsCame, Pulse, ReadDoor
 from firmware.gate import Gate, Peer, Role
 from firmware.inbox import Inbox, Post
 from firmware.model import Entry, Moment, Outcome, Purpose, ScreenName
+from firmware.reserve import Reserve
 from firmware.rows import Change, State
 from firmware.runtime import Runtime
 from firmware.signed import Keyring
@@ -36,6 +38,14 @@ class Disk:
         self.full = False
         self.gone = False
         self.failed = 0
+        self.has_space: Callable[[], bool] = lambda: True
+
+    def until_released(self, room: "Room", *, helps: bool = True) -> None:
+        """No space until the reserve is released; without `helps` not even then."""
+        self.has_space = lambda: helps and not room.files
+
+    def mend(self) -> None:
+        self.has_space = lambda: True
 
     def load(self) -> State:
         if self.gone:
@@ -46,7 +56,33 @@ class Disk:
         if self.full and (changes or entries):
             self.failed += 1
             raise StoreError("the disk is full")
+        if not self.has_space() and (changes or entries):
+            raise StoreFull("the disk is full")
         self.store.commit(changes, entries, now)
+
+
+class Room:
+    """Space for a reserve, as much as a test gives."""
+
+    def __init__(self) -> None:
+        self.free = 2**30
+        self.files: dict[Path, int] = {}
+        self.fills = 0
+
+    def free_bytes(self, path: Path) -> int:
+        return self.free - sum(self.files.values())
+
+    def size_bytes(self, path: Path) -> int:
+        return self.files.get(path, 0)
+
+    def fill(self, path: Path, size_bytes: int) -> None:
+        self.fills += 1
+        if self.free_bytes(path) < size_bytes:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.files[path] = size_bytes
+
+    def remove(self, path: Path) -> None:
+        self.files.pop(path, None)
 
 
 class Hands(Body):
@@ -78,8 +114,16 @@ class Shell:
         self.inbox = Inbox(1_024)
         self.hands = Hands(self.config, self.inbox)
         self.clock = SimClock()
+        self.room = Room()
         self.runtime = Runtime(
-            self.config, self.disk, self.clock, self.hands, self.inbox, start="s", boot="boot-1"
+            self.config,
+            self.disk,
+            self.clock,
+            self.hands,
+            self.inbox,
+            Reserve(folder / "reserve", self.room),
+            start="s",
+            boot="boot-1",
         )
         keyring = Keyring({SIGNER.key_id: SIGNER.public})
         self.gate = Gate(self.runtime, self.inbox, self.store, self.hands, keyring, CODE_KEY)

@@ -12,7 +12,8 @@ from firmware.errors import StoreError
 from firmware.model import DoorState, Entry, EntryKind, Moment, ParcelState, Purpose, SessionState, UseState
 from firmware.rows import Door, Grant, Intent, Parcel, Row, Session, State, Use
 from firmware.store import Store
-from sim.disk import Disk, Operation
+from sim.disk import Disk
+from sim.diskfaults import Operation
 from sim.unsynced import BLOCK_BYTES
 
 NOW = Moment(5_000, 1_700_000_000_000, True)

@@ -13,16 +13,22 @@ from firmware.events import (
     Checked,
     CodeTyped,
     DoorRead,
+    OpenCommanded,
     Pressed,
     Pulse,
 )
 from firmware.gate import Role
+from firmware.housekeeping import LOOK_S
+from firmware.inbox import Post
 from firmware.model import Action, DoorState, Outcome, ParcelState, Purpose, ScreenName
-from firmware.rows import Door, Parcel, Session
-from firmware.runtime import RETRY_MS, SLEEP_MAX_MS
+from firmware.reserve import NEEDED_BYTES, RESERVE_BYTES
+from firmware.rows import Command, Door, Parcel, Session
+from firmware.runtime import RETRY_MS, SLEEP_MAX_MS, STORAGE_FAILED
 from sim import loop as virtual
-from tests.core.harness import digest
+from tests.core.harness import LOCKER, UTC_MS, digest
 from tests.core.shell import Face, Shell, running
+
+OPEN = OpenCommanded("c1", LOCKER, 1, "g", "KZ1", 0, 2 * UTC_MS)
 
 
 def play(folder: Path, act: Callable[[Shell], Awaitable[None]]) -> None:
@@ -71,12 +77,137 @@ def test_a_failed_commit_does_nothing_tells_and_rebuilds_memory(tmp_path: Path) 
     play(tmp_path, act)
 
 
-def test_an_idle_screen_comes_back_after_a_failed_commit(tmp_path: Path) -> None:
+def test_the_idle_screen_comes_back_once_a_commit_has_succeeded(tmp_path: Path) -> None:
     async def act(shell: Shell) -> None:
         shell.disk.full = True
         assert await shell.ask(Pressed(Action.START)) is Outcome.STORAGE_FAILED
-        assert shell.shows() is ScreenName.OUT_OF_SERVICE
+        for tries in range(2, 5):
+            assert shell.shows() is ScreenName.OUT_OF_SERVICE
+            await asyncio.sleep(RETRY_MS / 1_000)
+            assert (
+                shell.disk.failed == tries
+            )  # something was written, or tried to be, though nothing had happened
+        assert await shell.ask(Checked()) is Outcome.STORAGE_FAILED
+        shell.disk.full = False
         await asyncio.sleep(RETRY_MS / 1_000)
+        assert shell.shows() is ScreenName.IDLE
+
+    play(tmp_path, act)
+
+
+def test_while_nothing_can_be_written_no_coil_is_on_and_whoever_asks_is_told_at_once(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        await pulsing(shell)
+        told: list[Outcome] = []
+        shell.disk.full = True
+        shell.inbox.post(DoorRead(1, False))  # stands in the way of all that comes behind it
+        await asyncio.sleep(0)
+        assert shell.hands.offs == 1
+        for event in (Checked(), Pressed(Action.BACK), OPEN):
+            shell.inbox.put(Post(event, None, told.append))
+        await asyncio.sleep(RETRY_MS / 1_000)
+        assert told == [Outcome.STORAGE_FAILED] * 3
+        shell.disk.full = False
+        await asyncio.sleep(RETRY_MS / 1_000)
+        assert told == [Outcome.STORAGE_FAILED] * 3
+        assert shell.shows() is ScreenName.PUT_PARCEL
+        assert shell.state.find(Command, OPEN.id) is None
+
+    play(tmp_path, act)
+
+
+# A disk that is full
+
+
+def test_a_full_disk_releases_the_reserve_for_closings_and_serves_nobody_new(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        assert sum(shell.room.files.values()) == RESERVE_BYTES
+        await pulsing(shell)
+        shell.inbox.post(DoorRead(1, False))
+        await shell.quiet()
+        shell.room.free = RESERVE_BYTES
+        shell.disk.until_released(shell.room)
+        shell.inbox.post(DoorRead(1, True))
+        await asyncio.sleep(RETRY_MS / 1_000)
+        await shell.quiet()
+        assert shell.room.files == {}
+        assert shell.state.get(Parcel, "KZ1").state is ParcelState.STORED
+        assert shell.shows() is ScreenName.THANKS
+        assert shell.hands.offs == 0
+        assert await shell.ask(Pressed(Action.BACK)) is Outcome.DONE
+        assert shell.runtime.screen == STORAGE_FAILED
+        assert await shell.ask(Pressed(Action.START)) is Outcome.NOT_NOW
+        assert await shell.ask(OPEN) is Outcome.STORAGE_FAILED
+        pulses = len(shell.hands.done)
+        fills = shell.room.fills
+        await asyncio.sleep(3 * LOOK_S)
+        assert (shell.runtime.screen, shell.room.fills) == (
+            STORAGE_FAILED,
+            fills,
+        )  # no card is worn by trying
+        shell.disk.mend()
+        shell.room.free = NEEDED_BYTES
+        await asyncio.sleep(LOOK_S)
+        await shell.quiet()
+        assert shell.shows() is ScreenName.IDLE
+        assert sum(shell.room.files.values()) == RESERVE_BYTES
+        assert len(shell.hands.done) == pulses
+        assert await shell.ask(OPEN) is Outcome.STORAGE_FAILED  # used up: not carried out later, by surprise
+
+    play(tmp_path, act)
+
+
+def test_the_reserve_is_not_made_while_a_door_moves(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        await pulsing(shell)
+        shell.disk.until_released(shell.room)
+        shell.inbox.post(DoorRead(1, False))
+        await asyncio.sleep(2 * LOOK_S)
+        assert shell.shows() is ScreenName.CLOSE_DOOR or shell.shows() is ScreenName.PUT_PARCEL
+        assert shell.room.files == {}
+        shell.inbox.post(DoorRead(1, True))
+        await asyncio.sleep(2 * LOOK_S)
+        assert sum(shell.room.files.values()) == RESERVE_BYTES
+
+    play(tmp_path, act)
+
+
+def test_a_start_without_space_for_a_reserve_serves_nobody_until_there_is(tmp_path: Path) -> None:
+    async def act() -> None:
+        shell = Shell(tmp_path)
+        shell.room.free = NEEDED_BYTES - 1
+        task = asyncio.get_running_loop().create_task(shell.runtime.run())
+        for cell in (1, 2, 3, 4):
+            shell.inbox.post(DoorRead(cell, True))
+        await shell.quiet()
+        assert shell.runtime.screen == STORAGE_FAILED
+        assert shell.state.locker.storage_low
+        shell.room.free = NEEDED_BYTES
+        await asyncio.sleep(LOOK_S)
+        await shell.quiet()
+        assert shell.shows() is ScreenName.IDLE
+        task.cancel()
+        await asyncio.wait([task])
+        shell.store.close()
+
+    virtual.run(act())
+
+
+def test_where_even_the_reserve_does_not_help_nothing_is_done(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        shell.disk.until_released(shell.room, helps=False)
+        assert await shell.ask(Pressed(Action.START)) is Outcome.STORAGE_FAILED
+        assert shell.room.files == {}
+        assert not shell.state.locker.storage_low  # that could not be written either
+        shell.room.free = 0
+        await asyncio.sleep(60)
+        assert shell.runtime.screen == STORAGE_FAILED
+        shell.disk.mend()
+        await asyncio.sleep(RETRY_MS / 1_000)
+        assert shell.state.locker.storage_low
+        shell.room.free = NEEDED_BYTES
+        await asyncio.sleep(LOOK_S)
+        await shell.quiet()
         assert shell.shows() is ScreenName.IDLE
 
     play(tmp_path, act)

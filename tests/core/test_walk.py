@@ -21,6 +21,7 @@ from firmware.events import (
     GrantedParcel,
     KioskJoined,
     PulseEnded,
+    StorageChanged,
 )
 from firmware.model import Action, Direction, EntryKind, ParcelState, Problem, Purpose, ScreenName
 from firmware.parcel import FINISHED
@@ -242,6 +243,12 @@ class Walk:
             else:
                 self.find(bank)
 
+    def disk_fills(self) -> None:
+        self.mind.play(StorageChanged(low=True))
+
+    def disk_has_space(self) -> None:
+        self.mind.play(StorageChanged(low=False))
+
     def bank_of(self, cell: int) -> str:
         return self.mind.controller.cabinet.cells[cell].bank
 
@@ -256,6 +263,7 @@ class Walk:
 
     def go_home(self) -> None:
         """Nobody touches anything any more but to shut the doors."""
+        self.disk_has_space()
         for bank in sorted(self.lost):
             self.find(bank)
         for _ in range(60):
@@ -297,6 +305,8 @@ WEIGHED: dict[Callable[[Walk], None], float] = {
     Walk.odd_command: 0.5,
     Walk.kiosk_joins: 0.5,
     Walk.wall_jumps: 0.3,
+    Walk.disk_fills: 0.5,
+    Walk.disk_has_space: 5,
 }
 RULES, WEIGHTS = list(WEIGHED), list(WEIGHED.values())
 

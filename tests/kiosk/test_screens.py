@@ -12,7 +12,7 @@ from playwright.async_api import Page
 
 import firmware.kiosk
 from firmware.control import Superseded
-from firmware.model import Action, Notice, Purpose, Screen, ScreenName
+from firmware.model import Action, Notice, Outage, Purpose, Screen, ScreenName
 from tests.kiosk.conftest import Kiosk
 
 A, N, P = Action, ScreenName, Purpose
@@ -68,6 +68,10 @@ CASES: dict[str, tuple[Screen, int | None]] = {
     **{f"thanks-{p}": (Screen(N.THANKS, purpose=p, actions=(A.BACK,)), 5_000) for p in Purpose},
     "busy": (Screen(N.BUSY, actions=(A.BACK,)), 20_000),
     "out-of-service": (Screen(N.OUT_OF_SERVICE), None),
+    **{
+        f"out-of-service-{o}": (Screen(N.OUT_OF_SERVICE, reason=o, open_cells=(7, 12, 28)), None)
+        for o in Outage
+    },
 }
 
 # What is wrong with the screen that stands: each finding is one sentence.

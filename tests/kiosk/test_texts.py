@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import firmware.kiosk
-from firmware.model import Notice, Problem, Purpose, ScreenName
+from firmware.model import Notice, Outage, Problem, Purpose, ScreenName
 
 KIOSK = Path(firmware.kiosk.__file__).parent
 LANGUAGES = ("ru", "kk", "en")
@@ -94,6 +94,7 @@ def variants() -> set[str]:
         | {f"notice.{notice}.text" for notice in Notice}
         | {f"problem.{problem}" for problem in Problem}
         | {f"thanks.{purpose}" for purpose in Purpose}
+        | {f"out_of_service.{reason}" for reason in Outage}
     )
 
 

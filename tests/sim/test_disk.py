@@ -10,7 +10,8 @@ import pytest
 from firmware.errors import StoreError
 from firmware.model import Entry, EntryKind, Moment
 from firmware.store import Store
-from sim.disk import Disk, Operation
+from sim.disk import Disk
+from sim.diskfaults import Operation
 from sim.unsynced import BLOCK_BYTES, SECTOR_BYTES, Content
 
 NOW = Moment(5_000, 1_700_000_000_000, True)

@@ -115,7 +115,8 @@ async def visit(simulator: Simulator, expected: str = "no complaint") -> AsyncIt
 
 
 @pytest.mark.parametrize(
-    ("question", "found"), [("status", "0123"), ("cells", "KZ103"), ("cells", "jammed"), ("journal", "expired")]
+    ("question", "found"),
+    [("status", "0123"), ("cells", "KZ103"), ("cells", "jammed"), ("journal", "expired")],
 )
 def test_a_technician_can_ask_it(simulator: Simulator, question: str, found: str) -> None:
     answer = subprocess.run(

@@ -30,13 +30,23 @@ const afterDoor = (picture) => (screen) => ({
   ...atCell(picture)(screen), countdown: true, buttons: buttons(screen, ["confirm", "reopen", "problem"]),
 });
 
+/** What is said of doors that stand open with nobody before them; null where there are none. */
+function standing(open) {
+  return open.length === 1 ? ["idle.open_cell", { cell: open[0] }]
+    : open.length ? ["idle.open_cells", { n: open.length, cells: open }] : null;
+}
+
 function idle(screen) {
-  const open = screen.open_cells;
   return {
-    picture: null, cells: open, title: ["screen.idle"], languages: true, lines: [["idle.how"]],
-    warning: open.length === 1 ? ["idle.open_cell", { cell: open[0] }]
-      : open.length ? ["idle.open_cells", { n: open.length, cells: open }] : null,
-    buttons: buttons(screen, ["start"]),
+    picture: null, cells: screen.open_cells, title: ["screen.idle"], languages: true, lines: [["idle.how"]],
+    warning: standing(screen.open_cells), buttons: buttons(screen, ["start"]),
+  };
+}
+
+function outOfService(screen) {
+  return {
+    picture: "broken", cells: screen.open_cells, title: ["screen.out_of_service"], phone: true, locker: true, buttons: [],
+    lines: [screen.reason ? [`out_of_service.${screen.reason}`] : null, standing(screen.open_cells)],
   };
 }
 
@@ -106,7 +116,7 @@ export const SCREENS = {
   busy: (screen) => ({
     picture: "busy", title: ["screen.busy"], lines: [["busy.text"]], countdown: true, buttons: buttons(screen, ["back"]),
   }),
-  out_of_service: () => ({ picture: "broken", title: ["screen.out_of_service"], lines: [], phone: true, locker: true, buttons: [] }),
+  out_of_service: outOfService,
 
   // What no controller sends: the page's own state.
   connecting: () => ({ picture: "connecting", title: ["screen.connecting"], lines: [], buttons: [] }),
