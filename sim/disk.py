@@ -67,6 +67,7 @@ class Disk(apsw.VFS):
         self.cuts = 0
         self.before: Observer | None = None  # called with each change that is about to happen
         self.space = Space(lambda: (len(content.seen) for content in self._seen.values()))
+        self.on_cut: list[Callable[[], None]] = []  # called when the power has gone
         self._chance = chance
         self._seen = {path: Content(data) for path, data in (files or {}).items()}
         self._sure = dict(self._seen)  # the folder as it is on the disk
@@ -107,6 +108,8 @@ class Disk(apsw.VFS):
         self._power = _Power()
         self._seen = {path: Content(data) for path, data in survivors.items()}
         self._sure = dict(self._seen)
+        for told in tuple(self.on_cut):
+            told()
 
     def files(self) -> dict[str, bytes]:
         """What its users see now, by path: also what a kill of their process leaves."""

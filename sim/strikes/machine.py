@@ -79,14 +79,18 @@ async def power_cut_in_write(site: Site, blow: Blow) -> None:
     if disk is None:
         return
     await served(site, chance)
-    cuts = disk.cuts
+    struck = asyncio.Event()
+    disk.on_cut.append(struck.set)
     disk.cut_after(chance.randrange(60))
-    for _ in range(3_600):
-        if disk.cuts != cuts:
-            blow.fired()
-            await site.outage(_off_s(chance))
-            return
-        await asyncio.sleep(0.05 if await in_hand(site, 1) else 1)
+    try:
+        async with asyncio.timeout(3_600):
+            await struck.wait()
+    except TimeoutError:
+        return
+    finally:
+        disk.on_cut.remove(struck.set)
+    blow.fired()
+    await site.outage(_off_s(chance))
 
 
 async def disk_full(site: Site, blow: Blow) -> None:

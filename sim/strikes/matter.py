@@ -119,12 +119,20 @@ async def _force(site: Site, blow: Blow, cell: int) -> None:
 async def wrong_door(site: Site, blow: Blow) -> None:
     """The next pulse of one board goes to another lock, once."""
     chance = blow.chance
-    board = site.locker.cabinet.boards[chance.choice(sorted(site.locker.cabinet.boards))]
+    told = site.witness.crossed  # by all such strikes that are under way
+    boards = [
+        each
+        for _, each in sorted(site.locker.cabinet.boards.items())
+        if told.keys().isdisjoint(each.wiring.values())
+    ]
+    if not boards:
+        return
+    board = chance.choice(boards)
     wiring, order = dict(board.wiring), sorted(board.wiring)
     shift = chance.randrange(1, len(order))
     board.crossed = {channel: wiring[order[(at + shift) % len(order)]] for at, channel in enumerate(order)}
     crossed = {board.crossed[channel]: wiring[channel] for channel in order}
-    site.witness.crossed.update(crossed)
+    told.update(crossed)
     pulses = {cell: site.world.cells[cell].coil.pulses for cell in wiring.values()}
     struck: list[int] = []
     ended = asyncio.Event()
@@ -146,7 +154,8 @@ async def wrong_door(site: Site, blow: Blow) -> None:
     finally:
         forget()
         board.crossed = {}
-        site.witness.crossed.clear()
+        for cell in crossed:
+            del told[cell]
     if struck:
         await asyncio.sleep(chance.uniform(0.3, 5))
         asked = crossed[struck[0]]

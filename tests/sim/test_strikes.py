@@ -1,0 +1,105 @@
+"""Strikes that overlap do not undo each other, and what waits for something to happen finds it."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from firmware.model import Action, Purpose
+from sim import faces
+from sim.disk import Disk
+from sim.locker import SimLocker
+from sim.loop import run
+from sim.scenario import cabinet
+from sim.site import Site
+from sim.strikes import common, machine, matter
+from sim.strikes.common import Blow
+
+
+@asynccontextmanager
+async def a_site() -> AsyncIterator[Site]:
+    """The standard cabinet, switched on, with nobody near."""
+    disk = Disk("strikes", random.Random(1))
+    locker = SimLocker(cabinet("standard-64"), Path("/locker"), 1, disk=disk)
+    site = Site(locker, random.Random(1))
+    await locker.switch_on()
+    try:
+        yield site
+    finally:
+        await locker.kill()
+        disk.unregister()
+
+
+async def typed(site: Site) -> None:
+    """A courier types the code of a parcel that is to be put in."""
+    waybill = "KZ00001"
+    site.locker.backend.order(waybill, 7, "buyer")
+    site.locker.link.sync()
+    await asyncio.sleep(5)
+    faces.press(site.kiosk, Action.START)
+    await asyncio.sleep(2)
+    faces.type_code(site.kiosk, site.locker.backend.code(waybill, Purpose.DEPOSIT))
+
+
+def test_two_pairs_of_crossed_locks_are_known_for_as_long_as_each_is_crossed() -> None:
+    async def main() -> None:
+        async with a_site() as site:
+            boards = site.locker.cabinet.boards.values()
+
+            def crossed() -> dict[int, int]:
+                return {opens: board.wiring[at] for board in boards for at, opens in board.crossed.items()}
+
+            strikes = []
+            for seed in range(6):
+                strike = matter.wrong_door(site, Blow(random.Random(seed), lambda: None))
+                strikes.append(asyncio.create_task(strike))
+                await asyncio.sleep(200)
+                assert site.witness.crossed == crossed()
+                assert len(crossed()) == 16 * min(seed + 1, len(boards))
+            for _ in range(30):
+                await asyncio.sleep(100)
+                assert site.witness.crossed == crossed()
+            assert not crossed()
+            await asyncio.gather(*strikes)
+
+    run(main())
+
+
+def test_the_power_is_gone_in_the_very_write() -> None:
+    """A controller that lives on after it would be told that its disk is broken, which no rule expects."""
+
+    async def main() -> None:
+        async with a_site() as site:
+            fired_s: list[float] = []
+            loop = asyncio.get_running_loop()
+            strike = asyncio.create_task(
+                machine.power_cut_in_write(site, Blow(random.Random(2), lambda: fired_s.append(loop.time())))
+            )
+            await asyncio.sleep(1)
+            await typed(site)
+            cut_s: list[float] = []
+            assert site.locker.disk is not None
+            site.locker.disk.on_cut.append(lambda: cut_s.append(loop.time()))
+            await strike
+            assert fired_s == cut_s[:1]
+            assert site.outages == 1
+
+    run(main())
+
+
+def test_whoever_waits_for_a_moment_finds_it_or_has_no_more_patience() -> None:
+    async def main() -> None:
+        async with a_site() as site:
+            loop = asyncio.get_running_loop()
+            begun_s = loop.time()
+            assert not await common.in_hand(site, 100)
+            assert loop.time() - begun_s == 100
+            waiting = [asyncio.create_task(wait(site, 3_600)) for wait in (common.typing, common.in_hand)]
+            await asyncio.sleep(500)
+            assert not any(each.done() for each in waiting)
+            await typed(site)
+            await asyncio.sleep(2)
+            assert [each.done() and each.result() for each in waiting] == [True, True]
+
+    run(main())
