@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from aiohttp import ClientError
 from msgspec import Struct
 
 from firmware.control import (
@@ -179,7 +178,7 @@ class Glass:
                     async with web.socket_of(self._address(), "/ws") as socket_:
                         if self._end is None:
                             await self._be_a_page(_End(web.Far(socket_), None))
-                except (ClientError, OSError):
+                except (web.Unanswered, OSError):
                     pass  # the kiosk is off, or not there yet
             await asyncio.sleep(ALONE_S)
 

@@ -9,7 +9,7 @@ import hashlib
 import random
 import tempfile
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from firmware.assembly import Assembly
 from firmware.config import Config
 from firmware.config_file import load
 from firmware.errors import PostomatError
+from firmware.model import Entry
 from sim import loop as virtual
+from sim.commits import Commits
 from sim.disk import Disk
 from sim.faces import MemoryKiosk, Touch
 from sim.live import open_page
@@ -91,10 +93,15 @@ def cabinet(name: str) -> Config:
     return load(path)
 
 
-def run(name: str, scenario: Scenario, *, live: bool = False) -> Result:
-    """Play a scenario, in virtual time or live. Expected failures are in the result; a bug raises."""
+def run(
+    name: str, scenario: Scenario, *, live: bool = False, told: Callable[[Entry], None] = lambda entry: None
+) -> Result:
+    """Play a scenario, in virtual time or live. Expected failures are in the result; a bug raises.
+
+    `told` hears what the locker journals.
+    """
     with tempfile.TemporaryDirectory(prefix="postomat-") as folder:
-        play = _play(name, scenario, Path(folder), live)
+        play = _play(name, scenario, Path(folder), live, told)
         return asyncio.run(play) if live else virtual.run(play)
 
 
@@ -133,13 +140,16 @@ class Trace:
         return self._hash.hexdigest()
 
 
-async def _play(name: str, scenario: Scenario, folder: Path, live: bool) -> Result:
+async def _play(
+    name: str, scenario: Scenario, folder: Path, live: bool, told: Callable[[Entry], None]
+) -> Result:
     steps = [(line, parse(line, Steps)) for line in scenario.steps]
     disk = Disk(f"scenario {name}", random.Random(f"disk {scenario.seed}")) if scenario.disk else None
     locker = SimLocker(cabinet(scenario.cabinet), folder, scenario.seed, live=live, disk=disk)
     trace = Trace()
     locker.observe(trace.follow)
     trace.watch(locker.world)
+    Commits(locker).handled.append(lambda parts, post, effects, commit: _tell_all(commit.entries, told))
     begun_s = asyncio.get_running_loop().time()
     error: Failed | None = None
     done = 0
@@ -173,6 +183,11 @@ async def _play(name: str, scenario: Scenario, folder: Path, live: bool) -> Resu
         round(asyncio.get_running_loop().time() - begun_s, 3),
         trace.digest(),
     )
+
+
+def _tell_all(entries: Iterable[Entry], told: Callable[[Entry], None]) -> None:
+    for entry in entries:
+        told(entry)
 
 
 @asynccontextmanager

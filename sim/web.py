@@ -19,6 +19,7 @@ from firmware.errors import PostomatError
 HOST = "127.0.0.1"
 MESSAGE_MAX_BYTES = 1_024  # of what a page sends
 PAGES_MAX = 8
+Unanswered = aiohttp.ClientError  # whoever was asked is not there, or goes
 CLOSE_S = 1.0  # how long a page may take to say goodbye
 PASSED = ("Content-Type", "Content-Security-Policy", "Cache-Control", "Cross-Origin-Resource-Policy", "Referrer-Policy", "X-Content-Type-Options")  # fmt: skip
 

@@ -36,7 +36,12 @@ class Hours:
         self._overheard = overheard
         self._asked: set[int] = set()  # intents that the body works at
         self._moving = asyncio.Lock()
+        self._seen_s = 2 / locker.config.locks.poll_idle_hz  # within which the locker has seen what hands did
+        self._matter_s = float("-inf")  # the last time that a door moved
+        self.speed = 1.0  # as they were chosen; during a move time goes as it must
+        self.paused = False
         locker.observe(self._follow)
+        locker.world.observe(self._moved)
 
     @property
     def in_flight(self) -> bool:
@@ -55,9 +60,11 @@ class Hours:
         loop = pace.the_loop()
         match time.op:
             case TimeOp.PAUSE | TimeOp.RESUME:
-                loop.pause(time.op is TimeOp.PAUSE)
+                self.paused = time.op is TimeOp.PAUSE
+                self._go(loop)
             case TimeOp.SPEED:
-                loop.run_at(time.x)
+                self.speed = time.x
+                self._go(loop)
             case TimeOp.NEXT:
                 due_s = self.next_due_s()
                 if self._locker.assembly is None or due_s is None:
@@ -69,12 +76,13 @@ class Hours:
         return None
 
     async def move(self, seconds: float) -> Why | None:
-        """Move time on by so much. Why.IN_FLIGHT where something stays in flight: then it has moved as far as it could."""
-        if self._moving.locked():
-            return Why.IN_FLIGHT
+        """Move time on by so much, one move after the other.
+
+        Why.IN_FLIGHT where something stays in flight: then it has moved as far as it could.
+        """
         loop = pace.the_loop()
-        with _at_walking_pace(loop):
-            async with self._moving:
+        async with self._moving:
+            with self._at_walking_pace(loop):
                 until_s, done_s = loop.time() + seconds, float("-inf")
                 for _ in range(HOPS_MAX):
                     if not await self._quiet():
@@ -96,6 +104,23 @@ class Hours:
         due = parts.runtime.controller.next_due(parts.runtime.now()) if parts is not None else None
         return due[0] / 1_000 if due is not None else None
 
+    def _go(self, loop: pace.LiveLoop) -> None:
+        """As it was chosen, but not in the midst of a move, which does so at its end."""
+        if not self._moving.locked():
+            loop.run_at(self.speed)
+            loop.pause(self.paused)
+
+    @contextmanager
+    def _at_walking_pace(self, loop: pace.LiveLoop) -> Iterator[None]:
+        """Time runs, as slowly as it may, so that what is in flight comes to its end and nothing else is overtaken."""
+        loop.run_at(1.0)
+        loop.pause(False)
+        try:
+            yield
+        finally:
+            loop.run_at(self.speed)
+            loop.pause(self.paused)
+
     async def _quiet(self) -> bool:
         """Wait until nothing is in flight and nobody waits for an answer; False where that does not come."""
         if self._locker.link.is_attached:
@@ -108,7 +133,12 @@ class Hours:
 
     def _is_quiet(self) -> bool:
         link = self._locker.link
-        return not self.in_flight and self._overheard.is_quiet() and (not link.is_attached or link.is_settled)
+        seen = asyncio.get_running_loop().time() >= self._matter_s + self._seen_s
+        told = not link.is_attached or link.is_settled
+        return seen and told and not self.in_flight and self._overheard.is_quiet()
+
+    def _moved(self, cell: Cell) -> None:
+        self._matter_s = asyncio.get_running_loop().time()
 
     def _follow(self, parts: Assembly) -> None:
         self._asked.clear()
@@ -123,16 +153,3 @@ class Hours:
 def _moves(cell: Cell) -> bool:
     """A coil under current, a bolt or a door on its way."""
     return cell.drawing is not None or cell.popping is not None or cell.coil.on_at_s is not None
-
-
-@contextmanager
-def _at_walking_pace(loop: pace.LiveLoop) -> Iterator[None]:
-    """Time runs, as slowly as it may, so that what is in flight comes to its end and nothing else is overtaken."""
-    speed, paused = loop.speed, loop.paused
-    loop.run_at(1.0)
-    loop.pause(False)
-    try:
-        yield
-    finally:
-        loop.run_at(speed)
-        loop.pause(paused)

@@ -94,5 +94,10 @@ def _next_due(stage: Stage) -> int | None:
 def _clock(stage: Stage) -> ClockSeen:
     loop, clock = pace.the_loop(), stage.locker.clock
     return ClockSeen(
-        clock.utc_ms(), clock.is_sure, loop.speed, loop.paused, round(loop.moved_s, 3), clock.offset_ms
+        clock.utc_ms(),
+        clock.is_sure,
+        stage.hours.speed,
+        stage.hours.paused,
+        round(loop.moved_s, 3),
+        clock.offset_ms,
     )

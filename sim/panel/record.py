@@ -14,10 +14,10 @@ from firmware.events import Effect, KioskJoined
 from firmware.inbox import Post
 from firmware.model import Entry, EntryKind, Outcome
 from sim import past
+from sim.commits import Commit, Commits
 from sim.deeds import FAULT, Deed, Deeds
 from sim.glass import Glass, Touched
 from sim.locker import SimLocker
-from sim.panel.commits import Commit, Commits
 
 RECORDS_MAX = 20_000
 UNDONE = (Outcome.STALE, Outcome.BUSY)  # such a touch has touched nothing

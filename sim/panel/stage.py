@@ -5,11 +5,11 @@ import random
 
 from firmware.errors import StoreError
 from sim.blows import Blows
+from sim.commits import Commits
 from sim.deeds import Deeds
 from sim.glass import Glass
 from sim.locker import SimLocker
 from sim.overheard import Overheard
-from sim.panel.commits import Commits
 from sim.panel.crowd import Crowd
 from sim.panel.hours import Hours
 from sim.panel.record import Recorder

@@ -6,7 +6,7 @@ from firmware.events import Answer, CodeTyped, Effect, OpenCommanded, Pressed
 from firmware.inbox import Post
 from firmware.model import EntryKind, Outcome
 from firmware.rows import Session, State
-from sim.panel.commits import Commit
+from sim.commits import Commit
 
 Verdict = tuple[str, dict[str, Any]]
 FINE = (Outcome.DONE, Outcome.ACCEPTED)

@@ -32,10 +32,10 @@ from firmware.events import (
 from firmware.inbox import Post
 from firmware.model import DoorState, Outcome
 from firmware.rows import Door
+from sim.commits import Commit, Commits
 from sim.deeds import Deed, Deeds
 from sim.glass import Glass, Touched
 from sim.overheard import Heard, Overheard
-from sim.panel.commits import Commit, Commits
 from sim.panel.lines import Book, Growing
 from sim.panel.verdicts import verdict
 from sim.site import Site

@@ -9,7 +9,7 @@ import aiohttp
 
 from sim import web
 
-WAIT_S = 40.0  # a bound on waiting, never a measure
+WAIT_S = 30.0  # a bound on waiting, never a measure
 
 
 class Visitor:
@@ -30,17 +30,32 @@ class Visitor:
         await self._end.send_json({"type": kind, **about})
 
     async def until(self, holds: Callable[["Visitor"], Any]) -> Any:
-        """What `holds` gives, once it is true."""
-        async with asyncio.timeout(WAIT_S):
-            while True:
-                try:
-                    found = holds(self)
-                except (KeyError, StopIteration, IndexError):
-                    found = None
-                if found:
-                    return found
-                self._news.clear()
-                await self._news.wait()
+        """What `holds` gives, once it is true. Fails with what was told instead."""
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while True:
+                    try:
+                        found = holds(self)
+                    except (KeyError, StopIteration, IndexError):
+                        found = None
+                    if found:
+                        return found
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise AssertionError(self.told()) from None
+
+    def told(self) -> str:
+        """The newest of what was told, for a failure's message."""
+        lines = [
+            f"{line['who']} {line['text_key']} {line.get('parameters')}: {self.parts(line)}"
+            for line in list(self.lines.values())[-8:]
+        ]
+        about = {
+            name: self.world.get(name)
+            for name in ("screen", "session", "power", "link", "banks", "faults", "clock", "in_flight")
+        }
+        return "\n".join([f"{about}", f"refused {self.refused}, stories {self.stories[-2:]}", *lines])
 
     async def listen(self) -> None:
         async for message in self._end:
