@@ -47,12 +47,16 @@ class BackendKey(Section, frozen=True):
 
 
 class Access(Section, frozen=True):
-    """Whose word counts: the backend's keys, and which users may speak in a role besides root and the controller's own."""
+    """Whose word counts: the backend's keys, and which users may speak in a role besides root and the controller's own.
+
+    `remote_open`: what the signed command to open a cell takes: nothing more, a touch of the screen, or the screen's own code.
+    """
 
     backend_keys: Annotated[tuple[BackendKey, ...], Meta(min_length=1, max_length=16)]
     kiosk_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
     link_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
     service_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
+    remote_open: Literal["anywhere", "touch", "screen_qr"] = "anywhere"
 
 
 class Bus(Section, frozen=True):
@@ -131,6 +135,7 @@ class Times(Section, frozen=True):
     late_open_s: Count = 60  # closed → open within this time of a pulse is that intent's
     remote_open_max: Count = 6
     remote_open_window_s: Count = 600
+    await_touch_s: Annotated[int, Meta(ge=5, le=120)] = 20  # then the app is told `not_touched`
     remote_wait_s: Annotated[int, Meta(ge=1, le=120)] = 20  # for the screen; then the app is told `busy`
     attempts_max: Annotated[int, Meta(ge=1, le=1_000)] = 40  # wrong codes, then the phone is asked as well
     attempt_refill_s: Annotated[int, Meta(ge=60, le=100_000)] = 2_160  # of uptime, for one more

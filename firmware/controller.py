@@ -107,6 +107,7 @@ def _start(turn: Turn, event: Started) -> None:
             coil.remember_pulse(turn, turn.door(intent.cell))
         if boot_changed:
             intent.last_ms = turn.now.mono_ms
+    remote.start(turn)
     if state.session is not None:
         state.drop(state.session)
     quarantine.pardon(state)
@@ -116,7 +117,6 @@ def _start(turn: Turn, event: Started) -> None:
         state.locker.boot = event.boot
     state.locker.started_ms = turn.now.mono_ms
     _release_strays(turn)
-    remote.start(turn)
     turn.note(EntryKind.STARTED, why="boot" if boot_changed else "restart")
 
 
@@ -136,7 +136,7 @@ def _fit_cabinet(turn: Turn) -> None:
 
 def _begin_intervals(turn: Turn) -> None:
     """After another boot, monotonic times of the last one mean nothing: each interval that protects starts whole."""
-    turn.state.locker.remote_opens = tuple(turn.now.mono_ms for _ in turn.state.locker.remote_opens)
+    remote.begin_windows(turn)
     for parcel in turn.state.all(Parcel):
         if parcel.due_ms is not None:
             parcel.arm(turn.after_s(turn.times.confirmation_window_s))

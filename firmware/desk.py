@@ -5,7 +5,7 @@ An action counts only where the screen lists it (`screen_of`), so that what may 
 
 from collections.abc import Callable
 
-from firmware import access, attempts, custody, opening, session
+from firmware import access, attempts, custody, opening, remote, session
 from firmware.events import Answer, CodeTyped, Pressed
 from firmware.model import Action, EntryKind, Outcome, ParcelState, Problem, ScreenName, SessionState
 from firmware.rows import Grant, Parcel, Session
@@ -81,6 +81,8 @@ def end(turn: Turn, at: Session) -> None:
     """The person has gone, or is done. An open door is left overdue; a pickup that nobody vouched for falls back."""
     parcel = turn.state.find(Parcel, at.parcel)
     turn.state.drop(at)
+    if at.state is SessionState.AWAITS_TOUCH:
+        remote.untouched(turn, at)
     for cell in (at.cell, at.other):
         if cell is not None and at.state in session.AT_THE_DOOR | {SessionState.WRONG_CELL}:
             opening.leave(turn, turn.door(cell))
@@ -89,6 +91,12 @@ def end(turn: Turn, at: Session) -> None:
     intent = turn.intent_of(turn.door(parcel.cell))
     if parcel.state is ParcelState.OPENED and (intent is None or intent.parcel != parcel.waybill):
         custody.release(turn, turn.use(at.grant, parcel.waybill))
+
+
+def _open(turn: Turn, at: Session) -> None:
+    """Somebody stands here: open what the app has asked for. Where that may not be any more, the phone says why."""
+    if not remote.touched(turn, at):
+        end(turn, at)
 
 
 def _again(turn: Turn, at: Session) -> None:
@@ -139,6 +147,7 @@ def _more_time(turn: Turn, at: Session) -> None:
 
 
 _PRESSED: dict[Action, Callable[[Turn, Session], None]] = {
+    Action.OPEN: _open,
     Action.BACK: _back,
     Action.AGAIN: _again,
     Action.CONFIRM: _confirm,

@@ -88,6 +88,7 @@ class SessionState(StrEnum):
     UNOPENED = "unopened"
     WRONG_CELL = "wrong_cell"
     THANKS = "thanks"
+    AWAITS_TOUCH = "awaits_touch"  # a remote open asks whether anybody stands here
 
 
 class Notice(StrEnum):
@@ -125,6 +126,7 @@ class Action(StrEnum):
     """What a person can do at the screen (the code itself is an event of its own)."""
 
     START = "start"
+    OPEN = "open"  # the cell that a remote open has asked for
     BACK = "back"
     AGAIN = "again"
     CONFIRM = "confirm"
@@ -144,6 +146,8 @@ class Outcome(StrEnum):
     BUSY = "busy"
     ALREADY_OPEN = "already_open"
     NOT_OPENED = "not_opened"
+    NOT_TOUCHED = "not_touched"  # nobody at the locker touched the screen
+    NEEDS_SCREEN_QR = "needs_screen_qr"  # the policy: scan what the screen shows
     UNKNOWN = "unknown"  # the controller was restarted meanwhile: the journal says what the door did
     MAINTENANCE = "maintenance"
     OFFLINE = "offline"
@@ -226,6 +230,7 @@ class ScreenName(StrEnum):
     NOT_OPENED = "not_opened"
     WRONG_CELL = "wrong_cell"
     THANKS = "thanks"
+    AWAIT_TOUCH = "await_touch"
     BUSY = "busy"
     OUT_OF_SERVICE = "out_of_service"
 

@@ -5,6 +5,10 @@ Rules:
 - It takes the screen of nobody, and of whoever has proved nothing or is done. Behind anybody else it waits, one at a time and for
   `remote_wait_s`: it is carried out in the very event that sets the screen free, judged anew, or it is answered `busy`.
 - What waited is never carried out later, by surprise: not after its deadline, and not after a start.
+- Whoever sends it may be anywhere. Under the policy `touch` the screen asks for a touch first: only somebody who stands here
+  opens the cell. So it is, whatever the policy, while `remote_open_max` were opened within `remote_open_window_s` without one.
+- As many touches may be asked for in vain within that time; then it is `cap_reached`, or one phone could hold the screen for ever.
+- Under the policy `screen_qr` a command that names no code of the screen opens nothing.
 
 The locker, the epoch and the time are compared here, because they need state. A command belongs to the epoch of its database.
 """
@@ -27,7 +31,7 @@ def come(turn: Turn, event: OpenCommanded) -> None:
         return
     _forget(turn)
     command = turn.state.add(Command(event.id, event.grant, event.parcel, event.not_after_ms))
-    refusal = _refuse_object(turn, event) or _refuse(turn, command)
+    refusal = _refuse_object(turn, event) or _refuse_policy(turn) or _refuse(turn, command)
     waits = refusal is None and _is_taken(turn, command)
     if waits and not _may_wait(turn, command):
         refusal = Outcome.BUSY
@@ -46,26 +50,59 @@ def serve(turn: Turn) -> None:
     if command is None or turn.now.mono_ms >= (command.due_ms or 0) or _is_taken(turn, command):
         return
     command.arm(None)
-    refusal = _refuse(turn, command)
+    refusal = _refuse_policy(turn) or _refuse(turn, command)
     if refusal is None:
         _carry_out(turn, command)
     else:
-        answer(turn, command, refusal)
+        _answer(turn, command, refusal)
 
 
 def waited(turn: Turn, command: Command) -> None:
     """The deadline of a command that waits: the screen was not free in time."""
-    answer(turn, command, Outcome.BUSY)
+    _answer(turn, command, Outcome.BUSY)
+
+
+def touched(turn: Turn, at: Session) -> bool:
+    """Somebody stands here and has touched the screen: its command is judged anew. False where it opens nothing any more."""
+    locker, command = turn.state.locker, turn.state.get(Command, at.command)
+    locker.remote_asks = locker.remote_asks[:-1]  # this one was not in vain
+    refusal = _refuse(turn, command)
+    if refusal is None:
+        opening.begin(turn, at)
+    else:
+        _answer(turn, command, refusal)
+    return refusal is None
+
+
+def untouched(turn: Turn, at: Session) -> None:
+    """The session that asked for a touch is over."""
+    command = turn.state.get(Command, at.command)
+    if command.outcome is None:
+        _answer(turn, command, Outcome.NOT_TOUCHED)
 
 
 def start(turn: Turn) -> None:
-    """After a start: what waited was not carried out and never will be, of what was under way nobody knows."""
+    """At a start, the last session being still there: what waited was not carried out and never will be.
+
+    Of what was under way, nobody knows.
+    """
+    at = turn.state.session
+    asked = at.command if at is not None and at.state is SessionState.AWAITS_TOUCH else None
     for command in turn.state.all(Command):
-        if command.outcome is None:
+        if command.outcome is None and command.id == asked:
+            _end(turn, command, Outcome.NOT_TOUCHED)
+        elif command.outcome is None:
             _end(turn, command, Outcome.UNKNOWN if command.due_ms is None else Outcome.BUSY)
 
 
-def answer(turn: Turn, command: Command, outcome: Outcome) -> None:
+def begin_windows(turn: Turn) -> None:
+    """After another boot, monotonic times of the last one mean nothing: what counts for the caps counts from now."""
+    locker, now_ms = turn.state.locker, turn.now.mono_ms
+    locker.remote_opens = tuple(now_ms for _ in locker.remote_opens)
+    locker.remote_asks = tuple(now_ms for _ in locker.remote_asks)
+
+
+def _answer(turn: Turn, command: Command, outcome: Outcome) -> None:
     """The command's one outcome: kept, journalled, and told to whoever sent it."""
     _end(turn, command, outcome)
     turn.do(AnswerLater(command.id, outcome))
@@ -79,16 +116,16 @@ def _end(turn: Turn, command: Command, outcome: Outcome) -> None:
 
 
 def _carry_out(turn: Turn, command: Command) -> None:
-    locker = turn.state.locker
-    locker.remote_opens = (*_recent_opens(turn), turn.now.mono_ms)
-    opening.begin(turn, _take_screen(turn, command))
-
-
-def _take_screen(turn: Turn, command: Command) -> Session:
-    at = turn.open_session(Purpose.PICKUP)
+    """Take the screen, and open the cell or ask for a touch."""
+    at, locker = turn.open_session(Purpose.PICKUP), turn.state.locker
     at.command, at.grant, at.parcel = command.id, command.grant, command.parcel
     at.cell = turn.parcel(command.parcel).cell
-    return at
+    if _needs_touch(turn):
+        locker.remote_asks = (*_recent(turn, locker.remote_asks), turn.now.mono_ms)
+        session.fire(turn, at, session.T.ASK_TOUCH)
+    else:
+        locker.remote_opens = (*_recent(turn, locker.remote_opens), turn.now.mono_ms)
+        opening.begin(turn, at)
 
 
 def _forget(turn: Turn) -> None:
@@ -129,8 +166,21 @@ def _refuse_object(turn: Turn, event: OpenCommanded) -> Outcome | None:
     return None
 
 
+def _refuse_policy(turn: Turn) -> Outcome | None:
+    """Whether the operator's policy takes no plain command, or too many touches were asked for in vain."""
+    if turn.cabinet.config.access.remote_open == "screen_qr":
+        return Outcome.NEEDS_SCREEN_QR
+    asks = len(_recent(turn, turn.state.locker.remote_asks))
+    return Outcome.CAP_REACHED if _needs_touch(turn) and asks >= turn.times.remote_open_max else None
+
+
+def _needs_touch(turn: Turn) -> bool:
+    opens = len(_recent(turn, turn.state.locker.remote_opens))
+    return turn.cabinet.config.access.remote_open == "touch" or opens >= turn.times.remote_open_max
+
+
 def _refuse(turn: Turn, command: Command) -> Outcome | None:
-    """Whether its time is over, its right or its cell does not allow it, or too many came before it."""
+    """Whether its time is over, its right or its cell does not allow it, or the disk has no room for it."""
     if turn.state.locker.storage_low:
         return Outcome.STORAGE_FAILED
     if not turn.now.sure:
@@ -148,13 +198,11 @@ def _refuse(turn: Turn, command: Command) -> Outcome | None:
         return Outcome.ALREADY_OPEN
     if row.state is DoorState.UNLOCKING:
         return Outcome.BUSY
-    if not isinstance(
-        access.judge_parcel(turn.state, grant, parcel, turn.now, turn.times.reopen_max), access.Admit
-    ):
-        return Outcome.NOT_ALLOWED
-    return Outcome.CAP_REACHED if len(_recent_opens(turn)) >= turn.times.remote_open_max else None
+    verdict = access.judge_parcel(turn.state, grant, parcel, turn.now, turn.times.reopen_max)
+    return None if isinstance(verdict, access.Admit) else Outcome.NOT_ALLOWED
 
 
-def _recent_opens(turn: Turn) -> tuple[int, ...]:
-    since = turn.now.mono_ms - 1_000 * turn.times.remote_open_window_s
-    return tuple(at for at in turn.state.locker.remote_opens if at > since)
+def _recent(turn: Turn, times: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of these monotonic times that still count."""
+    since_ms = turn.now.mono_ms - 1_000 * turn.times.remote_open_window_s
+    return tuple(at for at in times if at > since_ms)

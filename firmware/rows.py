@@ -79,7 +79,8 @@ class Locker(Timed):
     attempts_used: int = 0  # of the budget of wrong codes, and not refilled yet
     refill_ms: int | None = None  # monotonic: when `attempts_used` next goes down; None: none is used
     storage_low: bool = False  # the disk is full: visits that have begun are ended, and no other begins
-    remote_opens: tuple[int, ...] = ()  # monotonic times of the last remote opens, for the cap
+    remote_opens: tuple[int, ...] = ()  # monotonic times of the last ones that nobody touched the screen for
+    remote_asks: tuple[int, ...] = ()  # monotonic times of the last touches that were asked for in vain
     due_ms: int | None = None
     generation: int = 0
 

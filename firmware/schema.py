@@ -47,6 +47,7 @@ CREATE TABLE locker (
   refill_ms INTEGER,
   storage_low INTEGER NOT NULL CHECK (storage_low IN (0, 1)),
   remote_opens TEXT NOT NULL,
+  remote_asks TEXT NOT NULL,
   due_ms INTEGER,
   generation INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -152,4 +152,5 @@ _SCREENS: dict[SessionState, Callable[[State, Cabinet, Session], Screen]] = {
     SessionState.UNOPENED: _unopened,
     SessionState.WRONG_CELL: _wrong_cell,
     SessionState.THANKS: _simple(ScreenName.THANKS, A.BACK),
+    SessionState.AWAITS_TOUCH: _simple(ScreenName.AWAIT_TOUCH, A.OPEN, A.BACK),
 }

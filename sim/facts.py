@@ -19,13 +19,14 @@ from firmware.events import (
     Effect,
     Event,
     OpenCommanded,
+    Pressed,
     Pulse,
     ReadDoor,
     Started,
     StorageChanged,
 )
 from firmware.inbox import Post
-from firmware.model import Entry, EntryKind
+from firmware.model import Action, Entry, EntryKind, SessionState
 from firmware.rows import ROWS, Change, Door, Grant, Row, Session, State, Timed
 from firmware.schema import TABLES
 from firmware.session import UNPROVED
@@ -33,6 +34,7 @@ from sim.site import Site
 from sim.world import Cell
 
 LAST_EVENTS = 12
+UNPROVED_OR_ASKED = UNPROVED | {SessionState.AWAITS_TOUCH}
 GENERATION = {kind.TABLE: TABLES[kind].names.index("generation") for kind in ROWS if issubclass(kind, Timed)}
 ENDINGS = (EntryKind.COLLECTED, EntryKind.WITHDRAWN)
 Columns = dict[tuple[str, tuple[Any, ...]], tuple[Any, ...]]
@@ -73,6 +75,7 @@ class Facts:
         self.proofs: dict[int, str] = {}  # session → the grant that was proved in it
         self.prover = ""  # who gave the last proof
         self._commands: set[str] = set()  # all that ever came: a duplicate proves nothing anew
+        self._untouched_s: list[float] = []  # when commands opened that nobody at the locker touched for
         self._came: dict[str, tuple[float, OpenCommanded]] = {}  # since the last start, unless they proved
         self.ended: dict[str, EntryKind] = {}  # parcels, before this event
         self.lost: list[str] = []  # what was committed and is not there
@@ -83,7 +86,7 @@ class Facts:
         self.begun_in_time = 0  # sessions up to this one had begun when the disk filled up
         self.last: deque[str] = deque(maxlen=LAST_EVENTS)
         self.parts: Assembly
-        self._session: Session | None = None
+        self._session: tuple[int, SessionState, int | None] | None = None
         self._waiting: dict[int, int] = {}  # by cell, the committed intent whose pulse has not been felt
         self._pulses = dict.fromkeys(site.world.cells, 0)
         self._on_s: dict[int, float] = {}
@@ -213,22 +216,30 @@ class Facts:
         self._asked.update(
             (each.intent, each.cell) for each in self.effects if isinstance(each, Pulse | ReadDoor)
         )
+        was = self._session
         if (at and (at.id, at.state, at.due_ms)) != self._session:
-            self._session = (at.id, at.state, at.due_ms) if at else None  # type: ignore[assignment]
+            self._session = (at.id, at.state, at.due_ms) if at else None
             self.session_since_s = self.now_s
-        if at is None or at.state in UNPROVED:
+        if at is None or at.state in UNPROVED_OR_ASKED:
             self.proofs.clear()
             return
         if isinstance(event, CodeTyped) and at.grant and self._proves(event.digest, at.grant):
             self.proofs = {at.id: at.grant}
             self.prover = self.site.typist
         if at.command is not None and at.id not in self.proofs:
-            self._take_command(at)
+            asked = was is not None and was[:2] == (at.id, SessionState.AWAITS_TOUCH)
+            self._take_command(at, touched=asked and event == Pressed(Action.OPEN))
 
-    def _take_command(self, at: Session) -> None:
-        """A command has begun an opening: it proves its grant once, in time, and not after a start."""
+    def _take_command(self, at: Session, *, touched: bool) -> None:
+        """A command has begun an opening: it proves its grant once, in time, not after a start, and within the cap or by a touch."""
+        times, now_s = self.site.locker.config.times, self.now_s
         came_s, command = self._came.pop(at.command or "", (0.0, None))
-        if command is not None and self.now_s - came_s <= self.site.locker.config.times.remote_wait_s:
+        since_s = now_s - times.remote_open_window_s + 0.01  # deadlines are in whole milliseconds
+        self._untouched_s = [at_s for at_s in self._untouched_s if at_s > since_s]
+        may_s = times.remote_wait_s + (times.await_touch_s if touched else 0) + 0.01
+        within_cap = touched or len(self._untouched_s) < times.remote_open_max
+        if command is not None and now_s - came_s <= may_s and within_cap:
+            self._untouched_s += [] if touched else [now_s]
             self.proofs = {at.id: command.grant}
             self.prover = self.site.office.backend.orders[command.parcel].person
 

@@ -15,7 +15,7 @@ import msgspec
 
 from firmware import epochs
 from firmware.assembly import Assembly, assemble
-from firmware.config import Access, BackendKey, Config, Paths
+from firmware.config import BackendKey, Config, Paths
 from firmware.drivers import connect, serial_port
 from firmware.errors import EpochEnded, StoreError
 from firmware.gate import Gate, Peer, Role
@@ -39,9 +39,10 @@ class SimLocker:
         self.live = live
         self.code_key = self.chance.randbytes(32)
         signer = Signer(self.chance.randbytes(32), "sim-1")
+        key = BackendKey(signer.key_id, signer.public.hex())
         config = msgspec.structs.replace(
             config,
-            access=Access((BackendKey(signer.key_id, signer.public.hex()),)),
+            access=msgspec.structs.replace(config.access, backend_keys=(key,)),
             paths=Paths(state=folder, run=folder, credentials=folder),
         )
         self.folder = folder

@@ -23,7 +23,7 @@ N = ScreenName
 AT_WORK = (
     N.OPENING, N.TAKE_PARCEL, N.PUT_PARCEL, N.CLOSE_DOOR, N.CLOSING, N.ASK_TAKEN, N.PROBLEM, N.NOT_OPENED, N.WRONG_CELL,
 )  # fmt: skip
-AT_DOOR = (N.TAKE_PARCEL, N.PUT_PARCEL, N.CLOSE_DOOR, N.CLOSING, N.ASK_TAKEN)
+AT_DOOR = (N.AWAIT_TOUCH, N.TAKE_PARCEL, N.PUT_PARCEL, N.CLOSE_DOOR, N.CLOSING, N.ASK_TAKEN)
 
 
 class Visitor:
@@ -241,6 +241,13 @@ class Visitor:
         self._problem = None
         self._left = True
 
+    async def _touch(self, screen: Screen) -> None:
+        """A cell waits for its app's touch: one's own, or nobody's business but the hasty's."""
+        own = screen.cell == self._site.office.backend.orders[self.waybill].cell
+        mine = own and self.manner == "app"
+        curious = self.manner == "hasty" and self._chance.random() < 0.3
+        self._press(Action.OPEN if mine or curious else Action.BACK)
+
     async def _shut_other(self, screen: Screen) -> None:
         """Shut the cell that opened instead."""
         for cell in screen.open_cells:
@@ -271,6 +278,7 @@ class Visitor:
         N.NOT_OPENED: _try_again,
         N.WRONG_CELL: _shut_other,
         N.THANKS: _go,
+        N.AWAIT_TOUCH: _touch,
         N.BUSY: _go,
         N.OUT_OF_SERVICE: _leave,
     }

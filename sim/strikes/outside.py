@@ -4,7 +4,7 @@ import asyncio
 from contextlib import nullcontext
 
 from firmware.control import Code, Press, Seq, Show
-from firmware.model import Action, Problem
+from firmware.model import Action, Problem, ScreenName
 from sim import faces
 from sim.backend import Signer, unsigned
 from sim.backend.orders import Stage
@@ -179,7 +179,12 @@ async def _command(site: Site, blow: Blow) -> None:
     order = chance.choice(waiting)
     site.locker.link.send_open(order.waybill)
     blow.fired()
-    await asyncio.sleep(chance.uniform(5, 40))
+    await asyncio.sleep(chance.uniform(2, 10))
+    show = site.kiosk.show
+    asked = show is not None and show.screen.name is ScreenName.AWAIT_TOUCH and show.screen.cell == order.cell
+    if asked and chance.random() < 0.5:
+        faces.press(site.kiosk, Action.OPEN)
+    await asyncio.sleep(chance.uniform(3, 30))
     cell = site.world.cells[order.cell]
     if not cell.shut:
         if cell.parcel == order.waybill and chance.random() < 0.5:

@@ -62,11 +62,11 @@ ASKED = (Checked, Pressed, CodeTyped, EpochDemanded, GrantsCame, OpenCommanded)
 ENDINGS = frozenset({EntryKind.COLLECTED, EntryKind.WITHDRAWN})
 
 
-def cabinet(times: Times | None = None, locks: Locks | None = None) -> Config:
-    """Four cells: 1 and 2 on a board, 3 and 4 on pins."""
+def cabinet(times: Times | None = None, locks: Locks | None = None, **access: Any) -> Config:
+    """Four cells: 1 and 2 on a board, 3 and 4 on pins. `access`: further keys of that section."""
     return Config(
         LockerSection(LOCKER, "Алматы, Абая 10", "+7 727 000 00 00"),
-        Access((BackendKey("k1", PUBLIC),)),
+        Access((BackendKey("k1", PUBLIC),), **access),
         cells=(Cell(1, "board", 1), Cell(2, "board", 2), Cell(3, "pins", 1), Cell(4, "pins", 2)),
         banks=(Xor8a80("board", "bus", 1, 8), Gpio("pins", (17, 27), (22, 23))),
         buses=(Bus("bus", "/dev/ttyUSB0"),),
@@ -429,7 +429,7 @@ def _undecided(mind: Mind, intent: Intent) -> bool:
 def _check_commands(mind: Mind) -> None:
     at = mind.state.session
     open_commands = {intent.command for intent in mind.state.all(Intent) if not intent.settled}
-    if at is not None and at.state is SessionState.OPENING:
+    if at is not None and at.state in (SessionState.OPENING, SessionState.AWAITS_TOUCH):
         open_commands.add(at.command)
     waiting = [command for command in mind.state.all(Command) if command.due_ms is not None]
     assert len(waiting) <= 1

@@ -92,6 +92,12 @@ CASES = {
     "missing kind": changed('kind = "gpio"\n', "", "banks[1]: key 'kind' is missing"),
     # types and bounds
     "below": changed("address = 1", "address = 0", "banks[0].address: expected an integer >= 1, got 0"),
+    "above, a wait for the screen": added(
+        "[times]\nremote_wait_s = 121", "times.remote_wait_s: expected an integer <= 120, got 121"
+    ),
+    "below, a wait for a touch": added(
+        "[times]\nawait_touch_s = 4", "times.await_touch_s: expected an integer >= 5, got 4"
+    ),
     "above": changed("address = 1", "address = 33", "banks[0].address: expected an integer <= 32, got 33"),
     "a fraction": changed("address = 1", "address = 1.5", "banks[0].address: expected an integer, got 1.5"),
     "a string": changed("address = 1", 'address = "1"', 'banks[0].address: expected an integer, got "1"'),

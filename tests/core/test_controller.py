@@ -678,6 +678,15 @@ def at_thanks(mind: Mind) -> None:
     mind.press(Action.CONFIRM)
 
 
+def at_await_touch(mind: Mind) -> None:
+    ready(mind, Purpose.PICKUP)
+    for _ in range(6):
+        mind.command("KZ1")
+        mind.jam()
+        mind.press(Action.BACK)
+    mind.command("KZ1")
+
+
 def at_idle(mind: Mind) -> None:
     pass
 
@@ -704,6 +713,7 @@ WAYS: dict[ScreenName, Callable[[Mind], None]] = {
     ScreenName.NOT_OPENED: at_unopened,
     ScreenName.WRONG_CELL: at_wrong_cell,
     ScreenName.THANKS: at_thanks,
+    ScreenName.AWAIT_TOUCH: at_await_touch,
     ScreenName.OUT_OF_SERVICE: out_of_service,
 }
 

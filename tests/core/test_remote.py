@@ -13,6 +13,7 @@ from firmware.model import (
     Outcome,
     ParcelState,
     Purpose,
+    Screen,
     ScreenName,
     UseState,
 )
@@ -282,14 +283,15 @@ def test_the_cap_is_judged_when_its_turn_comes(tmp_path: Path) -> None:
     store_both(mind)
     mind.command("KZ1")
     mind.unlock(1)
-    assert mind.command("KZ2") is Outcome.CAP_REACHED
-    mind.advance(28)
-    assert mind.command("KZ2") is Outcome.CAP_REACHED
-    mind.advance(2)
-    assert mind.command("KZ2", id="c") is Outcome.ACCEPTED
+    mind.command("KZ2", id="c")
     mind.closes(1, after_s=1)
     mind.press(Action.CONFIRM)
-    assert mind.screen.cell == 2
+    assert (mind.shows(), mind.screen.cell) == (ScreenName.AWAIT_TOUCH, 2)
+    mind.press(Action.BACK)
+    mind.advance(30)
+    mind.command("KZ2", id="d")
+    assert mind.shows() is ScreenName.OPENING
+    assert mind.later["c"] is Outcome.NOT_TOUCHED
 
 
 def test_a_fresh_page_and_a_screen_that_is_done_set_it_free(busy: Mind) -> None:
@@ -330,11 +332,156 @@ def test_what_waited_at_a_restart_is_busy_and_never_done(busy: Mind, boot: str |
     assert (mind.shows(), mind.pulses, outcomes(mind)) == (ScreenName.IDLE, [], [Outcome.BUSY])
 
 
-def test_the_cap_holds_in_its_window_and_over_a_power_cut(stored: Mind) -> None:
-    mind = stored
+# A touch that shows that somebody stands here
+
+
+def reach_cap(mind: Mind) -> None:
     for _ in range(6):
         assert mind.command("KZ1") is Outcome.ACCEPTED
         mind.jam()
+        mind.press(Action.BACK)
+
+
+def test_beyond_the_cap_a_touch_is_asked_for_also_after_a_power_cut(stored: Mind) -> None:
+    mind = stored
+    reach_cap(mind)
+    assert mind.command("KZ1", id="c") is Outcome.ACCEPTED
+    assert (mind.shows(), mind.pulses) == (ScreenName.AWAIT_TOUCH, [])
+    mind.mono_ms = 7
+    mind.start("boot-2")
+    assert outcomes(mind) == [Outcome.NOT_TOUCHED]
+    assert mind.command("KZ1") is Outcome.ACCEPTED
+    assert mind.shows() is ScreenName.AWAIT_TOUCH
+    mind.press(Action.BACK)
+    mind.advance(600)
+    assert mind.command("KZ1") is Outcome.ACCEPTED
+    assert mind.shows() is ScreenName.OPENING
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Mind:
+    """The policy is `touch`, and a command asks for one."""
+    mind = Mind(tmp_path / "touch.db", cabinet(remote_open="touch")).start()
+    store_both(mind)
+    assert mind.command("KZ1", id="c") is Outcome.ACCEPTED
+    assert mind.command("KZ1", id="c") is Outcome.ACCEPTED
+    return mind
+
+
+def test_the_touch_opens_the_cell_as_the_command_would_have(asking: Mind) -> None:
+    mind = asking
+    assert mind.screen == Screen(
+        ScreenName.AWAIT_TOUCH,
+        cell=1,
+        purpose=Purpose.PICKUP,
+        due_ms=mind.mono_ms + 20_000,
+        actions=(Action.OPEN, Action.BACK),
+    )
+    assert (mind.pulses, mind.use(Purpose.PICKUP, "KZ1")) == ([], UseState.FREE)
+    mind.advance(19)
+    assert mind.press(Action.OPEN) is Outcome.DONE
+    mind.unlock(1)
+    assert (mind.later, outcomes(mind)) == ({"c": Outcome.DONE}, [Outcome.DONE])
+    mind.closes(1)
+    mind.press(Action.CONFIRM)
+    assert mind.parcel("KZ1").state is ParcelState.COLLECTED
+    assert mind.press(Action.OPEN) is Outcome.NOT_NOW
+
+
+@pytest.mark.parametrize("wait_s", [0, 20])
+def test_untouched_it_is_answered_so_and_never_done(asking: Mind, wait_s: int) -> None:
+    mind = asking
+    mind.advance(wait_s)
+    if not wait_s:
+        mind.press(Action.BACK)
+    assert mind.shows() is ScreenName.IDLE
+    assert (mind.later, outcomes(mind)) == ({"c": Outcome.NOT_TOUCHED}, [Outcome.NOT_TOUCHED])
+    assert mind.press(Action.OPEN) is Outcome.NOT_NOW
+    assert mind.command("KZ1", id="c") is Outcome.NOT_TOUCHED
+    assert (mind.pulses, mind.use(Purpose.PICKUP, "KZ1")) == ([], UseState.FREE)
+
+
+def test_who_is_asked_keeps_the_screen_and_the_next_waits(asking: Mind) -> None:
+    mind = asking
+    assert mind.command("KZ1", id="d") is Outcome.BUSY  # the same cell is asked about already
+    mind.advance(1)
+    assert mind.command("KZ2", id="e") is Outcome.ACCEPTED
+    mind.play(KioskJoined())
+    assert mind.screen.cell == 1
+    mind.advance(19)
+    assert (mind.shows(), mind.screen.cell) == (ScreenName.AWAIT_TOUCH, 2)
+    assert mind.later == {"c": Outcome.NOT_TOUCHED}
+    mind.press(Action.OPEN)
+    mind.unlock(2)
+    assert mind.later["e"] is Outcome.DONE
+
+
+def expires_at_the_screen(mind: Mind) -> None:
+    mind.utc_ms += 60_000
+
+
+def term_runs_out(mind: Mind) -> None:
+    mind.parcel("KZ1").expires_ms = mind.utc_ms + 5_000
+    mind.advance(5)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "outcome"),
+    [
+        (expires_at_the_screen, Outcome.TOO_LATE),
+        (loses_its_clock, Outcome.CLOCK_UNSURE),
+        (lambda mind: mind.grants([ONE], []), Outcome.NOT_ALLOWED),
+        (lambda mind: mind.play(lost("board")), Outcome.OFFLINE),
+        (lambda mind: mind.opens(1), Outcome.ALREADY_OPEN),
+        (term_runs_out, Outcome.NOT_ALLOWED),
+    ],
+)
+def test_a_touch_opens_only_what_may_still_be_opened(asking: Mind, meanwhile: Any, outcome: Outcome) -> None:
+    mind = asking
+    meanwhile(mind)
+    assert mind.shows() is ScreenName.AWAIT_TOUCH
+    assert mind.press(Action.OPEN) is Outcome.DONE
+    assert mind.shows() is ScreenName.IDLE
+    assert (mind.later, outcomes(mind), mind.pulses) == ({"c": outcome}, [outcome], [])
+
+
+def test_a_reopening_that_nobody_touches_for_takes_nothing_back(asking: Mind) -> None:
+    mind = asking
+    mind.press(Action.OPEN)
+    mind.unlock(1)
+    mind.closes(1)
+    assert mind.command("KZ1", id="d") is Outcome.ACCEPTED
+    assert mind.shows() is ScreenName.AWAIT_TOUCH
+    mind.advance(20)
+    assert mind.later["d"] is Outcome.NOT_TOUCHED
+    assert mind.parcel("KZ1").state is ParcelState.OPENED
+    mind.advance(600)
+    assert mind.parcel("KZ1").state is ParcelState.COLLECTED
+
+
+def test_after_a_short_opening_a_touch_that_does_not_come_leaves_the_parcel_stored(asking: Mind) -> None:
+    mind = asking
+    mind.press(Action.OPEN)
+    mind.unlock(1)
+    mind.closes(1, after_s=1)
+    assert mind.shows() is ScreenName.ASK_TAKEN
+    mind.command("KZ1", id="d")
+    mind.advance(20)
+    assert mind.parcel("KZ1").state is ParcelState.STORED
+    assert mind.use(Purpose.PICKUP, "KZ1") is UseState.RELEASED
+
+
+def test_touches_in_vain_have_a_cap_and_those_that_came_have_none(asking: Mind) -> None:
+    """One phone must not hold the screen for ever; whoever stands there is served as often as it takes."""
+    mind = asking
+    for _ in range(8):
+        mind.press(Action.OPEN)
+        mind.jam()
+        mind.press(Action.BACK)
+        assert mind.command("KZ1") is Outcome.ACCEPTED
+    mind.press(Action.BACK)
+    for _ in range(5):
+        assert mind.command("KZ1") is Outcome.ACCEPTED
         mind.press(Action.BACK)
     assert mind.command("KZ1") is Outcome.CAP_REACHED
     mind.mono_ms = 7
@@ -342,6 +489,18 @@ def test_the_cap_holds_in_its_window_and_over_a_power_cut(stored: Mind) -> None:
     assert mind.command("KZ1") is Outcome.CAP_REACHED
     mind.advance(600)
     assert mind.command("KZ1") is Outcome.ACCEPTED
+    assert mind.shows() is ScreenName.AWAIT_TOUCH
+
+
+def test_under_the_policy_of_the_screens_code_a_plain_command_opens_nothing(tmp_path: Path) -> None:
+    mind = Mind(tmp_path / "qr.db", cabinet(remote_open="screen_qr")).start()
+    store_both(mind)
+    assert mind.command("KZ1", id="c") is Outcome.NEEDS_SCREEN_QR
+    assert mind.command("KZ1", id="c") is Outcome.NEEDS_SCREEN_QR
+    assert (mind.shows(), mind.pulses, outcomes(mind)) == (ScreenName.IDLE, [], [Outcome.NEEDS_SCREEN_QR])
+
+
+# What becomes of it
 
 
 def test_a_command_whose_door_stays_shut_says_so(stored: Mind) -> None:

@@ -39,6 +39,7 @@ TIMES = (
         reopen_max=0, more_time_max=0, remote_open_max=1, keypad_timeout_s=3, short_open_s=1, attempts_max=4
     ),
 )
+POLICIES = ("anywhere", "touch")
 SEEDS, EVENTS = 40, 250
 LONG_SEEDS = 3_000
 SUITED = {ParcelState.EXPECTED: Purpose.DEPOSIT, ParcelState.UNCONFIRMED: Purpose.DEPOSIT} | dict.fromkeys(
@@ -52,7 +53,7 @@ class Walk:
 
     def __init__(self, path: Path, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.mind = Mind(path, cabinet(TIMES[seed % len(TIMES)]))
+        self.mind = Mind(path, cabinet(TIMES[seed % len(TIMES)], remote_open=POLICIES[seed % len(POLICIES)]))
         self.closed = dict.fromkeys(CELLS, True)
         self.lost: set[str] = set()
         self.boots = 1

@@ -66,6 +66,7 @@ CASES: dict[str, tuple[Screen, int | None]] = {
     "not-opened-for-good": (Screen(N.NOT_OPENED, cell=7, actions=(A.BACK,)), 15_000),
     "wrong-cell": (Screen(N.WRONG_CELL, cell=7, open_cells=(8,)), None),
     **{f"thanks-{p}": (Screen(N.THANKS, purpose=p, actions=(A.BACK,)), 5_000) for p in Purpose},
+    "await-touch": (Screen(N.AWAIT_TOUCH, cell=7, purpose=P.PICKUP, actions=(A.OPEN, A.BACK)), 20_000),
     "busy": (Screen(N.BUSY, actions=(A.BACK,)), 20_000),
     "out-of-service": (Screen(N.OUT_OF_SERVICE), None),
     **{

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from firmware import access, custody, opening, remote
-from firmware.rows import Grant
+from firmware import access, controller, custody, opening, remote
+from firmware.rows import Command, Grant
 from firmware.store import Store
 from sim import explore, plan, shorten
 from sim.__main__ import main
@@ -80,6 +80,15 @@ def commands_do_not_wait(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(remote, "_is_taken", lambda turn, command: False)
 
 
+def commands_wait_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """Carried out whenever the screen is free, however late."""
+    patch.setitem(controller._DUE, Command, lambda turn, command: command.arm(turn.after_s(10)))
+
+
+def nobody_needs_to_touch(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(remote, "_needs_touch", lambda turn: False)
+
+
 def the_disk_is_trusted(patch: pytest.MonkeyPatch) -> None:
     prepare = Store._prepare
 
@@ -110,6 +119,8 @@ PLANTED: list[tuple[Patch, set[str]]] = [
     (never_left, {"an_open_door_is_waited_for"}),
     (commands_do_not_wait, {"one_door_at_a_time", "the_controller_does_not_raise"}),
     (a_change_goes_unmarked, {"memory_equals_reload"}),
+    (commands_wait_for_ever, {"a_pulse_needs_a_proof"}),
+    (nobody_needs_to_touch, {"a_pulse_needs_a_proof"}),
     (the_disk_is_trusted, {"what_was_committed_is_there"}),
 ]
 

@@ -92,6 +92,8 @@ const PICTURES = {
   stored: both("filled", "check"),
   fetched: both("truck", "check"),
   serviced: both("cell", "wrench"),
+  touch: () => [...THINGS.cell(), group({ class: "press" }, path("al", "M104 62a22 22 0 0 1 44 0"),
+    path("p l", "M118 118V64a8 8 0 0 1 16 0v30l20 5a11 11 0 0 1 8 13l-5 22a14 14 0 0 1-14 11h-13a18 18 0 0 1-14-7l-16-20a8 8 0 0 1 11-11z"))],
   busy: THINGS.hourglass,
   broken: both("locker", "wrench"),
   offline: THINGS.plug,

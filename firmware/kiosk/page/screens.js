@@ -8,7 +8,7 @@ const SECONDS = (left) => ({ s: Math.ceil(left / 1_000) });
 
 const LABELS = {
   again: "action.again", back: "action.back", confirm: "action.confirm", more_time: "more_time.yes",
-  problem: "action.problem", reopen: "action.reopen", start: "action.start",
+  open: "action.open", problem: "action.problem", reopen: "action.reopen", start: "action.start",
 };
 
 /** Buttons for those of `wanted` that may be pressed now; the first one is the one to see. */
@@ -113,6 +113,7 @@ export const SCREENS = {
     lines: screen.purpose === "deposit" ? [["thanks.deposit.text"]] : [],
     buttons: buttons(screen, ["back"], { back: "action.done" }),
   }),
+  await_touch: (screen) => ({ ...atCell("touch")(screen), countdown: true, buttons: buttons(screen, ["open", "back"]) }),
   busy: (screen) => ({
     picture: "busy", title: ["screen.busy"], lines: [["busy.text"]], countdown: true, buttons: buttons(screen, ["back"]),
   }),
