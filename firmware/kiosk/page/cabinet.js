@@ -1,19 +1,19 @@
-// The cabinet, drawn from the same layout as the hardware. A marked cell differs by fill, by a dashed
-// ring and by a badge, so that nobody depends on its colour. A cabinet with nothing marked is a picture, without numbers.
+// The cabinet, drawn from the same layout as the hardware. A marked cell differs by fill, by a ring and by a badge
+// with its number, so that nobody depends on its colour; the other doors would carry numbers too small to read, so none.
 
 import { s } from "./dom.js";
 
 const GAP_MM = 14;
 const FRAME_MM = 46;
-const NUMBERS_MAX = 48; // above this many cells only the marked ones carry their number
+const SCREEN_MIN_MM = 300; // the one room of a column that is as high and holds no cell is where the screen sits
 
 /** An SVG element; `marked` are cell numbers, `alt` says the same in words. */
 export function drawCabinet(cells, marked, alt) {
   const boxes = place(cells);
   const width = Math.max(...boxes.map((box) => box.x + box.width));
   const height = Math.max(...boxes.map((box) => box.y + box.height));
-  const numbered = marked.length > 0 && cells.length <= NUMBERS_MAX;
-  const badge = Math.max(width, height) * 0.056; // its radius: legible however small the cell is
+  const badge = Math.max(width, height) * 0.084; // its radius: legible however small the cell is
+  const rooms = emptyRooms(boxes, height);
   const found = boxes.filter((box) => marked.includes(box.number));
   return s("svg", {
     class: "cabinet", role: "img", "aria-label": alt,
@@ -23,7 +23,8 @@ export function drawCabinet(cells, marked, alt) {
   s("rect", {
     class: "frame", x: -FRAME_MM, y: -FRAME_MM, width: width + 2 * FRAME_MM, height: height + 2 * FRAME_MM, rx: 40,
   }),
-  boxes.filter((box) => !found.includes(box)).map((box) => drawDoor(box, numbered)),
+  rooms.length === 1 ? drawScreen(rooms[0]) : null, // where there are more, none is known to be it
+  boxes.filter((box) => !found.includes(box)).map(drawDoor),
   found.map((box) => drawMarked(box, badge)));
 }
 
@@ -43,23 +44,38 @@ function place(cells) {
   }));
 }
 
-function drawDoor({ number, x, y, width, height }, numbered) {
-  const size = Math.min(height * 0.66, width * 0.4, 120);
+/** What no cell takes of each column's height, from SCREEN_MIN_MM on. */
+function emptyRooms(boxes, height) {
+  const columns = Map.groupBy(boxes, (box) => box.x);
+  return [...columns.values()].flatMap((column) => {
+    const { x, width } = column.reduce((widest, box) => (box.width > widest.width ? box : widest));
+    let y = 0;
+    const rooms = [];
+    for (const box of [...column].sort((a, b) => a.y - b.y)) {
+      if (box.y - y >= SCREEN_MIN_MM) rooms.push({ x, y, width, height: box.y - y });
+      y = box.y + box.height;
+    }
+    return height - y >= SCREEN_MIN_MM ? [...rooms, { x, y, width, height: height - y }] : rooms;
+  });
+}
+
+function drawScreen({ x, y, width, height }) {
+  const high = Math.min(height * 0.7, width * 1.5);
+  return s("rect", { class: "glass", x: x + 30, y: y + (height - high) / 2, width: width - 60, height: high, rx: 24 });
+}
+
+function drawDoor({ x, y, width, height }) {
   return s("g", { class: "cell" },
     s("rect", { class: "door", x, y, width, height, rx: 16 }),
-    s("path", { class: "handle", d: `M${x + width - 32} ${y + height * 0.36}v${height * 0.28}` }),
-    numbered ? label(x + width / 2, y + height / 2, size, number) : null);
+    s("path", { class: "handle", d: `M${x + width - 32} ${y + height * 0.36}v${height * 0.28}` }));
 }
 
 function drawMarked({ number, x, y, width, height }, badge) {
   const middle = [x + width / 2, y + height / 2];
+  const size = badge * (number < 100 ? 1.35 : 1.05);
   return s("g", { class: "marked" },
     s("rect", { class: "halo", x: x - 26, y: y - 26, width: width + 52, height: height + 52, rx: 40 }),
     s("rect", { class: "door", x, y, width, height, rx: 16 }),
     s("circle", { class: "badge", cx: middle[0], cy: middle[1], r: badge }),
-    label(...middle, badge * 1.15, number));
-}
-
-function label(x, y, size, number) {
-  return s("text", { x, y: y + size * 0.36, "font-size": size }, String(number));
+    s("text", { x: middle[0], y: middle[1] + size * 0.36, "font-size": size }, String(number)));
 }

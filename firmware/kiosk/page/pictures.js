@@ -68,8 +68,9 @@ const SIGNS = {
   wrench: () => [path("s", "M-11 12 3-2"), path("s", "M5-14A9 9 0 1 0 14-5")],
 };
 const sign = (name) => group({ class: "sign", ...move(124, 124, 1.12) }, circle("a ring", 0, 0, 26), SIGNS[name]());
-const arrow = (kind, d) => group({ class: kind }, path("al", d));
+const arrow = (kind, d) => group({ class: kind }, path("halo-line", d), path("al", d));
 
+const beside = () => [group(move(18, 0), ...THINGS.open())]; // an open cell that leaves room for a parcel before it
 const both = (thing, mark) => () => [...THINGS[thing](), sign(mark)];
 const PICTURES = {
   welcome: () => [group(move(80, 76, 1.7), ...box())],
@@ -77,21 +78,22 @@ const PICTURES = {
   code_wrong: both("phone", "cross"),
   code_early: both("phone", "clock"),
   clock: THINGS.clock,
+  time: THINGS.clock,
   opening: THINGS.ajar,
-  take: () => [...THINGS.open(), group({ class: "out" }, group(move(56, 104, 0.86), ...box())), arrow("out", "M34 60 10 36M10 54V36h18")],
-  put: () => [...THINGS.open(), group({ class: "in" }, group(move(48, 108, 0.86), ...box())), arrow("in", "M8 34 34 60M34 42v18H16")],
+  take: () => [...beside(), group({ class: "out" }, group(move(42, 112, 0.86), ...box())), arrow("out", "M84 44H14M34 24 14 44l20 20")],
+  put: () => [...beside(), group({ class: "in" }, group(move(34, 112, 0.86), ...box())), arrow("in", "M6 44h74M60 24l20 20-20 20")],
   close: () => [...frame("k"), group({ class: "swing" }, path("p l", "M102 34 140 20V140L102 126z"), path("l", "M131 74v14")),
     path("al", "M140 4C118-10 82-8 62 8M62-8V9h18")],
   closed: both("cell", "check"),
   asked: both("parcel", "ask"),
   trouble: both("parcel", "mind"),
-  noted: both("list", "mind"),
+  noted: both("list", "check"),
   jammed: () => [...THINGS.cell(), arrow("press", "M152 80h-34M130 66l-14 14 14 14")],
   not_yours: both("open", "mind"),
   enjoy: both("parcel", "heart"),
   stored: both("filled", "check"),
   fetched: both("truck", "check"),
-  serviced: both("cell", "wrench"),
+  serviced: both("cell", "check"),
   touch: () => [...THINGS.cell(), group({ class: "press" }, path("al", "M104 62a22 22 0 0 1 44 0"),
     path("p l", "M118 118V64a8 8 0 0 1 16 0v30l20 5a11 11 0 0 1 8 13l-5 22a14 14 0 0 1-14 11h-13a18 18 0 0 1-14-7l-16-20a8 8 0 0 1 11-11z"))],
   busy: THINGS.hourglass,
@@ -103,7 +105,7 @@ const PICTURES = {
   expired: both("calendar", "cross"),
   refused: both("parcel", "back"),
   cancelled: both("parcel", "cross"),
-  awaits_technician: both("cell", "clock"),
+  awaits_technician: both("cell", "wrench"),
   reopened_out: both("cell", "lock"),
   cell_offline: both("cell", "cross"),
   cell_open: THINGS.open,

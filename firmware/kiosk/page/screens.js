@@ -11,12 +11,12 @@ const LABELS = {
   open: "action.open", problem: "action.problem", reopen: "action.reopen", start: "action.start",
 };
 
-/** Buttons for those of `wanted` that may be pressed now; the first one is the one to see. */
+/** Buttons for those of `wanted` that may be pressed now. The first one is the one to see, but for the way back. */
 function buttons(screen, wanted, labels = {}) {
-  return wanted.filter((action) => screen.actions.includes(action))
-    .map((action, index) => ({
-      action, label: [labels[action] ?? LABELS[action]], look: index === 0 && action !== "back" ? "first" : action === "back" ? "quiet" : "other",
-    }));
+  return wanted.filter((action) => screen.actions.includes(action)).map((action, index) => {
+    const label = labels[action] ?? LABELS[action];
+    return { action, label: [label], look: label === LABELS.back ? "quiet" : index === 0 ? "first" : "other" };
+  });
 }
 
 /** A screen about the person's own cell and its door. */

@@ -30,7 +30,7 @@ export class Texts {
     const values = { ...this.always, ...parameters };
     if (values.date_ms !== undefined) values.date = this.date(values.date_ms);
     if (Array.isArray(values.cells)) values.cells = values.cells.join(", ");
-    return text.replace(PLACEHOLDER, (_, name) => values[name]);
+    return bind(text.replace(PLACEHOLDER, (_, name) => values[name]));
   }
 
   /** Day, month and time in the locker's own zone. */
@@ -38,6 +38,11 @@ export class Texts {
     const part = Object.fromEntries(this.dates.formatToParts(utcMs).map(({ type, value }) => [type, value]));
     return keepTogether(`${Number(part.day)} ${this.months[part.month - 1]}, ${part.hour}:${part.minute}`);
   }
+}
+
+/** No line ends after a short word or №, and none begins with a unit or with the particle of a Kazakh question. */
+function bind(text) {
+  return text.replace(/(?<=(?:^|[\s\u00ab])(?:№|\p{L}{1,2})) |(?<=\d) (?=\p{L}(?!\p{L}))| (?=[бмп][ае]\?)/gu, "\u00a0");
 }
 
 /** A telephone number or a date is read in one piece. */

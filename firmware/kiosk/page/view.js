@@ -47,6 +47,7 @@ export class View {
   enter(name) {
     if (name === this.name) return;
     this.name = name;
+    document.body.focus({ preventScroll: true }); // the keyboard begins at the top of what is new
     this.main.classList.add("entering"); // a double tap must not press what has just come under the finger
     setTimeout(() => this.main.classList.remove("entering"), 250);
   }
@@ -91,13 +92,14 @@ export class View {
 
   words(description) {
     const lines = [...(description.lines ?? []), description.phone ? ["support.call"] : null];
+    const named = description.named !== undefined;
     return h("section", { class: "words" },
       h("div", { class: "above" },
-        description.named === undefined ? null
-          : h("p", { class: "named" }, this.texts.say("cell.name", { cell: description.named })),
-        description.countdown ? this.text("p", moreTime.left, "left") : null),
+        named ? h("p", { class: "named" }, this.texts.say("cell.name", { cell: description.named })) : null,
+        description.countdown && named ? this.text("p", moreTime.left, "left") : null),
       this.text("h1", description.title),
-      lines.map((line) => this.line(line)));
+      lines.map((line) => this.line(line)),
+      description.countdown && !named ? this.text("p", moreTime.left, "left") : null);
   }
 
   line(line) {
@@ -143,8 +145,11 @@ export class View {
   }
 
   offer() {
-    const offer = h("aside", { class: "more", role: "alert" },
-      h("div", {}, h("p", {}, this.texts.say(...moreTime.ask)), this.text("p", moreTime.left, "left")),
+    const offer = h("aside", { class: "more" },
+      picture("time"),
+      h("div", {},
+        h("p", { class: "question", role: "alert" }, this.texts.say(...moreTime.ask)), // said once; the seconds are not
+        this.text("p", moreTime.left, "left")),
       h("button", { class: "button first", "data-action": "more_time", onclick: () => this.hands.press({ action: "more_time" }) },
         this.texts.say(...moreTime.yes)));
     offer.hidden = true;
