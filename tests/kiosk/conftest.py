@@ -1,48 +1,16 @@
-"""One real browser for all tests of the page: a Chromium that runs headless and asks nobody outside this machine."""
+"""One real browser for all tests of the page."""
 
 import asyncio
-import os
-import shutil
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
-from firmware.config import Cell, Config
-from firmware.kiosk.server import serve
-from tests.kiosk.scripted import ScriptedController, config, listener
-
-T = TypeVar("T")
-
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-QUIET = (
-    "--no-first-run",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--font-render-hinting=none",
-)
-
-
-class Kiosk:
-    """A served page, the controller behind it, and the browser in front of it, on one event loop."""
-
-    def __init__(
-        self, runner: asyncio.Runner, browser: Browser, the: Config, controller: ScriptedController
-    ) -> None:
-        self._runner = runner
-        self.browser = browser
-        self.config = the
-        self.controller = controller
-        self.url = f"http://127.0.0.1:{the.kiosk.port}"
-
-    def play(self, scene: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(scene)
+from firmware.config import Cell
+from tests.kiosk.scripted import config
+from tests.kiosk.stage import Kiosk, browsing, serving
 
 
 @pytest.fixture(scope="session")
@@ -53,43 +21,8 @@ def runner() -> Iterator[asyncio.Runner]:
 
 @pytest.fixture(scope="session")
 def browser(runner: asyncio.Runner) -> Iterator[Browser]:
-    if not shutil.which(CHROMIUM):
-        pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium, or set CHROMIUM")
-
-    async def launch() -> tuple[Browser, Callable[[], Coroutine[Any, Any, None]]]:
-        player = await async_playwright().start()
-        started = await player.chromium.launch(
-            executable_path=CHROMIUM, args=list(QUIET), chromium_sandbox=False
-        )
-        return started, player.stop
-
-    started, stop = runner.run(launch())
-    yield started
-    runner.run(started.close())
-    runner.run(stop())
-
-
-@contextmanager
-def serving(runner: asyncio.Runner, browser: Browser, run: Path, **locker: Any) -> Iterator[Kiosk]:
-    """A kiosk and its controller; `locker` replaces fields of the configuration."""
-    sock = listener()
-    the = replace(config(run, sock.getsockname()[1]), **locker)
-    controller = ScriptedController(run)
-
-    async def start() -> asyncio.Task[None]:
-        await controller.start()
-        return asyncio.create_task(serve(the, sock))
-
-    async def stop() -> None:
-        for context in browser.contexts:
-            await context.close()
-        server.cancel()
-        await asyncio.gather(server, return_exceptions=True)
-        await controller.stop()
-
-    server = runner.run(start())
-    yield Kiosk(runner, browser, the, controller)
-    runner.run(stop())
+    with browsing(runner) as one:
+        yield one
 
 
 @pytest.fixture

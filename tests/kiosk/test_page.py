@@ -9,9 +9,8 @@ from playwright.async_api import Page, expect
 from firmware.control import Code, Press, Superseded, Told
 from firmware.kiosk.server import serve
 from firmware.model import Action, Notice, Outcome, Problem, Screen, ScreenName
-from tests.kiosk.conftest import Kiosk
 from tests.kiosk.scripted import CONNECT_S, IDLE, listener
-from tests.kiosk.test_screens import open_page, show
+from tests.kiosk.stage import Kiosk
 from tests.kiosk.test_texts import LANGUAGES, PLURALS
 
 A, N = Action, ScreenName
@@ -20,7 +19,7 @@ CLOSING = Screen(N.CLOSING, cell=7, can_reopen=True, actions=(A.CONFIRM, A.REOPE
 
 
 async def portrait(kiosk: Kiosk) -> Page:
-    page, _ = await open_page(kiosk, 1_080, 1_920)
+    page, _ = await kiosk.open(1_080, 1_920)
     return page
 
 
@@ -49,7 +48,7 @@ def test_last_digit_submits_the_code(kiosk: Kiosk) -> None:
         page = await portrait(kiosk)
         await page.click(".button.first")
         assert await asked(kiosk) == Press(kiosk.controller.screen.seq, A.START)
-        await show(kiosk, page, KEYPAD)
+        await kiosk.show(page, KEYPAD)
         await tap_digits(page, "9271")
         await page.click("[data-key=erase]")
         await tap_digits(page, "8281")
@@ -66,9 +65,9 @@ def test_last_digit_submits_the_code(kiosk: Kiosk) -> None:
 def test_code_and_phone_are_typed_in_one_go_and_never_one_for_the_other(kiosk: Kiosk) -> None:
     async def scene() -> None:
         page = await portrait(kiosk)
-        await show(kiosk, page, KEYPAD)
+        await kiosk.show(page, KEYPAD)
         await tap_digits(page, "9271")
-        await show(kiosk, page, replace(KEYPAD, with_phone=True))
+        await kiosk.show(page, replace(KEYPAD, with_phone=True))
         assert "".join((await typed(page)).split()) == ""
         await expect(page.locator(".slots span")).to_have_count(12)
         await tap_digits(page, "92782818")
@@ -76,7 +75,7 @@ def test_code_and_phone_are_typed_in_one_go_and_never_one_for_the_other(kiosk: K
         assert kiosk.controller.asked.empty()
         await tap_digits(page, "5")
         assert await asked(kiosk) == Code(kiosk.controller.screen.seq, "927828185965")
-        await show(kiosk, page, KEYPAD)
+        await kiosk.show(page, KEYPAD)
         await expect(page.locator(".slots span")).to_have_count(8)
         assert "".join((await typed(page)).split()) == ""
 
@@ -86,17 +85,17 @@ def test_code_and_phone_are_typed_in_one_go_and_never_one_for_the_other(kiosk: K
 def test_digits_stay_while_the_keypad_stays_and_no_longer(kiosk: Kiosk) -> None:
     async def scene() -> None:
         page = await portrait(kiosk)
-        await show(kiosk, page, KEYPAD)
+        await kiosk.show(page, KEYPAD)
         await page.keyboard.type("314")
-        await show(kiosk, page, KEYPAD, left_ms=44_000)  # more time was given
+        await kiosk.show(page, KEYPAD, left_ms=44_000)  # more time was given
         await page.click("[data-language=kk]")
         assert "".join((await typed(page)).split()) == "314"
-        await show(kiosk, page, Screen(N.WRONG_CODE, wrong=1, actions=(A.AGAIN, A.BACK)))
-        await show(kiosk, page, KEYPAD)
+        await kiosk.show(page, Screen(N.WRONG_CODE, wrong=1, actions=(A.AGAIN, A.BACK)))
+        await kiosk.show(page, KEYPAD)
         assert "".join((await typed(page)).split()) == ""
         await page.keyboard.type("31415926")
         await asked(kiosk)
-        await show(kiosk, page, KEYPAD)  # a code was sent, and the keypad is shown again without a word
+        await kiosk.show(page, KEYPAD)  # a code was sent, and the keypad is shown again without a word
         assert "".join((await typed(page)).split()) == ""
 
     kiosk.play(scene())
@@ -107,15 +106,15 @@ def test_keyboard_does_what_fingers_do(kiosk: Kiosk) -> None:
         page = await portrait(kiosk)
         await page.keyboard.press("Enter")
         assert await asked(kiosk) == Press(kiosk.controller.screen.seq, A.START)
-        await show(kiosk, page, KEYPAD)
+        await kiosk.show(page, KEYPAD)
         await page.keyboard.type("1234567")
         await page.keyboard.press("Backspace")
         await page.keyboard.type("89")
         assert await asked(kiosk) == Code(kiosk.controller.screen.seq, "12345689")
-        await show(kiosk, page, KEYPAD)
+        await kiosk.show(page, KEYPAD)
         await page.keyboard.press("Escape")
         assert await asked(kiosk) == Press(kiosk.controller.screen.seq, A.BACK)
-        await show(kiosk, page, CLOSING)
+        await kiosk.show(page, CLOSING)
         await page.keyboard.press("Tab")
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
@@ -139,11 +138,11 @@ def test_touch_anywhere_on_the_idle_screen_starts_but_a_language_does_not(kiosk:
 def test_impatient_finger_presses_once(kiosk: Kiosk) -> None:
     async def scene() -> None:
         page = await portrait(kiosk)
-        await show(kiosk, page, CLOSING)
+        await kiosk.show(page, CLOSING)
         await page.dblclick("[data-action=confirm]")
         assert await asked(kiosk) == Press(kiosk.controller.screen.seq, A.CONFIRM)
         await nothing_else_asked(kiosk, page)
-        await show(kiosk, page, CLOSING)
+        await kiosk.show(page, CLOSING)
         await page.click("[data-action=confirm]")
         await asked(kiosk)
         await kiosk.controller.push(Told(Outcome.NOT_NOW))  # refused: the same button may be pressed again
@@ -159,7 +158,7 @@ def test_impatient_finger_presses_once(kiosk: Kiosk) -> None:
 def test_refused_code_leaves_the_keypad_usable(kiosk: Kiosk) -> None:
     async def scene() -> None:
         page = await portrait(kiosk)
-        await show(kiosk, page, KEYPAD)
+        await kiosk.show(page, KEYPAD)
         await page.keyboard.type("31415926")
         await asked(kiosk)
         await kiosk.controller.push(Told(Outcome.STALE))
@@ -178,14 +177,14 @@ def test_language_holds_for_the_session_and_goes_with_it(kiosk: Kiosk) -> None:
         assert await page.locator("h1 span").all_inner_texts() == ["Сәлеметсіз бе!", "Здравствуйте!"]
         langs = await page.locator("h1 span").evaluate_all("all => all.map((each) => each.lang)")
         assert langs == ["kk", "ru"]
-        await show(kiosk, page, KEYPAD)
+        await kiosk.show(page, KEYPAD)
         await expect(page.locator("h1")).to_have_text("SMS-тегі кодты енгізіңіз")
         await expect(page.locator("[role=status][aria-live=polite]")).to_have_text("SMS-тегі кодты енгізіңіз")
         await expect(page.locator("[data-language=kk]")).to_have_attribute("aria-pressed", "true")
-        await show(kiosk, page, Screen(N.TAKE_PARCEL, cell=7))
+        await kiosk.show(page, Screen(N.TAKE_PARCEL, cell=7))
         await expect(page.locator("h1")).to_have_text("Сәлемдемені алыңыз")
         await expect(page.locator("html")).to_have_attribute("lang", "kk")
-        await show(kiosk, page, IDLE)
+        await kiosk.show(page, IDLE)
         await expect(page.locator("html")).to_have_attribute("lang", "ru")
 
     kiosk.play(scene())
@@ -195,14 +194,14 @@ def test_asks_for_more_time_only_at_the_end(kiosk: Kiosk) -> None:
     async def scene() -> None:
         page = await portrait(kiosk)
         more = page.locator(".more")
-        await show(kiosk, page, KEYPAD, left_ms=600_000)
+        await kiosk.show(page, KEYPAD, left_ms=600_000)
         await expect(more).to_be_hidden()
-        await show(kiosk, page, KEYPAD, left_ms=9_900)
+        await kiosk.show(page, KEYPAD, left_ms=9_900)
         await expect(more).to_be_visible()
         await expect(more).to_contain_text("Нужно больше времени?")
         await more.locator("button").click()
         assert await asked(kiosk) == Press(kiosk.controller.screen.seq, A.MORE_TIME)
-        await show(kiosk, page, Screen(N.KEYPAD, actions=(A.BACK,)), left_ms=9_900)
+        await kiosk.show(page, Screen(N.KEYPAD, actions=(A.BACK,)), left_ms=9_900)
         await expect(more).to_have_count(0)  # no more is to be had
 
     kiosk.play(scene())
@@ -211,8 +210,10 @@ def test_asks_for_more_time_only_at_the_end(kiosk: Kiosk) -> None:
 def test_wait_counts_down(kiosk: Kiosk) -> None:
     async def scene() -> None:
         page = await portrait(kiosk)
-        await show(kiosk, page, Screen(N.WAIT, actions=(A.BACK,)), left_ms=4_800)
+        await page.clock.install()
+        await kiosk.show(page, Screen(N.WAIT, actions=(A.BACK,)), left_ms=4_800)
         for seconds in (4, 3):
+            await page.clock.run_for(1_000)
             await expect(page.locator("h1")).to_have_text(f"Подождите {seconds} с")
 
     kiosk.play(scene())
@@ -222,7 +223,7 @@ def test_problem_names_what_happened(kiosk: Kiosk) -> None:
     async def scene() -> None:
         page = await portrait(kiosk)
         for problem in Problem:
-            await show(kiosk, page, Screen(N.PROBLEM, cell=7, actions=(A.REPORT, A.BACK)))
+            await kiosk.show(page, Screen(N.PROBLEM, cell=7, actions=(A.REPORT, A.BACK)))
             await page.click(f"[data-problem={problem}]")
             assert await asked(kiosk) == Press(kiosk.controller.screen.seq, A.REPORT, problem)
 
@@ -238,7 +239,7 @@ def test_button_exists_only_for_a_listed_action(kiosk: Kiosk) -> None:
             Screen(N.TAKE_PARCEL, cell=7),
             Screen(N.PROBLEM, cell=7, actions=(A.BACK,)),
         ):
-            await show(kiosk, page, screen)
+            await kiosk.show(page, screen)
             shown = await page.locator("[data-action]").evaluate_all(
                 "all => all.map((e) => e.dataset.action)"
             )
@@ -250,13 +251,13 @@ def test_button_exists_only_for_a_listed_action(kiosk: Kiosk) -> None:
 def test_open_cell_is_marked_where_the_layout_has_it(kiosk: Kiosk) -> None:
     async def scene() -> None:
         page = await portrait(kiosk)
-        await show(kiosk, page, Screen(N.TAKE_PARCEL, cell=12))
+        await kiosk.show(page, Screen(N.TAKE_PARCEL, cell=12))
         await expect(page.locator(".named")).to_have_text("Ячейка № 12")
         assert await page.locator(".marked text").all_text_contents() == ["12"]
         assert await page.locator(".cabinet .door").count() == len(kiosk.config.cells)
         label = await page.locator(".cabinet").get_attribute("aria-label")
         assert label == "Схема постамата: отмечена ячейка 12"
-        await show(kiosk, page, Screen(N.WRONG_CELL, cell=12, open_cells=(8,)))
+        await kiosk.show(page, Screen(N.WRONG_CELL, cell=12, open_cells=(8,)))
         assert await page.locator(".marked text").all_text_contents() == ["8"]
 
     kiosk.play(scene())
@@ -271,9 +272,9 @@ def test_dates_are_the_lockers_own_in_each_language(kiosk: Kiosk) -> None:
             "en": "Collected: 1 May, 15:50",
         }
         for language, text in expected.items():
-            await show(kiosk, page, IDLE)
+            await kiosk.show(page, IDLE)
             await page.click(f"[data-language={language}]")
-            await show(kiosk, page, Screen(N.NOTICE, notice=Notice.COLLECTED, date_ms=1_777_632_600_000))
+            await kiosk.show(page, Screen(N.NOTICE, notice=Notice.COLLECTED, date_ms=1_777_632_600_000))
             lines = await page.locator(".words p").all_inner_texts()
             assert text in [line.replace("\u00a0", " ") for line in lines]
 
@@ -292,14 +293,14 @@ def test_plural_categories_are_the_browsers_own(kiosk: Kiosk) -> None:
 def test_low_reach_moves_all_that_is_touched_to_the_lower_edge(kiosk: Kiosk) -> None:
     async def scene() -> None:
         page = await portrait(kiosk)
-        await show(kiosk, page, KEYPAD)
+        await kiosk.show(page, KEYPAD)
         highest = "() => Math.min(...[...document.querySelectorAll('button')].filter((e) => e.checkVisibility()).map((e) => e.getBoundingClientRect().top))"
         before = await page.evaluate(highest)
         await page.click(".reach")
         after = await page.evaluate(highest)
         window_px = (1_100 - 800) * kiosk.config.kiosk.pixels_per_mm  # what low reach may ask of an arm
         assert before < 1_920 - window_px < after
-        await show(kiosk, page, IDLE)  # the next person finds the screen as it was
+        await kiosk.show(page, IDLE)  # the next person finds the screen as it was
         assert await page.evaluate(highest) < 1_920 - window_px
 
     kiosk.play(scene())
@@ -316,7 +317,7 @@ def test_page_lives_by_painting(kiosk: Kiosk) -> None:
 def test_says_that_the_controller_is_gone_and_comes_back(kiosk: Kiosk) -> None:
     async def scene() -> None:
         page = await portrait(kiosk)
-        await show(kiosk, page, KEYPAD)
+        await kiosk.show(page, KEYPAD)
         await page.keyboard.type("314")
         await kiosk.controller.stop()
         await expect(page.locator("h1")).to_have_text("Нет связи с постаматом")

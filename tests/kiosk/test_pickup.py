@@ -6,12 +6,12 @@ The lock board is on a pty, the sockets are real. The pictures of every step are
 import asyncio
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, Page, expect
 
 from sim.live import KioskProcess
 from sim.locker import SimLocker
 from sim.scenario import cabinet
+from tests.kiosk.test_texts import LANGUAGES
 
 PICTURES = Path("build/screens")
 CELL = 3
@@ -44,12 +44,19 @@ class Person:
         await expect(self.page.locator("html")).to_have_attribute("lang", self.language)
 
 
-@pytest.mark.parametrize("language", ["ru", "kk", "en"])
-def test_a_whole_pickup_by_touches(
-    language: str, runner: asyncio.Runner, browser: Browser, tmp_path: Path
+def test_a_whole_pickup_by_touches_in_each_language(
+    runner: asyncio.Runner, browser: Browser, tmp_path: Path
 ) -> None:
+    """Three lockers side by side, because most of it is waiting for doors."""
+
+    async def pickups() -> None:
+        async with asyncio.TaskGroup() as group:
+            for language in LANGUAGES:
+                (tmp_path / language).mkdir()
+                group.create_task(_pickup(language, browser, tmp_path / language))
+
     PICTURES.mkdir(parents=True, exist_ok=True)
-    runner.run(_pickup(language, browser, tmp_path))
+    runner.run(pickups())
 
 
 async def _pickup(language: str, browser: Browser, folder: Path) -> None:

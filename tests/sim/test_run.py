@@ -21,7 +21,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from sim import web
 from sim.live import CONFIG_FILE, free_port
-from tests.kiosk.conftest import CHROMIUM, QUIET
+from tests.kiosk.stage import CHROMIUM, QUIET
 
 SCREENS = Path("build/screens")
 LAST_LINE = "Ctrl-C ends it."
