@@ -49,6 +49,9 @@ FAULTS = """
   if (!(Math.max(...drawings) >= 20)) faults.push(`no picture of at least 20 mm: ${drawings.map(Math.round)}`);
   for (const e of [...document.querySelectorAll(".cabinet text")].filter(seen)) {
     const capitals = e.getBoundingClientRect().height / 1.362 * 0.714 / bounds.mm; // the line of Noto Sans has 1.362 em
+    const [badge, stage] = [".badge", ".stage"].map((kind) => (e.parentElement.querySelector(kind) ?? e.closest(kind)).getBoundingClientRect());
+    if (badge.top < stage.top || badge.left < stage.left || badge.right > stage.right)
+      faults.push(`number ${e.textContent} leaves the picture`);
     if (capitals < 4.8) faults.push(`number ${e.textContent} in the cabinet: ${capitals.toFixed(2)} mm`);
   }
   const main = document.querySelector("main");

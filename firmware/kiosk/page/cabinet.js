@@ -25,7 +25,10 @@ export function drawCabinet(cells, marked, alt) {
   }),
   rooms.length === 1 ? drawScreen(rooms[0]) : null, // where there are more, none is known to be it
   boxes.filter((box) => !found.includes(box)).map(drawDoor),
-  found.map((box) => drawMarked(box, badge)));
+  found.map((box) => drawMarked(box, badge, [
+    within(box.x + box.width / 2, badge - FRAME_MM, width + FRAME_MM - badge),
+    within(box.y + box.height / 2, badge - FRAME_MM, height + FRAME_MM - badge),
+  ])));
 }
 
 /** Columns from the left, bottoms from the floor: to x and y of a drawing, whose y grows downwards. */
@@ -70,8 +73,10 @@ function drawDoor({ x, y, width, height }) {
     s("path", { class: "handle", d: `M${x + width - 32} ${y + height * 0.36}v${height * 0.28}` }));
 }
 
-function drawMarked({ number, x, y, width, height }, badge) {
-  const middle = [x + width / 2, y + height / 2];
+const within = (value, least, most) => Math.max(least, Math.min(most, value));
+
+/** `middle` is the badge's: of the cell, but for a small one at the edge, whose badge stays on the cabinet. */
+function drawMarked({ number, x, y, width, height }, badge, middle) {
   const size = badge * (number < 100 ? 1.35 : 1.05);
   return s("g", { class: "marked" },
     s("rect", { class: "halo", x: x - 26, y: y - 26, width: width + 52, height: height + 52, rx: 40 }),
