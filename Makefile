@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages sim test test-long check format bench lock clean
+.PHONY: help setup packages sim test test-long check format bench picture lock clean
 
 ifndef PYTHON
 PYTHON := $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; do \
@@ -89,6 +89,9 @@ format: .venv/.dev  ## bring the code into the house's form
 
 bench: .venv/.dev  ## the benchmarks: one table, and build/bench.json (ARGS=NAME for one figure)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+picture: .venv/.dev  ## film the README's picture anew from the running simulator
+	@$(BIN)/python -m tests.picture
 
 # Hashes of every platform's wheels, no registry named. LOCK_FLAGS=--upgrade takes newer versions.
 COMPILE = build/uv/bin/uv --quiet pip compile pyproject.toml --group build --universal --python-version 3.11 \

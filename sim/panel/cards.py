@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from firmware.model import Purpose
+from firmware.model import Purpose, ScreenName
 from firmware.rows import Parcel
 from sim.backend import Order
 from sim.backend import Stage as Of
@@ -17,9 +17,11 @@ from sim.panel.scene import BUYERS
 from sim.panel.stage import NETWORK, POWER, Stage
 
 OPENS_S = 20.0  # within which a door opens, or the locker is back
+TURN_S = 60.0  # a story waits for so long until whoever was served before has done with the screen
 PERSON_S = 900.0  # how long a story waits for a person
 DARK_S = 4.0  # without power
 DAYS = 3
+FREE = (ScreenName.IDLE, ScreenName.KEYPAD)
 STEPS = {
     "plug": ("open", "off", "on", "close", "why"),
     "offline": ("off", "open", "take", "on", "why"),
@@ -88,8 +90,9 @@ class Teller:
         await self.until(lambda: not cell.shut, OPENS_S)
 
     async def type(self, order: Order) -> None:
-        """Its buyer types the code. Raises Stuck where the screen is another's."""
+        """Its buyer types the code, in his turn. Raises Stuck where the screen stays another's."""
         backend = self.stage.locker.backend
+        await self.stage.glass.until(lambda show: show.screen.name in FREE, TURN_S)
         with done_by(order.person):
             code = backend.code(order.waybill, Purpose.PICKUP)
             if not await self.stage.glass.type_code(code, backend.number(order.person)):

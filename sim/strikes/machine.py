@@ -7,6 +7,7 @@ import random
 from sim.disk import BROKEN, Error
 from sim.diskfaults import Operation
 from sim.site import PowerCut, Site
+from sim.space import Space
 from sim.strikes.common import Blow, Strike, in_hand, served
 from sim.unsynced import BLOCK_BYTES
 
@@ -98,8 +99,10 @@ async def disk_full(site: Site, blow: Blow) -> None:
     disk, chance = site.locker.disk, blow.chance
     if disk is None or disk.space.capacity_bytes is not None:
         return
-    if not blow.aimed:
-        await served(site, chance)
+    if blow.aimed:
+        await _fill(site, disk.space, blow)
+        return
+    await served(site, chance)
     space, greedy, struck = disk.space, chance.random() < 0.3, asyncio.Event()
 
     def full() -> None:
@@ -110,7 +113,7 @@ async def disk_full(site: Site, blow: Blow) -> None:
                 space.capacity_bytes = (space.capacity_bytes or 0) - space.held_bytes
 
     space.on_full = full
-    space.capacity_bytes = space.used_bytes + (0 if blow.aimed else BLOCK_BYTES * chance.randrange(20))
+    space.capacity_bytes = space.used_bytes + BLOCK_BYTES * chance.randrange(20)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(
             1_800
@@ -122,6 +125,16 @@ async def disk_full(site: Site, blow: Blow) -> None:
         space.capacity_bytes, space.on_full = None, lambda: None
         site.disk_fails = False
         await asyncio.sleep(3)
+
+
+async def _fill(site: Site, space: Space, blow: Blow) -> None:
+    """Full from this moment on, until it is healed."""
+    space.capacity_bytes = space.used_bytes
+    site.disk_fails = True
+    blow.fired()
+    await blow.lasts(blow.chance.uniform(30, 900))
+    space.capacity_bytes = None
+    site.disk_fails = False
 
 
 async def disk_io_error(site: Site, blow: Blow) -> None:

@@ -293,6 +293,23 @@ async def last(page: Visitor, step: str) -> dict[str, Any]:
     return story
 
 
+def test_a_story_waits_until_whoever_was_served_has_done_with_the_screen(simulator: Simulator) -> None:
+    """Found by filming the first minute: a card was chosen while the closing screen stood, and could not be played."""
+
+    async def play(page: Visitor) -> None:
+        waybill, cell = await deposit(page)
+        await open_for(page, waybill, cell, "alia")
+        await page.say("take", cell=cell)
+        await page.say("close", cell=cell)
+        await page.until(lambda page: page.world["screen"] in ("closing", "ask_taken"))
+        await page.say("card", name="plug")
+        await page.until(lambda page: page.stories)
+        await page.say("touch", action="confirm")
+        await last(page, "off")
+
+    visit(simulator, play)
+
+
 def test_the_plug_is_pulled_while_the_door_is_open(simulator: Simulator) -> None:
     async def play(page: Visitor) -> None:
         await page.say("card", name="plug")
