@@ -3,8 +3,9 @@
 Controller, drivers and world take their intervals from `loop.time()`, and the simulated wall clock runs with it, so all of
 them go faster, stand or are moved together. The kiosk is a process of its own and holds no deadline.
 
-What a busy machine takes beyond `STEP_MAX_S` for one round of callbacks does not pass here: with all of it, a second's
-hiccup at ten times the speed would be ten seconds in which no board has answered.
+What a busy machine takes beyond `STEP_MAX_S` for one round of callbacks does not pass here, and no wait is longer than
+`WAIT_MAX_S`, after which it is asked again: a hiccup of 20 ms at ten times the speed would be 200 ms in which no board has
+answered, though its bytes lay in the kernel all the while. So on a busy machine time goes slower, and nothing else changes.
 """
 
 import asyncio
@@ -15,7 +16,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 SPEED_MAX = 10.0
-STEP_MAX_S = 0.05  # of this loop's time, for one round of callbacks beyond what it waited for
+STEP_MAX_S = 0.01  # of this loop's time, for one round of callbacks beyond what it waited for
+WAIT_MAX_S = 0.02  # of this loop's time: an exchange of five rounds then stays within its deadline
 
 
 class LiveLoop(asyncio.SelectorEventLoop):
@@ -69,6 +71,8 @@ class _Selector(selectors.DefaultSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None:
+            timeout = min(timeout, WAIT_MAX_S)
         self._loop.begin_round(timeout)
         real_s = timeout
         if timeout is not None and timeout > 0:

@@ -86,11 +86,7 @@ class Stage:
             return False
         strike = self.blows.going_on[-1]
         self.recorder.strike(name, strike.cell, seed, lasting=strike.fault.lasting)
-        key = {POWER: "machine.power_off", NETWORK: "machine.link_down"}.get(name)
-        if key is not None:
-            self.xray.book.begin("machine", key)
-        else:
-            self.xray.cause = self.xray.book.begin("fault", "fault.strike", name=name, cell=strike.cell)
+        self.xray.book.begin("fault", "fault.strike", name=name, cell=strike.cell)
         return True
 
     def heal(self, name: str, cell: int | None = None) -> bool:
@@ -98,13 +94,11 @@ class Stage:
         if not self.blows.heal(name, cell):
             return False
         self.recorder.heal(name, cell)
-        key = {POWER: "machine.power_on", NETWORK: "machine.link_up"}.get(name)
-        if key is not None:
-            self.xray.cause = self.xray.book.begin("machine", key)
-        else:
-            self.xray.cause = self.xray.book.begin("fault", "fault.heal", name=name, cell=cell)
+        self.xray.book.begin("fault", "fault.heal", name=name, cell=cell)
         return True
 
     async def _supplied(self, on: bool) -> None:
         self.powered = on
+        line = self.xray.book.begin("machine", "machine.power_on" if on else "machine.power_off")
+        self.xray.cause = line if on else None
         self.locker.moved.set()

@@ -69,7 +69,7 @@ class XRay:
     ) -> None:
         locker = self._locker = site.locker
         self.book = Book(locker.clock.utc_ms, locker.moved.set)
-        self.cause: Growing | None = None  # the line of whoever has just switched something on or off
+        self.cause: Growing | None = None  # of the next start: the power that has come, the restart
         self._site = site
         self._deeds = deeds
         self._overheard = overheard
@@ -211,7 +211,7 @@ class XRay:
                 found, self.cause = self.cause or self.book.begin("machine", "machine.started"), None
                 self._cells = dict.fromkeys(self._locker.world.cells, found)
             case _:
-                found = self.cause
+                found = None
         return found or self.book.begin("machine", "machine.event", event=_name(post))
 
     def _touch_of(self, post: Post) -> Growing | None:
