@@ -412,11 +412,15 @@ def test_the_network_goes_and_its_orders_come_later(simulator: Simulator) -> Non
 
 def test_a_killed_controller_comes_back_and_so_does_its_screen(simulator: Simulator) -> None:
     async def play(page: Visitor) -> None:
+        joined = (await page.until(lambda page: page.line("machine.kiosk")))["id"]
         await page.say("fault", name="controller_killed")
         await page.until(lambda page: page.world["screen"] is None)
         assert page.world["power"] is True
         await page.until(lambda page: page.world["screen"] == "idle")
         await page.until(lambda page: page.line("machine.started") or page.line("fault.strike", "event"))
+        await page.until(
+            lambda page: page.line("machine.kiosk")["id"] > joined
+        )  # it tries again every few seconds
         await collect(page, *(await deposit(page)))
 
     visit(simulator, play)
