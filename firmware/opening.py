@@ -27,8 +27,7 @@ def begin(turn: Turn, at: Session) -> None:
         if parcel.due_ms is not None:
             parcel.arm(turn.after_s(turn.times.confirmation_window_s))
     custody.claim(turn, _use(turn, at), _purpose(at))
-    if at.state is not SessionState.OPENING:
-        session.fire(turn, at, session.T.GO)
+    session.fire(turn, at, session.T.GO)
     row = turn.door(parcel.cell)
     turn.forget_intent(row)
     row.tries = 0

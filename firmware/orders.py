@@ -107,9 +107,8 @@ def _forget(turn: Turn, event: GrantsCame) -> None:
     named |= {parcel.waybill for parcel in event.parcels}
     named |= {intent.parcel for intent in state.all(Intent)}
     named |= {at.parcel for at in state.all(Session) if at.parcel is not None}
-    for parcel in [row for row in state.all(Parcel) if row.state in ABSENT and row.waybill not in named]:
-        if parcel.inside:
-            continue
+    absent = [row for row in state.all(Parcel) if row.state in ABSENT and not row.inside]
+    for parcel in [row for row in absent if row.waybill not in named]:
         state.drop(parcel)
         for use in [row for row in state.all(Use) if row.parcel == parcel.waybill]:
             state.drop(use)

@@ -481,6 +481,15 @@ def test_the_same_code_reopens_while_the_window_runs(mind: Mind) -> None:
     assert mind.parcel("KZ1").due_ms == mind.mono_ms + 600_000
 
 
+def test_a_door_shut_too_soon_is_opened_again_from_its_question_and_no_window_runs(mind: Mind) -> None:
+    """Nobody has confirmed anything yet: only a door that stood open long enough begins the window."""
+    opened(stored(mind)).closes(1, after_s=1)
+    assert (mind.shows(), mind.parcel("KZ1").due_ms) == (ScreenName.ASK_TAKEN, None)
+    mind.advance(3)  # its coil rests
+    assert mind.press(Action.REOPEN) is Outcome.DONE
+    assert (mind.parcel("KZ1").reopened, mind.parcel("KZ1").due_ms) == (1, None)
+
+
 def test_a_window_does_not_end_under_the_hands_of_its_person(tmp_path: Path) -> None:
     mind = Mind(tmp_path / "state.db", cabinet(Times(confirmation_window_s=8))).start()
     closing(mind)
