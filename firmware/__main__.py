@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_CONFIG = Path("/etc/postomat/postomat.toml")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-CODE_KEY_BYTES = 32
+KEY_BYTES = 32
 
 
 async def control(config: Config) -> None:
@@ -32,15 +32,24 @@ async def control(config: Config) -> None:
     from firmware import drivers, epochs
     from firmware.assembly import assemble
     from firmware.reserve import NAME, Reserve
+    from firmware.sealed import JournalKey
     from firmware.sockets import listen
     from hal.clock import SystemClock
 
-    code_key = read_code_key(config)
+    code_key = read_key(config, "code_key")
+    journal_key = JournalKey(read_key(config, "journal_key"))
     _make_folder("paths.state", config.paths.state)
     reserve = Reserve(config.paths.state / NAME)
     store = reserve.opened(lambda: epochs.open_newest(config.paths.state, config.locker.id))
     assembly = assemble(
-        config, store, reserve, SystemClock(), code_key=code_key, start=secrets.token_hex(8), boot=boot_id()
+        config,
+        store,
+        reserve,
+        SystemClock(),
+        code_key=code_key,
+        journal_key=journal_key,
+        start=secrets.token_hex(8),
+        boot=boot_id(),
     )
     assembly.runtime.begin_epoch = partial(epochs.begin, config.paths.state, config.locker.id)
     lines = list(
@@ -85,23 +94,26 @@ async def _tell_systemd(assembly: Any) -> None:
         await asyncio.sleep(period_s / 3)
 
 
-def read_code_key(config: Config) -> bytes:
-    """The key of the codes' digests, a systemd credential: 32 bytes, or 64 hex digits. Raises ConfigError, never the key."""
+def read_key(config: Config, name: str) -> bytes:
+    """A key that is a systemd credential: 32 bytes, or 64 hex digits. Raises ConfigError, never the key.
+
+    `code_key` is that of the codes' digests, `journal_key` the seed of the Ed25519 key that signs the journal.
+    """
     folder = config.paths.credentials or os.environ.get("CREDENTIALS_DIRECTORY")
     if folder is None:
         raise ConfigError("paths.credentials: not set, and systemd gave no $CREDENTIALS_DIRECTORY")
-    path = Path(folder) / "code_key"
+    path, words = Path(folder) / name, name.replace("_", " ")
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: the code key cannot be read: {error.strerror}") from None
-    if len(raw) != CODE_KEY_BYTES:
+        raise ConfigError(f"{path}: the {words} cannot be read: {error.strerror}") from None
+    if len(raw) != KEY_BYTES:
         try:
             raw = bytes.fromhex(raw.decode("ascii").strip())
         except ValueError:
             raw = b""
-    if len(raw) != CODE_KEY_BYTES:
-        raise ConfigError(f"{path}: the code key must be {CODE_KEY_BYTES} bytes, or as many in hex")
+    if len(raw) != KEY_BYTES:
+        raise ConfigError(f"{path}: the {words} must be {KEY_BYTES} bytes, or as many in hex")
     return raw
 
 

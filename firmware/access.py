@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from firmware import door as doors
 from firmware import parcel as parcels
-from firmware.model import DoorState, Moment, Notice, ParcelState, Purpose, UseState
+from firmware.model import DoorState, Fill, Moment, Notice, ParcelState, Purpose, UseState
 from firmware.rows import Door, Grant, Parcel, State, Use
 from firmware.table import Move, Table
 
@@ -112,7 +112,8 @@ def judge_parcel(state: State, grant: Grant, parcel: Parcel, now: Moment, reopen
         return Notice.ALREADY_DONE
     if parcel.state is ParcelState.OPENED and (use is None or use.state is not UseState.CLAIMED):
         return Notice.COLLECTED  # opened under another right
-    return _door_notice(door) or Admit(grant, parcel)
+    full = grant.purpose is Purpose.DEPOSIT and state.locker.journal_fill is Fill.NO_DEPOSITS
+    return _door_notice(door) or (Notice.NO_DEPOSITS if full else Admit(grant, parcel))
 
 
 def somebody_elses_door(state: State, cell: int) -> bool:

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firmware.body import Body, Line
+from firmware.chain import Sealed
 from firmware.config import Config
-from firmware.errors import ConfigError
+from firmware.errors import ConfigError, StoreError
 from firmware.gate import Gate
 from firmware.inbox import Inbox
 from firmware.reserve import Reserve
 from firmware.runtime import Runtime
+from firmware.sealed import JournalKey
 from firmware.signed import Keyring
 from firmware.store import Store
 from firmware.turn import Cabinet
@@ -43,20 +45,28 @@ def assemble(
     clock: WallClock,
     *,
     code_key: bytes,
+    journal_key: JournalKey,
     start: str,
     boot: str,
 ) -> Assembly:
-    """Put the parts together; nothing runs yet. Raises StoreError when the store cannot be read, ConfigError for a bad key.
+    """Put the parts together; nothing runs yet.
 
     `start` is random per start of the process, `boot` names the run of the monotonic clock, `code_key` is the key of the
     codes' digests.
+
+    Raises StoreError when the store cannot be read, or its journal begins behind an anchor of another key: that is no damage,
+    for the key may be the wrong one. ConfigError for a bad key of the backend's.
     """
+    if store.anchor is not None and not journal_key.verifies(Sealed.ANCHOR, *store.anchor):
+        raise StoreError(
+            f"the journal's anchor, seq {store.anchor[0].seq}, was not signed with this journal_key"
+        )
     inbox = Inbox(config.inbox_max)
     body = Body(Cabinet(config), inbox)
-    runtime = Runtime(config, store, clock, body, inbox, reserve, start=start, boot=boot)
+    runtime = Runtime(config, store, clock, body, inbox, reserve, journal_key, start=start, boot=boot)
     try:
         keyring = Keyring({key.id: bytes.fromhex(key.public) for key in config.access.backend_keys})
     except ValueError as error:
         raise ConfigError(f"access.backend_keys: {error}") from None
-    gate = Gate(runtime, inbox, store, body, keyring, code_key)
+    gate = Gate(runtime, inbox, store, body, keyring, code_key, journal_key)
     return Assembly(config, store, inbox, body, runtime, gate)

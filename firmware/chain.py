@@ -3,9 +3,14 @@
 A body is JSON without spaces: locker, epoch, seq, utc_ms, sure, then the entry's columns that are not empty, in the order of
 `model.Entry`. Its hash is SHA-256(previous hash ‖ body in UTF-8). Whoever has the rows can verify them with these two
 sentences, and must: the backend does so with code of its own.
+
+A place in the journal is signed as `postomat/v1/` and what it is (head, anchor), a line feed, and JSON without spaces:
+[locker, epoch, seq, hash in hex].
 """
 
 import hashlib
+from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,6 +40,27 @@ def body_of(head: Head, entry: Entry) -> bytes:
 def follow(previous: bytes, body: bytes) -> bytes:
     """The hash of a body behind the hash before it."""
     return hashlib.sha256(previous + body).digest()
+
+
+class Sealed(StrEnum):
+    """What a signed place is; part of what its signature covers."""
+
+    HEAD = "head"  # the last entry of a batch that goes out
+    ANCHOR = "anchor"  # the last entry that was pruned
+
+
+class Place(NamedTuple):
+    """An entry of a journal, and by its hash all before it."""
+
+    locker: str
+    epoch: int
+    seq: int
+    hash: str  # in hex
+
+
+def sealed(what: Sealed, place: Place) -> bytes:
+    """What a signature over this place covers."""
+    return b"postomat/v1/" + what.encode("ascii") + b"\n" + msgspec.json.encode(place)
 
 
 def says(body: bytes, head: Head) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 Count = Annotated[int, Meta(ge=1, le=100_000)]
+Percent = Annotated[int, Meta(ge=1, le=100)]
 User = Annotated[str, Meta(min_length=1, max_length=32)]
 Pin = Annotated[int, Meta(ge=0, le=511)]
 Pins = Annotated[tuple[Pin, ...], Meta(min_length=1, max_length=64)]
@@ -141,6 +142,18 @@ class Times(Section, frozen=True):
     attempt_refill_s: Annotated[int, Meta(ge=60, le=100_000)] = 2_160  # of uptime, for one more
 
 
+class Journal(Section, frozen=True):
+    """How much of the journal is kept. Pickups go on whatever it holds; the rest is said in percent of either cap."""
+
+    entries_max: Annotated[int, Meta(ge=100, le=10_000_000)] = 1_000_000
+    bytes_max: Annotated[int, Meta(ge=1_000_000, le=100_000_000_000)] = 1_000_000_000  # of the database
+    alarm_percent: Percent = 80
+    no_deposits_percent: Percent = 90
+    acknowledged_h: Annotated[int, Meta(ge=1, le=100_000)] = (
+        720  # how long what the backend holds is kept here too
+    )
+
+
 class Locks(Section, frozen=True):
     """The bounds of every coil, and how often doors are read."""
 
@@ -174,6 +187,7 @@ class Config(Section, frozen=True):
     buses: Annotated[tuple[Bus, ...], Meta(max_length=16)] = ()
     paths: Paths = field(default_factory=Paths)
     times: Times = Times()
+    journal: Journal = Journal()
     locks: Locks = Locks()
     kiosk: Kiosk = Kiosk()
     inbox_max: Annotated[int, Meta(ge=16, le=65_536)] = 1_024

@@ -202,6 +202,9 @@ def _locker_problems(config: Config) -> Iterator[str]:
     for n, origin in enumerate(config.kiosk.frame_ancestors):
         if not _ORIGIN.fullmatch(origin):
             yield f"kiosk.frame_ancestors[{n}]: {_shown(origin)} is not an origin such as http://127.0.0.1:8080"
+    alarm, refusal = config.journal.alarm_percent, config.journal.no_deposits_percent
+    if alarm >= refusal:
+        yield f"journal.alarm_percent: {alarm}, must be below the {refusal} of journal.no_deposits_percent"
     yield from _repeated(
         (f"access.backend_keys[{n}].id", key.id) for n, key in enumerate(config.access.backend_keys)
     )

@@ -71,7 +71,7 @@ class Signed(Message, frozen=True):
 
 
 class JournalAfter(Message, frozen=True):
-    """Entries above `seq`, oldest first; also a technician's `ctl journal`."""
+    """Entries above `seq`, oldest first, as far as they are kept; also a technician's `ctl journal`."""
 
     seq: int
     limit: int = 256
@@ -119,9 +119,18 @@ class JournalRow(Struct, frozen=True):
     hash: str
 
 
+class SignedHead(Struct, frozen=True):
+    """The last entry of a batch, with the locker's signature over it (`firmware.chain.sealed`) in hex."""
+
+    seq: int
+    hash: str
+    signature: str
+
+
 class Journal(Message, frozen=True):
     rows: tuple[JournalRow, ...]
     last: int  # the newest entry's seq: more is to be asked for where rows end below it
+    head: SignedHead | None = None  # None: no rows
 
 
 class Grown(Message, frozen=True):
@@ -136,6 +145,10 @@ class Status(Message, frozen=True):
     firmware: str
     grants_version: int
     journal_last: int
+    journal_acked: int  # the backend holds it up to here; moves on in steps
+    journal_used_percent: float  # of its caps, by the one that is nearer
+    journal_key: str  # public, in hex: what the backend is told when the locker is provisioned
+    serves: str  # everybody, or whom not and why
     clock_sure: bool
     screen: str
     parcels_inside: int

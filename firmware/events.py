@@ -6,7 +6,7 @@ before an event exists. Only a change is an event: the bus compares and debounce
 
 from msgspec import Struct
 
-from firmware.model import Action, Direction, Outcome, ParcelState, Problem, Purpose
+from firmware.model import Action, Direction, Fill, Outcome, ParcelState, Problem, Purpose
 from hal.ports import PulseResult
 
 
@@ -128,6 +128,19 @@ class EpochDemanded(Event, frozen=True):
     next: int
 
 
+class JournalAcked(Event, frozen=True):
+    """The signed word that the backend holds the journal up to `seq`, whose hash it names in hex.
+
+    `own` is the journal's own hash of that entry, "" where it has none; the gate has looked it up.
+    """
+
+    locker: str
+    epoch: int
+    seq: int
+    hash: str
+    own: str = ""
+
+
 class Due(Event, frozen=True):
     """A deadline of a row has come; ignored where the row's generation has moved on."""
 
@@ -137,9 +150,15 @@ class Due(Event, frozen=True):
 
 
 class StorageChanged(Event, frozen=True):
-    """The disk is full, and the reserve for closings was released (`low`); or there is space again, and it is held."""
+    """What the store says of its room has changed.
+
+    `low`: the disk is full, and the reserve for closings was released; else it is held. `fill`: how far the journal is from
+    its cap, of which `used_percent` is taken.
+    """
 
     low: bool
+    fill: Fill
+    used_percent: int
 
 
 class Checked(Event, frozen=True):

@@ -6,21 +6,19 @@ claims before an event exists. A peer that sends nonsense, or does not read what
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
-from firmware import __version__, control
+from firmware import chain, control, reports
 from firmware.body import Body
 from firmware.control import (
     AskCells,
     AskHello,
     AskStatus,
-    CellRow,
-    Cells,
     Code,
     Grown,
     Heartbeat,
@@ -32,16 +30,16 @@ from firmware.control import (
     Press,
     Show,
     Signed,
-    Status,
+    SignedHead,
     Superseded,
     Told,
 )
 from firmware.errors import ProtocolError, StoreError
-from firmware.events import CodeTyped, KioskJoined, Pressed
+from firmware.events import CodeTyped, JournalAcked, KioskJoined, Pressed
 from firmware.inbox import Inbox, Post
 from firmware.model import PHONE_DIGITS, Outcome
-from firmware.rows import Door, Parcel
 from firmware.runtime import Runtime
+from firmware.sealed import JournalKey
 from firmware.signed import Keyring, code_digest, open_signed
 
 log = logging.getLogger(__name__)
@@ -49,7 +47,6 @@ log = logging.getLogger(__name__)
 BATCH_MAX = 256
 PENDING_MAX = 64  # requests of one peer that wait for their answer
 SERVICE_PEERS_MAX = 8
-Fits = TypeVar("Fits", JournalRow, CellRow)
 
 
 class Role(StrEnum):
@@ -71,8 +68,14 @@ PEERS_MAX = {Role.KIOSK: 1, Role.LINK: 1, Role.SERVICE: SERVICE_PEERS_MAX}  # be
 class Journals(Protocol):
     """What the gate needs of `firmware.store.Store`."""
 
-    last_seq: int
-    head: str
+    @property
+    def last_seq(self) -> int: ...
+
+    @property
+    def head(self) -> str: ...
+
+    def hash_at(self, seq: int) -> str:
+        """The hash of an entry in hex; "" where there is none. Raises StoreError."""
 
     def journal(self, after: int, limit: int) -> list[JournalRow]:
         """Entries above `after`, oldest first. Raises StoreError."""
@@ -134,7 +137,14 @@ class Gate:
     """All peers of one controller."""
 
     def __init__(
-        self, runtime: Runtime, inbox: Inbox, store: Journals, body: Body, keyring: Keyring, code_key: bytes
+        self,
+        runtime: Runtime,
+        inbox: Inbox,
+        store: Journals,
+        body: Body,
+        keyring: Keyring,
+        code_key: bytes,
+        journal_key: JournalKey,
     ) -> None:
         self._runtime = runtime
         self._inbox = inbox
@@ -142,6 +152,7 @@ class Gate:
         self._body = body
         self._keyring = keyring
         self._code_key = code_key
+        self._journal_key = journal_key
         self._peers: dict[Role, list[Peer]] = {role: [] for role in Role}
         self._told_seq = store.last_seq
         runtime.on_screen = self._push_screen
@@ -185,9 +196,11 @@ class Gate:
             case AskHello():
                 peer.send(self._hello())
             case AskStatus():
-                peer.send(self._status())
+                peer.send(
+                    reports.status(self._runtime, self._body.banks, len(self._inbox), self._store.last_seq)
+                )
             case AskCells(after):
-                peer.send(self._cells(after))
+                peer.send(reports.cells(self._runtime.controller, after))
             case Heartbeat():
                 pass
 
@@ -202,11 +215,24 @@ class Gate:
         if tell is None:
             return
         opened = open_signed(raw, self._keyring)
+        if isinstance(opened, JournalAcked):
+            opened = self._beside_own(opened)
         if isinstance(opened, Outcome):
             log.warning("a signed object was refused: %s", opened)
             tell(opened)
         else:
             self._inbox.put(Post(opened, None, tell))
+
+    def _beside_own(self, acked: JournalAcked) -> JournalAcked | Outcome:
+        """The acknowledgement with what the journal itself says of that entry, which never changes."""
+        try:
+            own = self._store.hash_at(acked.seq)
+        except StoreError as error:
+            log.error("the journal cannot be read: %s", error)
+            return Outcome.STORAGE_FAILED
+        if acked.hash != own:
+            log.error("the backend acknowledges entry %d with a hash that is not of this journal", acked.seq)
+        return msgspec.structs.replace(acked, own=own)
 
     def _journal(self, after: int, limit: int) -> Message:
         """As many entries as fit into one frame."""
@@ -215,7 +241,13 @@ class Gate:
         except StoreError as error:
             log.error("the journal cannot be read: %s", error)
             return Told(Outcome.STORAGE_FAILED)
-        return Journal(_fitting(rows), self._store.last_seq)
+        kept = reports.fitting(rows)
+        return Journal(kept, self._store.last_seq, self._signed_head(kept[-1]) if kept else None)
+
+    def _signed_head(self, row: JournalRow) -> SignedHead:
+        locker = self._runtime.controller.state.locker
+        place = chain.Place(locker.id, locker.epoch, row.seq, row.hash)
+        return SignedHead(row.seq, row.hash, self._journal_key.sign(chain.Sealed.HEAD, place).hex())
 
     def _show(self) -> Show:
         screen, now = self._runtime.screen, self._runtime.now()
@@ -239,53 +271,3 @@ class Gate:
     def _hello(self) -> Hello:
         locker = self._runtime.controller.state.locker
         return Hello(locker.id, locker.epoch, self._store.last_seq, self._store.head, locker.grants_version)
-
-    def _status(self) -> Status:
-        state, now = self._runtime.controller.state, self._runtime.now()
-        return Status(
-            locker=state.locker.id,
-            epoch=state.locker.epoch,
-            firmware=__version__,
-            grants_version=state.locker.grants_version,
-            journal_last=self._store.last_seq,
-            clock_sure=now.sure,
-            screen=self._runtime.screen.name,
-            parcels_inside=sum(parcel.inside for parcel in state.all(Parcel)),
-            banks=dict(self._body.banks),
-            inbox=len(self._inbox),
-            uptime_s=self._runtime.uptime_ms() // 1_000,
-        )
-
-    def _cells(self, after: int) -> Cells:
-        """As many cells above `after` as fit into one frame."""
-        state, cells = self._runtime.controller.state, self._runtime.controller.cabinet.cells
-        inside = {parcel.cell: parcel for parcel in state.all(Parcel) if parcel.inside}
-        rows = []
-        for number, cell in sorted(cells.items()):
-            if number <= after:
-                continue
-            door, parcel = state.find(Door, number), inside.get(number)
-            rows.append(
-                CellRow(
-                    cell=number,
-                    size=cell.size,
-                    bank=cell.bank,
-                    channel=cell.channel,
-                    door=door.state if door else "unknown",
-                    why=door.why if door else None,
-                    blocked=door.blocked if door else None,
-                    parcel=parcel.waybill if parcel else None,
-                    parcel_state=parcel.state if parcel else None,
-                )
-            )
-        return Cells(_fitting(rows), max(cells))
-
-
-def _fitting(rows: Sequence[Fits]) -> tuple[Fits, ...]:
-    """The first of them, as many as one frame holds."""
-    size = 256
-    for count, row in enumerate(rows):
-        size += len(msgspec.json.encode(row)) + 1
-        if size > control.FRAME_MAX_BYTES:
-            return tuple(rows[:count])
-    return tuple(rows)

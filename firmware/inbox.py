@@ -17,13 +17,14 @@ from firmware.events import (
     EpochDemanded,
     Event,
     GrantsCame,
+    JournalAcked,
     KioskJoined,
     OpenCommanded,
     Pressed,
 )
 from firmware.model import Outcome
 
-SHED = (Pressed, CodeTyped, GrantsCame, OpenCommanded, EpochDemanded)
+SHED = (Pressed, CodeTyped, GrantsCame, OpenCommanded, EpochDemanded, JournalAcked)
 ANSWERED = (*SHED, Checked)  # whoever asks for these is told what became of them, and may ask again
 
 

@@ -91,6 +91,14 @@ class SessionState(StrEnum):
     AWAITS_TOUCH = "awaits_touch"  # a remote open asks whether anybody stands here
 
 
+class Fill(StrEnum):
+    """How far the journal is from its cap."""
+
+    OK = "ok"
+    ALARM = "alarm"  # somebody has to see why the backend does not take it
+    NO_DEPOSITS = "no_deposits"  # what is left is for pickups
+
+
 class Notice(StrEnum):
     """What is said of a known code that opens nothing now."""
 
@@ -106,6 +114,9 @@ class Notice(StrEnum):
     CELL_OFFLINE = "cell_offline"
     CELL_OPEN = "cell_open"  # its door stands open: close it first
     ALREADY_DONE = "already_done"  # a courier's work that is finished
+    NO_DEPOSITS = (
+        "no_deposits"  # the journal is nearly full: what lies here can be had, and nothing be put in
+    )
     NOT_DUE = "not_due"  # a courier's withdrawal of a parcel that still waits for its buyer
 
 
@@ -157,7 +168,8 @@ class Outcome(StrEnum):
     TOO_LATE = "too_late"
     WRONG_LOCKER = "wrong_locker"
     WRONG_EPOCH = "wrong_epoch"
-    OLDER = "older"  # a grants version not above the stored one
+    OLDER = "older"  # a grants version not above the stored one, an acknowledgement below it
+    MISMATCH = "mismatch"  # an acknowledgement of another journal than this one
     UNSIGNED = "unsigned"  # not a COSE_Sign1 of the expected form
     UNKNOWN_KEY = "unknown_key"
     BAD_SIGNATURE = "bad_signature"
@@ -198,6 +210,7 @@ class EntryKind(StrEnum):
     BANK_LOST = "bank_lost"
     COMMAND = "command"
     STORAGE = "storage"  # the disk is full and the reserve released (why: low), or held again (why: restored)
+    JOURNAL = "journal"  # it has come nearer to its cap, or away from it (why: model.Fill; count: percent)
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):

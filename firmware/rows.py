@@ -16,6 +16,7 @@ from firmware.model import (
     DoorState,
     Entry,
     EntryKind,
+    Fill,
     Notice,
     Outcome,
     ParcelState,
@@ -78,6 +79,8 @@ class Locker(Timed):
     quiet_ms: int | None = None  # monotonic: when `wrong_codes` next steps down
     attempts_used: int = 0  # of the budget of wrong codes, and not refilled yet
     refill_ms: int | None = None  # monotonic: when `attempts_used` next goes down; None: none is used
+    acked_seq: int = 0  # the backend holds the journal up to here
+    journal_fill: Fill = Fill.OK
     storage_low: bool = False  # the disk is full: visits that have begun are ended, and no other begins
     remote_opens: tuple[int, ...] = ()  # monotonic times of the last ones that nobody touched the screen for
     remote_asks: tuple[int, ...] = ()  # monotonic times of the last touches that were asked for in vain

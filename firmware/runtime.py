@@ -10,9 +10,10 @@ started anew.
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
-from firmware import quarantine
+from firmware import chain, quarantine, storage
 from firmware.body import Body
 from firmware.config import Config
 from firmware.control import Seq
@@ -35,6 +36,7 @@ from firmware.inbox import ANSWERED, Inbox, Post
 from firmware.model import Entry, Moment, Outage, Outcome, Screen, ScreenName
 from firmware.reserve import Reserve
 from firmware.rows import Change, State
+from firmware.sealed import JournalKey
 from hal.ports import WallClock
 
 log = logging.getLogger(__name__)
@@ -47,11 +49,22 @@ STORAGE_FAILED = Screen(ScreenName.OUT_OF_SERVICE, reason=Outage.STORAGE)
 class Storage(Protocol):
     """What the runtime needs of `firmware.store.Store`."""
 
+    @property
+    def entries(self) -> int:
+        """How many entries the journal holds."""
+
+    @property
+    def used_bytes(self) -> int:
+        """What the database takes on the disk."""
+
     def load(self) -> State:
         """Everything that was committed. Raises StoreError."""
 
     def commit(self, changes: list[Change], entries: list[Entry], now: Moment) -> None:
         """One transaction. Raises StoreError (StoreFull for want of space), and has written nothing then."""
+
+    def prune(self, acked: int, before_ms: int, sign: Callable[[chain.Place], bytes]) -> int:
+        """Take away a step of what was acknowledged and is old; how many entries went. Raises StoreError."""
 
 
 class Runtime:
@@ -65,6 +78,7 @@ class Runtime:
         body: Body,
         inbox: Inbox,
         reserve: Reserve,
+        journal_key: JournalKey,
         *,
         start: str,
         boot: str,
@@ -79,8 +93,10 @@ class Runtime:
         self._since_ms = 0
         self._timer: asyncio.TimerHandle | None = None
         self._failed = False  # the last commit: the next one must show that the disk takes it
+        self.journal_key = journal_key
         self._house = Housekeeping(
             reserve,
+            prune=self._prune,
             is_busy=lambda: bool(self.controller.active_banks()),
             restored=lambda: inbox.post(Checked()),
         )
@@ -126,9 +142,27 @@ class Runtime:
 
     def _tell_room(self, ahead_of: Event) -> bool:
         """Tell the mind where the store's room has changed, so that the next event is judged by it. False: that failed."""
-        room = StorageChanged(self._house.is_low)
-        known = room.low is self.controller.state.locker.storage_low
-        return known or isinstance(ahead_of, Started) or self._handle(Post(room))
+        locker, percent = self.controller.state.locker, self.used_percent()
+        fill = storage.fill_of(percent, locker.journal_fill, self.config.journal)
+        if isinstance(ahead_of, Started) or (self._house.is_low, fill) == (
+            locker.storage_low,
+            locker.journal_fill,
+        ):
+            return True
+        return self._handle(Post(StorageChanged(self._house.is_low, fill, int(percent))))
+
+    def used_percent(self) -> float:
+        """How much of the journal's caps is taken."""
+        return storage.used_percent(self._store.entries, self._store.used_bytes, self.config.journal)
+
+    def _prune(self) -> int:
+        """A step of the journal's pruning, by a clock that is sure. How many entries went. Raises StoreError."""
+        now = self.now()
+        if not now.sure:
+            return 0
+        before_ms = now.utc_ms - 3_600_000 * self.config.journal.acknowledged_h
+        sign = partial(self.journal_key.sign, chain.Sealed.ANCHOR)
+        return self._store.prune(self.controller.state.locker.acked_seq, before_ms, sign)
 
     def _handle(self, post: Post) -> bool:
         """Decide, commit, act. False where the commit failed."""

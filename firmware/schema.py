@@ -45,6 +45,8 @@ CREATE TABLE locker (
   quiet_ms INTEGER,
   attempts_used INTEGER NOT NULL,
   refill_ms INTEGER,
+  acked_seq INTEGER NOT NULL,
+  journal_fill TEXT NOT NULL,
   storage_low INTEGER NOT NULL CHECK (storage_low IN (0, 1)),
   remote_opens TEXT NOT NULL,
   remote_asks TEXT NOT NULL,
@@ -150,6 +152,14 @@ CREATE TABLE journal (
   sure INTEGER NOT NULL CHECK (sure IN (0, 1)),
   body TEXT NOT NULL,
   hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+
+-- The last entry that was pruned, signed with the journal key; no row where none was.
+CREATE TABLE anchor (
+  one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+  seq INTEGER NOT NULL,
+  hash BLOB NOT NULL CHECK (length(hash) = 32),
+  signature BLOB NOT NULL CHECK (length(signature) = 64)
 ) STRICT;
 """
 

@@ -1,6 +1,7 @@
 """What the backend signed, and what a person typed: bytes in, a verified event or a refusal out.
 
-The only module of the firmware that imports `cryptography` and `cbor2`. Everything here is a pure function, and whatever
+With `firmware.sealed`, which signs, the only module of the firmware that imports `cryptography`, and the only one that imports
+`cbor2`. Everything here is a pure function, and whatever
 the bytes are, a refusal is a value: a hostile broker or link gets an `Outcome` back, never an exception.
 
 The form is one, so that there is nothing to choose for who makes an object and nothing to confuse for who reads it:
@@ -26,7 +27,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Meta, Struct
 
-from firmware.events import EpochDemanded, GrantsCame, OpenCommanded
+from firmware.events import EpochDemanded, GrantsCame, JournalAcked, OpenCommanded
 from firmware.model import Direction, Outcome, Purpose
 
 OBJECT_MAX_BYTES = 65_536
@@ -52,6 +53,7 @@ class Kind(StrEnum):
     GRANTS = "grants"
     COMMAND = "command"
     EPOCH = "epoch"
+    ACK = "ack"
 
     @property
     def typ(self) -> str:
@@ -167,11 +169,21 @@ class _Epoch(Struct, frozen=True, forbid_unknown_fields=True):
     next: _Count
 
 
-_Event: TypeAlias = GrantsCame | OpenCommanded | EpochDemanded
+class _Ack(Struct, frozen=True, forbid_unknown_fields=True):
+    """`events.JournalAcked` with its bounds; what the journal says of that entry is not the backend's to tell."""
+
+    locker: _Locker
+    epoch: _Count
+    seq: _Count
+    hash: _Digest
+
+
+_Event: TypeAlias = GrantsCame | OpenCommanded | EpochDemanded | JournalAcked
 _FORMS: dict[Kind, tuple[type[Struct], type[_Event]]] = {
     Kind.GRANTS: (_Grants, GrantsCame),
     Kind.COMMAND: (_Command, OpenCommanded),
     Kind.EPOCH: (_Epoch, EpochDemanded),
+    Kind.ACK: (_Ack, JournalAcked),
 }
 _KINDS = {kind.typ: kind for kind in Kind}
 
@@ -205,6 +217,8 @@ def open_signed(raw: bytes, keyring: Keyring) -> _Event | Outcome:
     except ValueError:  # msgspec.ValidationError is one
         return Outcome.MALFORMED
     said = msgspec.to_builtins(bounded, builtin_types=(bytes,))
+    if kind is Kind.ACK:
+        said["hash"] = said["hash"].hex()
     for right in said.get("grants", ()):
         for name in ("codes", "phone_codes"):
             right[name] = [digest.hex() for digest in right[name]]

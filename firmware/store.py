@@ -9,13 +9,13 @@ is in the database. That doubles what a commit writes, to 18 KB; pages of 1 KiB,
 as many tables, bring it below what pages of 4 KiB write without that care (tests/core/test_disk.py holds the bound). The
 care begins with an empty log, so one that is found at the start is folded before anything is written behind it.
 
-The tables and their statements stand in `firmware.schema`. The journal is a hash chain: see `firmware.chain`.
+The tables and their statements stand in `firmware.schema`, the journal in `firmware.journal`.
 """
 
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,12 +25,14 @@ import msgspec
 from firmware import chain
 from firmware.control import JournalRow
 from firmware.errors import StoreCorrupt, StoreError, StoreFull
+from firmware.journal import JournalTable
 from firmware.model import Entry, Moment
 from firmware.rows import Change, Locker, Row, State
 from firmware.schema import APPLICATION_ID, MIGRATIONS, TABLES, major
 
 PAGE_BYTES = 1_024
 LOG_PAGES_MAX = 1_000  # then the log is folded into the file
+MEASURED_EVERY = 64  # entries, some 30 KB
 CHECKED_AT_OPEN = 256  # journal rows whose hashes are verified at each start; the whole chain on demand
 
 _FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
@@ -44,15 +46,38 @@ _NO_SPACE = (
 class Store:
     """The database of one locker. Make it with `open`."""
 
-    last_seq: int  # of the newest journal entry; 0: none
-    head: str  # its hash, in hex
-
     def __init__(self, connection: apsw.Connection, path: Path | str, locker: str, epoch: int) -> None:
         self._db = connection
         self._path = path
         self._locker = locker
         self._epoch = epoch
+        self._journal = JournalTable(connection, path, locker, epoch)
         self._log_pages = 0
+        self._measured_at = 0  # the seq at which `used_bytes` was last asked for
+        self.used_bytes = (
+            0  # by the database without its log and its free pages; behind by MEASURED_EVERY entries at most
+        )
+
+    @property
+    def last_seq(self) -> int:
+        """Of the newest journal entry; 0: none."""
+        return self._journal.last_seq
+
+    @property
+    def head(self) -> str:
+        """The hash of the newest journal entry, in hex."""
+        return self._journal.head.hex()
+
+    @property
+    def entries(self) -> int:
+        """How many entries the journal holds."""
+        return self._journal.last_seq - self._journal.anchor.seq
+
+    @property
+    def anchor(self) -> tuple[chain.Place, bytes] | None:
+        """The last entry that was pruned, and the signature over it; None where none was."""
+        seq, digest, signature = self._journal.anchor
+        return (self._journal.place(seq, digest), signature) if seq else None
 
     @classmethod
     def open(cls, path: Path | str, locker: str, *, epoch: int = 1, vfs: str | None = None) -> Self:
@@ -107,9 +132,9 @@ class Store:
         with self._transaction():
             self._migrate(version)
             self._own()
-        self.last_seq, head = self._newest()
-        self.head = head.hex()
-        self.verify_chain(CHECKED_AT_OPEN)
+        self._journal.read_ends()
+        self._journal.verify(CHECKED_AT_OPEN)
+        self._measure()
 
     def _migrate(self, version: int) -> None:
         for migration in MIGRATIONS:
@@ -122,7 +147,7 @@ class Store:
     def _own(self) -> None:
         """A new database becomes this locker's, of this epoch; any other must be."""
         owners = [row[0] for row in self._db.execute("SELECT id FROM locker")]
-        if not owners and self._newest()[0] == 0:
+        if not owners and self._journal.newest()[0] == 0:
             fresh = Locker(self._locker, epoch=self._epoch, listed=self._epoch == 1)
             self._write(Locker, (self._locker,), fresh)
         elif not owners:
@@ -158,9 +183,18 @@ class Store:
             with self._transaction():
                 for kind, key, row in changes:
                     self._write(kind, key, row)
-                last_seq, head = self._append(entries, now)
-            self.last_seq, self.head = last_seq, head.hex()
+                ends = self._journal.append(entries, now)
+            self._journal.last_seq, self._journal.head = ends
+            if self.last_seq >= self._measured_at + MEASURED_EVERY:
+                self._measure()
         self._fold()
+
+    def _measure(self) -> None:
+        """Apart from what was committed, like the fold: where it fails, the last measure stands for a while longer."""
+        pragma = self._db.pragma
+        with contextlib.suppress(apsw.Error):
+            self.used_bytes = PAGE_BYTES * (pragma("page_count") - pragma("freelist_count"))
+        self._measured_at = self.last_seq
 
     def _fold(self) -> None:
         """Fold a long log into the file. Apart from the commit, whose success this must not put in doubt."""
@@ -179,70 +213,39 @@ class Store:
         else:
             self._db.execute(table.put, table.encode(row))
 
-    def _append(self, entries: list[Entry], now: Moment) -> tuple[int, bytes]:
-        """Chain the entries to the journal; the new last seq and its hash.
-
-        Raises StoreCorrupt where it does not end as it was left.
-        """
-        seq, head = self._newest()
-        if (seq, head.hex()) != (self.last_seq, self.head):
-            raise StoreCorrupt(
-                f"{self._path}: journal: ends at seq {seq}, not at {self.last_seq} as it was left"
-            )
-        epoch = self._db.execute("SELECT epoch FROM locker").get
-        for entry in entries:
-            seq += 1
-            first = chain.Head(self._locker, epoch, seq, now.utc_ms, now.sure)
-            body = chain.body_of(first, entry)
-            head = chain.follow(head, body)
-            self._db.execute(
-                "INSERT INTO journal (seq, epoch, utc_ms, sure, body, hash) VALUES (?, ?, ?, ?, ?, ?)",
-                (seq, epoch, now.utc_ms, now.sure, body.decode(), head),
-            )
-        return seq, head
-
-    def _newest(self) -> tuple[int, bytes]:
-        row = self._db.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
-        return row or (0, chain.GENESIS)
-
     def journal(self, after: int, limit: int) -> list[JournalRow]:
-        """At most `limit` entries above seq `after`, oldest first. Raises StoreCorrupt where the chain is broken."""
+        """At most `limit` entries above seq `after`, oldest first; what was pruned is passed over.
+
+        Raises StoreCorrupt where the chain is broken.
+        """
         with _told(self._path, self._db):
-            return list(self._verified(after, limit))
+            return list(self._journal.verified(after, limit))
 
     def verify_chain(self, last: int | None = None) -> None:
         """Verify the newest `last` journal rows (None: all of them). Raises StoreCorrupt, naming the first bad seq."""
         with _told(self._path, self._db):
-            count = self.last_seq if last is None else min(last, self.last_seq)
-            seq = self.last_seq - count
-            for row in self._verified(seq, count):
-                seq = row.seq
-            given = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").get or 0
-            if seq != given:
-                raise StoreCorrupt(
-                    f"{self._path}: journal: ends at seq {seq}, but {given} entries were written"
-                )
+            self._journal.verify(last)
 
-    def _verified(self, after: int, limit: int) -> Iterator[JournalRow]:
-        after = max(after, 0)
-        previous = chain.GENESIS
-        if after:
-            previous = self._db.execute("SELECT hash FROM journal WHERE seq = ?", (after,)).get
-            if previous is None and after < self.last_seq:
-                raise StoreCorrupt(f"{self._path}: journal: seq {after} is missing")
-        rows = self._db.execute(
-            "SELECT seq, epoch, utc_ms, sure, CAST(body AS BLOB), hash FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
-            (after, limit),
-        )
-        for expected, (seq, epoch, utc_ms, sure, body, digest) in enumerate(rows, after + 1):
-            if seq != expected:
-                raise StoreCorrupt(f"{self._path}: journal: seq {expected} is missing")
-            if chain.follow(previous, body) != digest:
-                raise StoreCorrupt(f"{self._path}: journal: seq {seq} does not match its hash")
-            if not chain.says(body, chain.Head(self._locker, epoch, seq, utc_ms, bool(sure))):
-                raise StoreCorrupt(f"{self._path}: journal: seq {seq} says something else than its columns")
-            previous = digest
-            yield JournalRow(seq, body.decode(), digest.hex())
+    def hash_at(self, seq: int) -> str:
+        """The hash of a journal entry in hex; "" where it is not kept any more, or not written yet. Raises StoreError."""
+        with _told(self._path, self._db):
+            return (self._journal.hash_at(seq) or b"").hex() if seq else ""
+
+    def prune(self, acked: int, before_ms: int, sign: Callable[[chain.Place], bytes]) -> int:
+        """Take away what was acknowledged (up to `acked`) and written before this wall time; one step, in one transaction.
+
+        How many entries went: with none of them there is nothing more to do for now. Raises StoreError, and nothing went.
+        """
+        with _told(self._path, self._db):
+            upto = self._journal.prunable(acked, before_ms)
+            if (count := upto - self._journal.anchor.seq) == 0:
+                return 0
+            with self._transaction():
+                anchor = self._journal.prune(upto, sign)
+            self._journal.anchor = anchor
+            self._measure()
+        self._fold()
+        return count
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

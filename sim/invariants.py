@@ -13,7 +13,11 @@ from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionSt
 from firmware.rows import ROWS, Command, Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
 from sim.facts import Facts
-from sim.storage_rules import a_full_disk_begins_no_visit, the_chain_verifies
+from sim.storage_rules import (
+    a_full_disk_begins_no_visit,
+    the_chain_verifies,
+    what_went_is_held_by_the_backend,
+)
 
 Rule = Callable[[Facts], Iterator[str]]
 
@@ -291,4 +295,9 @@ def no_screen_is_stuck(facts: Facts) -> Iterator[str]:
         yield f"{at} has not changed for {now_s - facts.session_since_s:.0f} s"
 
 
-AT_TIMES: tuple[Rule, ...] = (put_in_is_taken_out_or_inside, the_chain_verifies, no_screen_is_stuck)
+AT_TIMES: tuple[Rule, ...] = (
+    put_in_is_taken_out_or_inside,
+    the_chain_verifies,
+    what_went_is_held_by_the_backend,
+    no_screen_is_stuck,
+)

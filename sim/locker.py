@@ -20,6 +20,7 @@ from firmware.drivers import connect, serial_port
 from firmware.errors import EpochEnded, StoreError
 from firmware.gate import Gate, Peer, Role
 from firmware.reserve import NAME, Reserve
+from firmware.sealed import JournalKey
 from firmware.sockets import listen
 from firmware.store import Store
 from sim.backend import Backend, Link, Signer, Site
@@ -52,8 +53,14 @@ class SimLocker:
         self.config = self.cabinet.plug_ptys(folder) if live else config
         self.world = self.cabinet.world
         self.clock = SimClock()
+        # Of a chance of its own: the seed's draws stay what they were.
+        self.journal_key = JournalKey(random.Random(f"journal key {seed}").randbytes(32))
         site = Site(
-            config.locker.id, config.locker.address, self.code_key, code_digits=config.locker.code_digits
+            config.locker.id,
+            config.locker.address,
+            self.code_key,
+            self.journal_key.public,
+            code_digits=config.locker.code_digits,
         )
         self.backend = Backend(site, signer, self.clock.utc_ms, self.chance)
         self.link = Link(self.backend)
@@ -95,7 +102,14 @@ class SimLocker:
         store = reserve.opened(partial(self._open_store, locker))
         start = self.chance.randbytes(8).hex()
         parts = self.assembly = assemble(
-            self.config, store, reserve, self.clock, code_key=self.code_key, start=start, boot=self.boot
+            self.config,
+            store,
+            reserve,
+            self.clock,
+            code_key=self.code_key,
+            journal_key=self.journal_key,
+            start=start,
+            boot=self.boot,
         )
         parts.runtime.begin_epoch = partial(epochs.begin, self.folder, locker)
         parts.runtime.observers.append(lambda post, effects: self.moved.set())

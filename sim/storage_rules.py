@@ -18,7 +18,25 @@ def a_full_disk_begins_no_visit(facts: Facts) -> Iterator[str]:
 def the_chain_verifies(facts: Facts) -> Iterator[str]:
     """The journal is the proof in a dispute: nothing missing, nothing changed.
 
-    The backend verifies each entry as it comes; here the newest ones are read back from the disk.
+    The backend verifies each entry as it comes; here the newest ones, and the oldest behind the anchor, are read back from
+    the disk.
     """
     facts.parts.store.verify_chain(256)
-    yield from ()
+    rows = facts.parts.store.journal(0, 64)
+    held = facts.site.office.backend.ledger.rows
+    for row in rows[: max(0, len(held) - rows[0].seq + 1)] if rows else ():
+        if facts.state.locker.epoch == facts.site.office.backend.ledger.epoch and held[row.seq - 1] != row:
+            yield f"entry {row.seq} is not what the backend was told"
+
+
+def what_went_is_held_by_the_backend(facts: Facts) -> Iterator[str]:
+    """An entry that was pruned is nowhere but in the backend's copy: it went there first, and nobody asks for it again."""
+    locker, anchor, ledger = facts.state.locker, facts.parts.store.anchor, facts.site.office.backend.ledger
+    if locker.epoch != ledger.epoch:
+        return
+    if locker.acked_seq > ledger.last:
+        yield f"entry {locker.acked_seq} counts as acknowledged, and the backend has {ledger.last}"
+    if anchor is not None and not anchor[0].seq <= locker.acked_seq:
+        yield f"entry {anchor[0].seq} was pruned, and {locker.acked_seq} acknowledged"
+    elif anchor is not None and ledger.rows[anchor[0].seq - 1].hash != anchor[0].hash:
+        yield f"the anchor {anchor[0]} is not what the backend holds"

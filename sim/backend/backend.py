@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from firmware.control import JournalRow
+from firmware.control import Journal, JournalRow
 from firmware.model import PHONE_DIGITS, Direction, EntryKind, Purpose
-from sim.backend.journal import Ledger
+from sim.backend.journal import JournalBroken, Ledger
 from sim.backend.orders import (
     DEPOSITABLE,
     ENDED,
@@ -25,17 +25,21 @@ from sim.backend.orders import (
     kept_until,
     sms_of_grant,
 )
-from sim.backend.signing import COMMAND, EPOCH, GRANTS, Signer
+from sim.backend.signing import ACK, COMMAND, EPOCH, GRANTS, HEAD, Signer, is_signed_by
 
 ALMATY = timezone(timedelta(hours=5))  # since 1 March 2024; a fixed one, for not every host knows it yet
 
 
 class Site(Struct, frozen=True):
-    """The locker that this backend serves. `code_key` is the key of its code digests."""
+    """The locker that this backend serves. `code_key` is the key of its code digests.
+
+    `journal_key` is the public key, 32 bytes, under which the locker signs its journal; told when it was provisioned.
+    """
 
     locker: str
     address: str
     code_key: bytes
+    journal_key: bytes
     epoch: int = 1
     code_digits: int = 8
     storage_term_h: int = 72
@@ -175,6 +179,23 @@ class Backend:
             "not_after_ms": since_ms + 1_000 * valid_s,
         }
         return Command(f"open-{self._commands}", self.signer.sign(COMMAND, payload))
+
+    def ack(self) -> bytes:
+        """The signed word that this backend holds the journal as far as it does."""
+        newest = self.ledger.rows[-1]
+        payload = {"seq": newest.seq, "hash": bytes.fromhex(newest.hash)}
+        return self.signer.sign(ACK, {"locker": self.site.locker, "epoch": self.ledger.epoch, **payload})
+
+    def batch(self, batch: Journal) -> None:
+        """Believe a batch that the locker signed. Raises JournalBroken, believing nothing of it."""
+        if batch.rows:
+            last, head = batch.rows[-1], batch.head
+            if head is None or (head.seq, head.hash) != (last.seq, last.hash):
+                raise JournalBroken(f"the batch up to entry {last.seq} has no head, or another's")
+            signed = self.site.locker, self.ledger.epoch, head.seq, head.hash
+            if not is_signed_by(self.site.journal_key, HEAD, signed, head.signature):
+                raise JournalBroken(f"the batch up to entry {last.seq} is not signed by this locker")
+        self.journal(batch.rows)
 
     def journal(self, rows: Iterable[JournalRow]) -> None:
         """Believe what the locker tells, in its order. Raises JournalBroken, believing none of these rows."""

@@ -43,7 +43,7 @@ class Link:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self.answers: dict[int, Outcome] = {}  # by number
+        self.answers: dict[int, Outcome] = {}  # by number, but for acknowledgements
         self.outcomes: dict[str, Outcome] = {}  # by command id; the last word stands
         self._wire: Wire | None = None
         self._lines = Lines()
@@ -51,6 +51,7 @@ class Link:
         self._waiting: dict[int, str | None] = {}  # numbers without an answer → command id
         self._list: int | None = None  # number of the list on its way
         self._offered: int | None = None  # revision of the last list that was sent
+        self._acks: set[int] = set()  # numbers of acknowledgements on their way
         self._reading = False
         self._compared = False  # whether the locker at the other end is the one that we know
 
@@ -67,6 +68,7 @@ class Link:
         """A fresh connection. What was on its way over the one before has no answer; `sync` asks anew."""
         self._wire, self._lines = wire, Lines()
         self._waiting.clear()
+        self._acks.clear()
         self._list = self._offered = None
         self._reading = self._compared = False
         self._write(AskHello())
@@ -129,6 +131,12 @@ class Link:
 
     def _told(self, told: Told) -> None:
         command = told.command
+        if told.ask in self._acks:
+            self._acks.remove(told.ask)
+            self._waiting.pop(told.ask, None)
+            if told.outcome is not Outcome.DONE and told.outcome not in REPEATED:
+                self.backend.alarms.append(f"an acknowledgement was refused: {told.outcome}")
+            return
         if told.ask is not None:
             self.answers[told.ask] = told.outcome
             command = self._waiting.pop(told.ask, None) or command
@@ -154,7 +162,9 @@ class Link:
         self.sync()
 
     def _read(self, journal: Journal) -> None:
-        self.backend.journal(journal.rows)
+        self.backend.batch(journal)
+        if journal.rows:
+            self._acks.add(self.send(self.backend.ack()))
         self._reading = bool(journal.rows) and self.backend.ledger.last < journal.last
         if self._reading:
             self.read_journal()

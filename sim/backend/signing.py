@@ -3,16 +3,20 @@
 Written from docs and RFC 9052, not with the firmware's own reader: so a mistake in one is found by the other.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import cbor2
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 GRANTS = "grants"
 COMMAND = "command"
 EPOCH = "epoch"
+ACK = "ack"
+HEAD = "head"  # what a locker signs of its journal
 
 _ALGORITHM, _KEY_ID, _TYPE = 1, 4, 16  # labels of RFC 9052 section 3.1 and RFC 9596
 _EDDSA = -8
@@ -44,6 +48,16 @@ class Signer:
         header, _, body, _ = cbor2.loads(signed).value
         kind = cbor2.loads(header)[_TYPE].removeprefix("application/vnd.postomat.").removesuffix("+cose")
         return self._sealed(kind, header, body)
+
+
+def is_signed_by(public: bytes, what: str, place: tuple[str, int, int, str], signature: str) -> bool:
+    """Whether a locker's Ed25519 key signed this place in its journal: locker, epoch, seq, hash in hex."""
+    covered = f"postomat/v1/{what}\n".encode() + json.dumps(place, separators=(",", ":")).encode()
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(bytes.fromhex(signature), covered)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def unsigned(signed: bytes) -> bytes:

@@ -49,7 +49,8 @@ def locker() -> Iterator[list[str | Path]]:
         folder = Path(name)
         for part in ("state", "run", "credentials"):
             (folder / part).mkdir(mode=0o700)
-        (folder / "credentials" / "code_key").write_bytes(secrets.token_bytes(32))
+        for key in ("code_key", "journal_key"):
+            (folder / "credentials" / key).write_bytes(secrets.token_bytes(32))
         config = folder / "postomat.toml"
         config.write_text(configuration(folder), encoding="utf-8")
         with helper("tests.bench.boards", config, folder):

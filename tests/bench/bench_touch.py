@@ -31,6 +31,7 @@ from firmware.config_file import text
 from firmware.control import KIOSK_PUSHES, Code, Message, Press, Show, decode, encode
 from firmware.errors import Unreachable
 from firmware.model import Action, Purpose, ScreenName
+from firmware.sealed import JournalKey
 from hal.rs485 import BITS_PER_BYTE, silence_ms
 from sim import plan, web
 from sim.backend import Backend, Link, Signer, Site
@@ -223,11 +224,8 @@ def configuration(folder: Path, signer: Signer) -> Config:
     )
 
 
-async def come(
-    stack: AsyncExitStack, config: Config, signer: Signer, code_key: bytes, boards: Any
-) -> Touches:
+async def come(stack: AsyncExitStack, config: Config, signer: Signer, site: Site, boards: Any) -> Touches:
     """Join both faces to what runs."""
-    site = Site(config.locker.id, config.locker.address, code_key, code_digits=config.locker.code_digits)
     backend = Backend(site, signer, lambda: time_ns() // 1_000_000, random.Random(1))
     link = await SocketLink.connect(config.paths.run / "link.sock", Link(backend))
     stack.callback(link.close)
@@ -266,8 +264,12 @@ def touch_to_wire() -> Iterator[Measure]:
         for part in ("state", "run", "credentials"):
             (folder / part).mkdir(mode=0o700)
         signer, code_key = Signer(secrets.token_bytes(32), "sim-1"), secrets.token_bytes(32)
+        journal_key = secrets.token_bytes(32)
         (folder / "credentials" / "code_key").write_bytes(code_key)
+        (folder / "credentials" / "journal_key").write_bytes(journal_key)
         config = configuration(folder, signer)
+        known = config.locker.id, config.locker.address, code_key, JournalKey(journal_key).public
+        site = Site(*known, code_digits=config.locker.code_digits)
         file = folder / "postomat.toml"
         file.write_text(text(config), encoding="utf-8")
         boards, _ = stack.enter_context(helper("tests.bench.boards", file, folder))
@@ -278,6 +280,6 @@ def touch_to_wire() -> Iterator[Measure]:
         stack.enter_context(echo.running(runner, folder))
         faces = AsyncExitStack()
         try:
-            yield Measuring(runner, runner.run(come(faces, config, signer, code_key, boards)))
+            yield Measuring(runner, runner.run(come(faces, config, signer, site, boards)))
         finally:
             runner.run(faces.aclose())

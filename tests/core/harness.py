@@ -26,6 +26,7 @@ from firmware.events import (
     GrantedParcel,
     GrantedRight,
     GrantsCame,
+    JournalAcked,
     OpenCommanded,
     Pressed,
     Pulse,
@@ -58,7 +59,7 @@ LOCKER = "0123"
 PUBLIC = "ef2abd09fb4f1a5592f95b27e001578a68513d874e274c30ceb5a106c1dcbe2a"
 UTC_MS = 1_760_000_000_000
 HOUR_MS = 3_600_000
-ASKED = (Checked, Pressed, CodeTyped, EpochDemanded, GrantsCame, OpenCommanded)
+ASKED = (Checked, Pressed, CodeTyped, EpochDemanded, GrantsCame, JournalAcked, OpenCommanded)
 ENDINGS = frozenset({EntryKind.COLLECTED, EntryKind.WITHDRAWN})
 
 

@@ -21,6 +21,7 @@ from firmware.config_file import load
 from firmware.control import KIOSK_PUSHES, Client, Code, Message, Press, Show, Told
 from firmware.errors import ProtocolError, Unreachable
 from firmware.model import Action, EntryKind, Outcome, Purpose, ScreenName
+from firmware.sealed import JournalKey
 from firmware.store import Store
 from hal.clock import SystemClock
 from sim.backend import Backend, Link, Signer, Site, SocketLink
@@ -69,12 +70,15 @@ class Street:
         self._home = tempfile.TemporaryDirectory(prefix="kill-")
         self.folder = Path(self._home.name)
         (self.folder / "code_key").write_bytes(key := chance.randbytes(32))
+        (self.folder / "journal_key").write_bytes(journal_key := b"j" * 32)
         signer = Signer(chance.randbytes(32), "k1")
         self._config = self.folder / "postomat.toml"
         self._config.write_text(
             CONFIG.format(locker=LOCKER, folder=self.folder, public=signer.public.hex()), encoding="utf-8"
         )
-        self.backend = Backend(Site(LOCKER, "-", key), signer, SystemClock().utc_ms, chance)
+        self.backend = Backend(
+            Site(LOCKER, "-", key, JournalKey(journal_key).public), signer, SystemClock().utc_ms, chance
+        )
         self.link = Link(self.backend)
         self.show: Show | None = None
         self.promised: Counter[EntryKind] = Counter()

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from firmware.body import Body
+from firmware.chain import Place
 from firmware.config import Config, Paths
 from firmware.control import KIOSK_PUSHES, LINK_PUSHES, SERVICE_PUSHES, Message, Seq, decode, encode
 from firmware.errors import StoreError, StoreFull
@@ -19,6 +20,7 @@ from firmware.model import Entry, Moment, Outcome, Purpose, ScreenName
 from firmware.reserve import Reserve
 from firmware.rows import Change, State
 from firmware.runtime import Runtime
+from firmware.sealed import JournalKey
 from firmware.signed import Keyring
 from firmware.store import Store
 from firmware.turn import Cabinet
@@ -27,6 +29,7 @@ from sim.clock import SimClock
 from tests.core.harness import LOCKER, cabinet, right
 
 CODE_KEY = bytes(range(32))
+JOURNAL_KEY = JournalKey(b"j" * 32)
 SIGNER = Signer(b"b" * 32, "k1")
 
 
@@ -46,6 +49,17 @@ class Disk:
 
     def mend(self) -> None:
         self.has_space = lambda: True
+
+    @property
+    def entries(self) -> int:
+        return self.store.entries
+
+    @property
+    def used_bytes(self) -> int:
+        return self.store.used_bytes
+
+    def prune(self, acked: int, before_ms: int, sign: Callable[[Place], bytes]) -> int:
+        return self.store.prune(acked, before_ms, sign)
 
     def load(self) -> State:
         if self.gone:
@@ -122,11 +136,12 @@ class Shell:
             self.hands,
             self.inbox,
             Reserve(folder / "reserve", self.room),
+            JOURNAL_KEY,
             start="s",
             boot="boot-1",
         )
         keyring = Keyring({SIGNER.key_id: SIGNER.public})
-        self.gate = Gate(self.runtime, self.inbox, self.store, self.hands, keyring, CODE_KEY)
+        self.gate = Gate(self.runtime, self.inbox, self.store, self.hands, keyring, CODE_KEY, JOURNAL_KEY)
         self.seen: list[Event] = []
         self.runtime.observers.append(self._observe)
 

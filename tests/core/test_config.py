@@ -247,6 +247,13 @@ CASES = {
     "a zone that is a path": changed(
         '"Алматы"', '"A"\ntimezone = "../UTC"', 'locker.timezone: no time zone is named "../UTC"'
     ),
+    "an alarm that comes too late": added(
+        "[journal]\nalarm_percent = 90",
+        "journal.alarm_percent: 90, must be below the 90 of journal.no_deposits_percent",
+    ),
+    "a journal too small": added(
+        "[journal]\nentries_max = 99", "journal.entries_max: expected an integer >= 100, got 99"
+    ),
     "too little duty": added(
         "[locks]\nduty_max = 0.01",
         "locks.duty_max: 0.01 of 60 s is 600 ms, less than the 900 ms of 3 pulses of banks[0].pulse_ms",

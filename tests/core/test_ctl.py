@@ -12,7 +12,7 @@ from firmware.control import Told, encode
 from firmware.errors import ProtocolError, Unreachable
 from firmware.events import DoorRead
 from firmware.model import EntryKind, Outcome
-from tests.core.shell import Shell
+from tests.core.shell import JOURNAL_KEY, Shell
 from tests.core.test_sockets import play
 
 
@@ -33,8 +33,12 @@ def test_status(folder: Path, said: list[str]) -> None:
     with_socket(folder, act)
     *lines, raw = said
     assert [line.split()[0] for line in lines[:3]] == ["locker", "epoch", "firmware"]
-    assert "clock sure      yes" in lines
-    assert "banks           board unread, pins unread" in lines
+    facts = {" ".join(line.split("  ")[0].split()): line.split("  ")[-1].strip() for line in lines}
+    assert facts["clock sure"] == "yes"
+    assert facts["banks"] == "board unread, pins unread"
+    assert (facts["journal acked"], facts["serves"]) == ("0", "everybody")
+    assert 0 <= float(facts["journal used percent"]) < 0.1
+    assert facts["journal key"] == JOURNAL_KEY.public.hex()
     assert json.loads(raw)["locker"] == "0123"
 
 

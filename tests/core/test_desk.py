@@ -8,12 +8,13 @@ import pytest
 from firmware import access, opening
 from firmware.attempts import WAITS_S
 from firmware.config import Times
-from firmware.events import CodeTyped, DoorRead, GrantedParcel, GrantedRight, KioskJoined
+from firmware.events import CodeTyped, DoorRead, GrantedParcel, GrantedRight, KioskJoined, StorageChanged
 from firmware.model import (
     Action,
     Direction,
     DoorState,
     EntryKind,
+    Fill,
     Notice,
     Outcome,
     ParcelState,
@@ -398,6 +399,12 @@ def service_at_the_keypad(mind: Mind) -> Purpose:
     return Purpose.SERVICE
 
 
+def journal_nearly_full(mind: Mind) -> Purpose:
+    mind.order("KZ1", 1)
+    mind.play(StorageChanged(False, Fill.NO_DEPOSITS, 90))
+    return Purpose.DEPOSIT
+
+
 NOTICES: list[tuple[Callable[[Mind], Purpose], Notice]] = [
     (not_delivered, Notice.NOT_DELIVERED),
     (nothing_to_withdraw_yet, Notice.NOT_DELIVERED),
@@ -424,6 +431,7 @@ NOTICES: list[tuple[Callable[[Mind], Purpose], Notice]] = [
     (stands_open, Notice.CELL_OPEN),
     (deposited, Notice.ALREADY_DONE),
     (withdrawn, Notice.ALREADY_DONE),
+    (journal_nearly_full, Notice.NO_DEPOSITS),
     (not_due, Notice.NOT_DUE),
     (in_its_buyers_hand, Notice.NOT_DUE),
 ]

@@ -8,9 +8,12 @@ import apsw
 import pytest
 
 from firmware import store
+from firmware.chain import Sealed
 from firmware.errors import StoreError
+from firmware.journal import PRUNE_STEP
 from firmware.model import DoorState, Entry, EntryKind, Moment, ParcelState, Purpose, SessionState, UseState
 from firmware.rows import Door, Grant, Intent, Parcel, Row, Session, State, Use
+from firmware.sealed import JournalKey
 from firmware.store import Store
 from sim.disk import Disk
 from sim.diskfaults import Operation
@@ -171,6 +174,28 @@ def test_a_commit_that_fails_at_any_write_is_whole_or_absent(
         "committed",
         "committed, and failed while folding the log",
     }
+
+
+def test_a_pruning_that_fails_at_any_write_is_whole_or_absent(opened: Store, disk: Disk) -> None:
+    key, outcomes = JournalKey(b"j" * 32), set()
+    opened.commit([], [Entry(EntryKind.STARTED)] * 50 * PRUNE_STEP, NOW)
+    for well in range(0, 800, 20):
+        before = opened.journal(0, 99_999)
+        disk.fail(after=well, times=None, error=(apsw.IOError, apsw.FullError)[well % 2])
+        try:
+            count = opened.prune(99_999, NOW.utc_ms + 1, lambda place: key.sign(Sealed.ANCHOR, place))
+        except StoreError:
+            count = 0
+        disk.mend()
+        assert opened.journal(0, 99_999) == before[count:]
+        opened.verify_chain()
+        survived = Disk("survived", random.Random(1), files=disk.survivors())
+        with contextlib.closing(Store.open(PATH, "0123", vfs=survived.name)) as again:
+            again.verify_chain()
+            assert again.journal(0, 99_999) in (before, before[PRUNE_STEP:])
+        survived.unregister()
+        outcomes.add(count)
+    assert outcomes == {0, PRUNE_STEP}
 
 
 def after_a_kill(disk: Disk) -> tuple[list[Row], int, str]:

@@ -32,18 +32,20 @@ from firmware.control import (
     Told,
     encode,
 )
+from firmware.errors import StoreError
 from firmware.events import CodeTyped, DoorRead, PulseEnded
 from firmware.gate import BATCH_MAX, PENDING_MAX, SERVICE_PEERS_MAX, Role
 from firmware.inbox import Post
-from firmware.model import Action, DoorState, EntryKind, Outcome, ParcelState, ScreenName
+from firmware.model import Action, DoorState, Entry, EntryKind, Moment, Outcome, ParcelState, ScreenName
 from firmware.rows import Command, Door, Grant, Parcel
 from firmware.signed import code_digest
+from firmware.storage import ACK_STEP
 from hal.ports import PulseResult
 from sim import loop as virtual
 from sim.backend import Signer, unsigned
-from sim.backend.signing import COMMAND, GRANTS
+from sim.backend.signing import ACK, COMMAND, GRANTS, is_signed_by
 from tests.core.harness import LOCKER, UTC_MS, cabinet
-from tests.core.shell import CODE_KEY, SIGNER, Face, Shell, running
+from tests.core.shell import CODE_KEY, JOURNAL_KEY, SIGNER, Face, Shell, running
 
 CODE = "40917263"
 HASHED = code_digest(CODE_KEY, CODE, 8) or ""
@@ -178,6 +180,89 @@ def test_a_command_that_must_not_be_believed_is_not_even_used_up(
         await shell.quiet()
         assert link.got == [Told(outcome, ask=1)]
         assert list(shell.state.all(Command)) == []
+
+    play(tmp_path, act)
+
+
+# The journal's heads, and their acknowledgement
+
+
+def acked(seq: int, digest: str, **others: Any) -> bytes:
+    return SIGNER.sign(
+        ACK, {"locker": LOCKER, "epoch": 1, "seq": seq, "hash": bytes.fromhex(digest), **others}
+    )
+
+
+def test_each_batch_has_its_signed_head(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        shell.store.commit([], [Entry(EntryKind.STARTED)] * 10, Moment(0, UTC_MS, True))
+        link = Face(shell, Role.LINK)
+        for ask in (JournalAfter(0, 4), JournalAfter(4), JournalAfter(shell.store.last_seq)):
+            link.send(ask)
+        first, second, none = link.got
+        assert isinstance(first, Journal)
+        assert isinstance(second, Journal)
+        assert isinstance(none, Journal)
+        for batch in (first, second):
+            head, row = batch.head, batch.rows[-1]
+            assert head is not None
+            assert (head.seq, head.hash) == (row.seq, row.hash)
+            place = (LOCKER, 1, head.seq, head.hash)
+            assert is_signed_by(JOURNAL_KEY.public, "head", place, head.signature)
+            assert not is_signed_by(JOURNAL_KEY.public, "anchor", place, head.signature)
+        assert (none.rows, none.head) == ((), None)
+
+    play(tmp_path, act)
+
+
+def test_an_acknowledgement_is_taken_where_it_is_of_this_very_journal(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def act(shell: Shell) -> None:
+        shell.store.commit([], [Entry(EntryKind.STARTED)] * 2 * ACK_STEP, Moment(0, UTC_MS, True))
+        await shell.quiet()
+        link, seq = Face(shell, Role.LINK), 2 * ACK_STEP
+        digest = shell.store.hash_at(seq)
+        thief = Signer(b"t" * 32, "k1")
+        cases = [
+            (acked(seq, shell.store.hash_at(seq - 1)), Outcome.MISMATCH),
+            (acked(shell.store.last_seq + 1, digest), Outcome.MISMATCH),
+            (acked(seq, digest, locker="0124"), Outcome.WRONG_LOCKER),
+            (acked(seq, digest, epoch=2), Outcome.WRONG_EPOCH),
+            (acked(seq, digest, own=digest), Outcome.MALFORMED),
+            (unsigned(acked(seq, digest)), Outcome.UNSIGNED),
+            (thief.sign_again(acked(seq, digest)), Outcome.BAD_SIGNATURE),
+        ]
+        before = shell.store.last_seq
+        for ask, (raw, outcome) in enumerate(cases):
+            link.send(Signed(ask, raw))
+            await shell.quiet()
+            assert (link.got[-1], shell.state.locker.acked_seq) == (Told(outcome, ask=ask), 0)
+        assert caplog.text.count("is not of this journal") == 2
+        link.send(Signed(99, acked(seq, digest)))
+        await shell.quiet()
+        assert (link.got[-1], shell.state.locker.acked_seq) == (Told(Outcome.DONE, ask=99), seq)
+        link.send(Signed(100, acked(seq - 1, shell.store.hash_at(seq - 1))))
+        await shell.quiet()
+        assert link.got[-1] == Told(Outcome.OLDER, ask=100)
+        assert (
+            shell.store.last_seq == before
+        )  # no entry of it all, for that would want its own acknowledgement
+
+    play(tmp_path, act)
+
+
+def test_a_journal_that_cannot_be_read_acknowledges_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(shell: Shell) -> None:
+        def broken(seq: int) -> str:
+            raise StoreError("gone")
+
+        link, digest = Face(shell, Role.LINK), shell.store.head
+        monkeypatch.setattr(shell.store, "hash_at", broken)
+        link.send(Signed(1, acked(1, digest)))
+        assert link.got == [Told(Outcome.STORAGE_FAILED, ask=1)]
 
     play(tmp_path, act)
 

@@ -13,12 +13,13 @@ from firmware.events import (
     EpochDemanded,
     Event,
     GrantsCame,
+    JournalAcked,
     KioskJoined,
     OpenCommanded,
     Pressed,
     PulseEnded,
 )
-from firmware.inbox import SHED, Inbox, Post
+from firmware.inbox import ANSWERED, SHED, Inbox, Post
 from firmware.model import Action, Outcome
 from hal.ports import PulseResult
 
@@ -29,6 +30,7 @@ ONE_OF_EACH: list[Event] = [
     GrantsCame("0123", 1, 1, (), ()),
     OpenCommanded("c", "0123", 1, "g", "KZ1", 0, 1),
     EpochDemanded("0123", 1, 2),
+    JournalAcked("0123", 1, 1, "00"),
 ]
 
 
@@ -60,6 +62,17 @@ def test_beyond_the_limit_who_can_ask_again_is_told_busy() -> None:
         inbox.post(event)  # nobody to tell: dropped without a word
     assert told == [Outcome.BUSY] * len(SHED)
     assert waiting(inbox) == [Checked(), Checked()]
+
+
+def test_whoever_waits_can_be_given_one_answer_and_nothing_of_theirs_is_handled() -> None:
+    inbox = Inbox(64)
+    told: list[Outcome] = []
+    for event in (*ONE_OF_EACH, Checked(), DoorRead(1, True), KioskJoined()):
+        inbox.put(Post(event, tell=told.append))
+    inbox.post(PRESS)
+    inbox.answer(Outcome.STORAGE_FAILED)
+    assert told == [Outcome.STORAGE_FAILED] * len(ANSWERED)
+    assert waiting(inbox) == [DoorRead(1, True), KioskJoined()]
 
 
 def test_beyond_the_limit_the_newest_level_of_a_cell_wins() -> None:

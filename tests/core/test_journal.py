@@ -10,13 +10,17 @@ from typing import Any
 
 import apsw
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware import store
+from firmware.chain import Place, Sealed
 from firmware.control import JournalRow
 from firmware.errors import StoreCorrupt
+from firmware.journal import PRUNE_STEP
 from firmware.model import Entry, EntryKind, Moment
+from firmware.sealed import JournalKey
 from firmware.store import Store
 
 NOW = Moment(5_000, 1_700_000_000_000, True)
@@ -34,11 +38,10 @@ def opened(path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def verify(rows: list[JournalRow]) -> list[dict[str, Any]]:
+def verify(rows: list[JournalRow], after: int = 0, digest: bytes = b"\0" * 32) -> list[dict[str, Any]]:
     """What a backend does with a whole journal: the bodies, once each is found to follow from the one before."""
-    digest = b"\0" * 32
     bodies = []
-    for count, row in enumerate(rows):
+    for count, row in enumerate(rows, after):
         digest = hashlib.sha256(digest + bytes(row.body, "utf-8")).digest()
         body = json.loads(row.body)
         assert row.hash == digest.hex()
@@ -232,3 +235,146 @@ def test_a_commit_onto_another_end_is_refused(opened: Store) -> None:
     with pytest.raises(StoreCorrupt, match="ends at seq 2, not at 3 as it was left"):
         opened.commit([], [Entry(EntryKind.STARTED)], NOW)
     assert opened.last_seq == 3
+
+
+# Pruning
+
+DAY_MS = 24 * 3_600_000
+KEY = JournalKey(bytes(range(32)))
+
+
+def sign(place: Place) -> bytes:
+    return KEY.sign(Sealed.ANCHOR, place)
+
+
+def days(opened: Store, *dates: float | tuple[float, bool]) -> None:
+    """An entry for each of these days since NOW; with False the clock was not sure of it."""
+    for date in dates:
+        day, sure = date if isinstance(date, tuple) else (date, True)
+        opened.commit(
+            [], [Entry(EntryKind.STARTED)], NOW._replace(utc_ms=NOW.utc_ms + round(day * DAY_MS), sure=sure)
+        )
+
+
+def pruned(opened: Store, acked: int, day: float) -> list[int]:
+    """Prune to the end what is acknowledged up to `acked` and older than this day; which entries are left."""
+    while opened.prune(acked, NOW.utc_ms + round(day * DAY_MS), sign):
+        pass
+    opened.verify_chain()
+    return [row.seq for row in opened.journal(0, 9_999)]
+
+
+def test_what_is_acknowledged_and_old_goes_and_an_anchor_stays(opened: Store, path: Path) -> None:
+    assert opened.anchor is None
+    days(opened, 0, 1, 2, 3, 4)
+    before = opened.journal(0, 9)
+    assert pruned(opened, 4, 2) == [3, 4, 5]
+    assert opened.anchor is not None
+    place, signature = opened.anchor
+    assert place == Place("0123", 1, 2, before[1].hash)
+    public = Ed25519PublicKey.from_public_bytes(KEY.public)
+    public.verify(signature, f'postomat/v1/anchor\n["0123",1,2,"{before[1].hash}"]'.encode())
+    opened.close()
+    with contextlib.closing(Store.open(path, "0123")) as again:
+        again.verify_chain()
+        assert again.anchor == (place, signature)
+        assert (again.entries, again.last_seq) == (3, 5)
+        assert again.journal(0, 9) == again.journal(2, 9) == before[2:]
+        assert again.journal(3, 1) == before[3:4]
+        assert (again.hash_at(2), again.hash_at(1), again.hash_at(3)) == (before[1].hash, "", before[2].hash)
+        assert verify(again.journal(0, 9), 2, bytes.fromhex(before[1].hash))
+        days(again, 5)
+        assert pruned(again, 5, 99) == [6]
+        assert again.anchor is not None
+        assert again.anchor[0].seq == 5
+
+
+@pytest.mark.parametrize(
+    ("dates", "acked", "day", "left"),
+    [
+        ((0, 1, 2), 0, 99, [1, 2, 3]),  # never what was not acknowledged
+        ((0, 1, 2), 2, 99, [3]),
+        ((0, 1, 2), 3, 99, [3]),  # the newest stays, to be followed
+        ((0, 1, 2), 9, 99, [3]),
+        ((0, 1, 2), 3, 0, [1, 2, 3]),
+        ((0, 1, 2), 3, 1, [2, 3]),
+        ((0, 9, 1, 2), 4, 1.5, [4]),  # what stands before an old one is old, whatever it says
+        (((0, False), 1, 2), 3, 1.5, [3]),
+        (((0, False), (1, False), 2), 3, 1.5, [1, 2, 3]),  # nobody knows how old they are
+        (((-99, False), 5, 6), 3, 1, [1, 2, 3]),
+        (((99, False), 0, 6), 3, 1, [3]),
+    ],
+)
+def test_what_may_go(opened: Store, dates: tuple[Any, ...], acked: int, day: float, left: list[int]) -> None:
+    days(opened, *dates)
+    assert pruned(opened, acked, day) == left
+
+
+def test_it_goes_in_bounded_steps(opened: Store) -> None:
+    opened.commit([], [Entry(EntryKind.STARTED)] * (2 * PRUNE_STEP + 10), NOW)
+    later = NOW.utc_ms + DAY_MS
+    assert opened.prune(9_999, later, sign) == PRUNE_STEP
+    assert opened.entries == PRUNE_STEP + 10
+    assert [opened.prune(9_999, later, sign) for _ in range(3)] == [PRUNE_STEP, 9, 0]
+
+
+def test_entries_of_an_unsure_clock_do_not_hold_it_up_for_ever(opened: Store) -> None:
+    unsure = NOW._replace(sure=False)
+    opened.commit([], [Entry(EntryKind.STARTED)] * (3 * PRUNE_STEP), unsure)
+    days(opened, 0, 1)
+    assert pruned(opened, 9_999, 0.5) == [3 * PRUNE_STEP + 2]
+
+
+def test_the_space_of_what_went_is_used_again(opened: Store) -> None:
+    def fill() -> None:
+        opened.commit([], [Entry(EntryKind.STARTED, why="x" * 400)] * 500, NOW)
+
+    fill()
+    fill()
+    used, pages = opened.used_bytes, opened._db.pragma("page_count")
+    assert pruned(opened, 999, 1) == [1_000]
+    assert opened.used_bytes < used / 4
+    fill()
+    assert opened._db.pragma("page_count") == pages
+    assert used / 4 < opened.used_bytes < 0.75 * used
+
+
+def test_what_it_measures_lags_by_a_few_entries_only(opened: Store) -> None:
+    def really() -> int:
+        pragma = opened._db.pragma
+        used: int = store.PAGE_BYTES * (pragma("page_count") - pragma("freelist_count"))
+        return used
+
+    for _ in range(1_000):
+        opened.commit([], [Entry(EntryKind.STARTED, why="x" * 300)], NOW)
+        assert really() - opened.used_bytes <= store.MEASURED_EVERY * 2 * store.PAGE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("DELETE FROM anchor", "seq 3 is missing|seq 1 is missing"),
+        ("UPDATE anchor SET hash = zeroblob(32)", "seq 3 does not match its hash"),
+        ("UPDATE anchor SET seq = 1", "seq 2 is missing"),
+        ("UPDATE anchor SET seq = 3", "seq 4 does not match its hash"),
+        ("DELETE FROM journal WHERE seq = 3", "seq 3 is missing"),
+    ],
+)
+def test_an_anchor_that_was_tampered_with_is_found(opened: Store, path: Path, sql: str, message: str) -> None:
+    days(opened, 0, 1, 2, 3, 4)
+    pruned(opened, 4, 2)
+    opened.close()
+    tamper(path, sql)
+    with pytest.raises(StoreCorrupt, match=message):
+        Store.open(path, "0123")
+
+
+def test_an_anchor_of_another_key_is_not_this_lockers(opened: Store, path: Path) -> None:
+    days(opened, 0, 1, 2)
+    pruned(opened, 2, 9)
+    assert opened.anchor is not None
+    place, signature = opened.anchor
+    assert KEY.verifies(Sealed.ANCHOR, place, signature)
+    assert not KEY.verifies(Sealed.HEAD, place, signature)
+    assert not KEY.verifies(Sealed.ANCHOR, place._replace(seq=1), signature)
+    assert not JournalKey(b"k" * 32).verifies(Sealed.ANCHOR, place, signature)

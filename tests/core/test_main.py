@@ -19,10 +19,12 @@ import pytest
 import serial
 
 from firmware import __version__
+from firmware.chain import Sealed
 from firmware.config import Bus, Cell, Config, Gpio, Paths, Xor8a80
 from firmware.config_file import text
 from firmware.control import KIOSK_PUSHES, SERVICE_PUSHES, AskCells, Cells, Client, Code, Press, Show
-from firmware.model import Action, ScreenName
+from firmware.model import Action, Entry, EntryKind, Moment, ScreenName
+from firmware.sealed import JournalKey
 from firmware.store import Store
 from sim.cabinet import SimCabinet
 from tests.core.harness import LOCKER, Mind, cabinet
@@ -34,7 +36,8 @@ CODE = "40917263"
 def config(folder: Path) -> Config:
     """Two cells on one board; everything below the folder, and nothing there yet but the key."""
     (folder / "credentials").mkdir()
-    (folder / "credentials" / "code_key").write_bytes(secrets.token_bytes(32))
+    for name in ("code_key", "journal_key"):
+        (folder / "credentials" / name).write_bytes(secrets.token_bytes(32))
     paths = Paths(folder / "state", folder / "run", folder / "credentials")
     return msgspec.structs.replace(
         cabinet(),
@@ -124,15 +127,16 @@ def test_a_wrong_configuration(folder: Path, config: Config, old: str, new: str,
     nothing_is_left(config)
 
 
+@pytest.mark.parametrize("name", ["code_key", "journal_key"])
 @pytest.mark.parametrize("key", [None, b"", b"short", b"\xff" * 31, b"z" * 64, b"\n" * 32 + b"0" * 40])
-def test_a_code_key_that_is_none(folder: Path, config: Config, key: bytes | None) -> None:
-    path = folder / "credentials" / "code_key"
+def test_a_key_that_is_none(folder: Path, config: Config, name: str, key: bytes | None) -> None:
+    path, words = folder / "credentials" / name, name.replace("_", " ")
     path.unlink()
     if key is not None:
         path.write_bytes(key)
     out, err = postomat("run", "--config", written(folder, config), code=3)
-    missing = "the code key cannot be read: No such file or directory"
-    wrong = "the code key must be 32 bytes, or as many in hex"
+    missing = f"the {words} cannot be read: No such file or directory"
+    wrong = f"the {words} must be 32 bytes, or as many in hex"
     assert (out, err) == ("", f"postomat: {path}: {missing if key is None else wrong}\n")
     nothing_is_left(config)
 
@@ -329,9 +333,9 @@ def test_nothing_that_was_typed_is_in_the_log_or_on_the_disk(folder: Path, confi
             code, log = await running.stop()
             assert code == 0
             assert "kiosk peer dropped" in log
-            key = (folder / "credentials" / "code_key").read_bytes()
             assert CODE not in log
-            assert key.hex() not in log
+            for name in ("code_key", "journal_key"):
+                assert (folder / "credentials" / name).read_bytes().hex() not in log
 
     asyncio.run(act())
     for path in config.paths.state.iterdir():
@@ -361,3 +365,17 @@ def test_a_cabinet_that_lost_a_cell_with_a_parcel_in_it(folder: Path, config: Co
         assert err.decode() == "postomat: cells: cell 3 holds a parcel and cannot be left out\n"
 
     asyncio.run(act())
+
+
+def test_a_journal_whose_anchor_another_key_signed_is_left_alone(folder: Path, config: Config) -> None:
+    """The wrong key may have been put in: that begins no new epoch, and the right one serves again."""
+    config.paths.state.mkdir()
+    path = config.paths.state / "postomat.db"
+    with contextlib.closing(Store.open(path, LOCKER)) as store:
+        store.commit([], [Entry(EntryKind.STARTED)] * 3, Moment(0, 0, True))
+        key = JournalKey((folder / "credentials" / "journal_key").read_bytes())
+        assert store.prune(2, 1, lambda place: key.sign(Sealed.ANCHOR, place)) == 2
+    (folder / "credentials" / "journal_key").write_bytes(secrets.token_bytes(32))
+    err = postomat("run", "--config", written(folder, config), code=1)[1]
+    assert err == "postomat: the journal's anchor, seq 2, was not signed with this journal_key\n"
+    assert sorted(file.name for file in config.paths.state.glob("*.db")) == ["postomat.db"]

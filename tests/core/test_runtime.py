@@ -1,11 +1,15 @@
 """Decide, commit, act: what is done when the commit fails, when the mind raises, and when a deadline comes."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from firmware.chain import Sealed
+from firmware.config import Journal
 from firmware.control import Seq, Show
 from firmware.errors import StoreError
 from firmware.events import (
@@ -13,20 +17,33 @@ from firmware.events import (
     Checked,
     CodeTyped,
     DoorRead,
+    JournalAcked,
     OpenCommanded,
     Pressed,
     Pulse,
 )
 from firmware.gate import Role
-from firmware.housekeeping import LOOK_S
+from firmware.housekeeping import LOOK_S, PRUNE_S, STEP_S
 from firmware.inbox import Post
-from firmware.model import Action, DoorState, Outcome, ParcelState, Purpose, ScreenName
+from firmware.journal import PRUNE_STEP
+from firmware.model import (
+    Action,
+    DoorState,
+    Entry,
+    EntryKind,
+    Fill,
+    Notice,
+    Outcome,
+    ParcelState,
+    Purpose,
+    ScreenName,
+)
 from firmware.reserve import NEEDED_BYTES, RESERVE_BYTES
 from firmware.rows import Command, Door, Parcel, Session
 from firmware.runtime import RETRY_MS, SLEEP_MAX_MS, STORAGE_FAILED
 from sim import loop as virtual
-from tests.core.harness import LOCKER, UTC_MS, digest
-from tests.core.shell import Face, Shell, running
+from tests.core.harness import LOCKER, UTC_MS, cabinet, digest
+from tests.core.shell import JOURNAL_KEY, Face, Shell, running
 
 OPEN = OpenCommanded("c1", LOCKER, 1, "g", "KZ1", 0, 2 * UTC_MS)
 
@@ -349,3 +366,113 @@ def test_an_answer_without_an_asker_is_dropped(tmp_path: Path) -> None:
         assert await shell.ask(Checked()) == Answer(Outcome.DONE).outcome
 
     play(tmp_path, act)
+
+
+# The journal's cap, and what is pruned of it
+
+SMALL = msgspec.structs.replace(cabinet(), journal=Journal(entries_max=100, acknowledged_h=24))
+
+
+def play_small(folder: Path, act: Callable[[Shell], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with running(folder, SMALL) as shell:
+            await act(shell)
+
+    virtual.run(whole())
+
+
+def more_entries(shell: Shell, upto: int) -> None:
+    entries = [Entry(EntryKind.STARTED)] * (upto - shell.store.last_seq)
+    shell.store.commit([], entries, shell.runtime.now())
+
+
+def told_of_journal(shell: Shell) -> list[str | None]:
+    rows = (msgspec.json.decode(row.body, type=Entry) for row in shell.store.journal(0, 999))
+    return [entry.why for entry in rows if entry.kind is EntryKind.JOURNAL]
+
+
+def test_the_mind_is_told_of_each_bound_before_the_next_event(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        more_entries(shell, 79)
+        await shell.quiet()
+        assert (shell.state.locker.journal_fill, told_of_journal(shell)) == (Fill.OK, [])
+        more_entries(shell, 80)
+        await shell.quiet()
+        assert (shell.state.locker.journal_fill, told_of_journal(shell)) == (Fill.ALARM, ["alarm"])
+        more_entries(shell, 90)
+        assert await shell.ask(Pressed(Action.START)) is Outcome.DONE
+        assert await shell.ask(CodeTyped(digest(Purpose.DEPOSIT, "KZ1"))) is Outcome.DONE
+        assert shell.runtime.screen.notice is Notice.NO_DEPOSITS
+        assert told_of_journal(shell) == ["alarm", "no_deposits"]
+        more_entries(shell, 150)  # no bound holds up what must be written
+        await shell.quiet()
+        assert told_of_journal(shell) == ["alarm", "no_deposits"]
+
+    play_small(tmp_path, act)
+
+
+def test_what_is_acknowledged_and_old_is_pruned_by_itself_in_steps(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        more_entries(shell, 1_000)
+        seq = shell.store.last_seq
+        acked = JournalAcked(LOCKER, 1, seq, shell.store.hash_at(seq), shell.store.hash_at(seq))
+        assert await shell.ask(acked) is Outcome.DONE
+        await asyncio.sleep(23 * 3_600)
+        assert shell.store.entries >= 1_000
+        shell.clock.is_sure = False
+        await asyncio.sleep(3 * 3_600)
+        assert shell.store.entries >= 1_000  # nobody knows how old it is
+        shell.clock.is_sure = True
+        left = []
+        for _ in range(round(PRUNE_S)):
+            await asyncio.sleep(STEP_S)
+            left.append(shell.store.entries)
+        steps = [before - after for before, after in itertools.pairwise(left) if after < before]
+        assert max(steps) == PRUNE_STEP  # one at a time
+        assert len(steps) >= 3
+        await shell.quiet()
+        assert shell.store.entries < 10
+        assert told_of_journal(shell)[-1] == "ok"
+        shell.store.verify_chain()
+        assert shell.store.anchor is not None
+        assert JOURNAL_KEY.verifies(Sealed.ANCHOR, *shell.store.anchor)
+
+    play_small(tmp_path, act)
+
+
+def test_a_pruning_that_fails_is_tried_again_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(shell: Shell) -> None:
+        tries = 0
+
+        def fails(*arguments: object) -> int:
+            nonlocal tries
+            tries += 1
+            raise StoreError("gone")
+
+        monkeypatch.setattr(shell.disk, "prune", fails)
+        await asyncio.sleep(2 * PRUNE_S)
+        assert tries == 2
+        assert shell.shows() is ScreenName.IDLE
+
+    play_small(tmp_path, act)
+
+
+def test_nothing_is_pruned_while_a_door_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(shell: Shell) -> None:
+        tries = 0
+
+        def counted(*arguments: object) -> int:
+            nonlocal tries
+            tries += 1
+            return 0
+
+        monkeypatch.setattr(shell.disk, "prune", counted)
+        await pulsing(shell)
+        await asyncio.sleep(2 * PRUNE_S)  # its pulse never ends: the body only writes down
+        assert tries == 0
+        shell.inbox.post(DoorRead(1, False))
+        shell.inbox.post(DoorRead(1, True))
+        await asyncio.sleep(LOOK_S)
+        assert tries == 1
+
+    play_small(tmp_path, act)

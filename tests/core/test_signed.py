@@ -19,7 +19,7 @@ from cwt.exceptions import VerifyError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.events import GrantedParcel, GrantedRight, GrantsCame, OpenCommanded
+from firmware.events import GrantedParcel, GrantedRight, GrantsCame, JournalAcked, OpenCommanded
 from firmware.model import Direction, Outcome, Purpose
 from firmware.signed import (
     DEPTH_MAX,
@@ -82,7 +82,9 @@ CAME = GrantsCame(
         GrantedRight("deposit-KZ2", Purpose.DEPOSIT, ("KZ2",)),
     ),
 )
-BOTH = [(Kind.COMMAND, COMMAND, OPENED), (Kind.GRANTS, GRANTS, CAME)]
+ACK = {"locker": "0123", "epoch": 1, "seq": 7, "hash": DIGEST}
+ACKED = JournalAcked("0123", 1, 7, DIGEST.hex())
+EACH = [(Kind.COMMAND, COMMAND, OPENED), (Kind.GRANTS, GRANTS, CAME), (Kind.ACK, ACK, ACKED)]
 
 
 def header(kind: Kind) -> dict[Any, Any]:
@@ -108,7 +110,7 @@ def cwt_key(*, private: bool) -> Any:
 # --- both ways with an independent library
 
 
-@pytest.mark.parametrize(("kind", "payload", "event"), BOTH)
+@pytest.mark.parametrize(("kind", "payload", "event"), EACH)
 def test_what_cwt_signs_is_opened(kind: Kind, payload: dict[str, Any], event: object) -> None:
     raw = COSE.new().encode(
         cbor2.dumps(payload), cwt_key(private=True), protected=header(kind), external_aad=kind.aad
@@ -116,7 +118,7 @@ def test_what_cwt_signs_is_opened(kind: Kind, payload: dict[str, Any], event: ob
     assert open_signed(raw, KEYRING) == event
 
 
-@pytest.mark.parametrize(("kind", "payload", "event"), BOTH)
+@pytest.mark.parametrize(("kind", "payload", "event"), EACH)
 def test_what_the_backend_signs_is_verified_by_cwt_and_opened(
     kind: Kind, payload: dict[str, Any], event: object
 ) -> None:
@@ -199,9 +201,9 @@ UNSIGNED = {
     "kid as text": seal(cbor2.dumps({1: -8, 4: "backend-1", 16: Kind.COMMAND.typ}), BODY, AAD),
     "no typ": seal(cbor2.dumps({1: -8, 4: b"backend-1"}), BODY, AAD),
     "a typ of ours that is no event yet": seal(
-        cbor2.dumps({1: -8, 4: b"backend-1", 16: "application/vnd.postomat.ack+cose"}),
+        cbor2.dumps({1: -8, 4: b"backend-1", 16: "application/vnd.postomat.token+cose"}),
         BODY,
-        b"postomat/v1/ack",
+        b"postomat/v1/token",
     ),
     "crit": seal(cbor2.dumps({1: -8, 2: [99], 4: b"backend-1", 16: Kind.COMMAND.typ}), BODY, AAD),
     "an unknown header": seal(cbor2.dumps({1: -8, 4: b"backend-1", 16: Kind.COMMAND.typ, 99: 0}), BODY, AAD),
@@ -245,6 +247,7 @@ def changed(payload: dict[str, Any], path: str, value: object) -> dict[str, Any]
 
 MISSING = [(Kind.COMMAND, COMMAND, field) for field in COMMAND] + [
     *((Kind.GRANTS, GRANTS, field) for field in GRANTS),
+    *((Kind.ACK, ACK, field) for field in ACK),
     *((Kind.GRANTS, GRANTS, f"parcels.0.{field}") for field in ("waybill", "cell")),
     *((Kind.GRANTS, GRANTS, f"grants.0.{field}") for field in ("id", "purpose", "parcels")),
 ]

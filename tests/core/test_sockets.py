@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from firmware import reports
 from firmware.config import Config
 from firmware.control import (
     FRAME_MAX_BYTES,
@@ -30,6 +31,7 @@ from firmware.control import (
     Told,
     encode,
 )
+from firmware.controller import Controller
 from firmware.errors import ConfigError, Unreachable
 from firmware.gate import Role
 from firmware.model import Action, Outcome, ScreenName
@@ -225,25 +227,27 @@ def test_a_peer_that_does_not_read_is_dropped_and_holds_up_nobody(folder: Path) 
     play(folder, act)
 
 
-def test_a_flood_of_questions_in_one_read_is_answered_no_further_than_the_backlog(folder: Path) -> None:
+def test_a_flood_of_questions_in_one_read_is_answered_no_further_than_the_backlog(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Found by review: one read of 6,000 questions held up everybody until the last one had its answer."""
 
     async def act(shell: Shell) -> None:
         answered = 0
-        cells = shell.gate._cells
+        cells = reports.cells
 
-        def counted(after: int) -> Cells:
+        def counted(controller: Controller, after: int) -> Cells:
             nonlocal answered
             answered += 1
-            return cells(after)
+            return cells(controller, after)
 
-        shell.gate._cells = counted  # type: ignore[method-assign]
+        monkeypatch.setattr(reports, "cells", counted)
         reader, writer = await asyncio.open_unix_connection(folder / "service.sock")
         writer.write(encode(AskStatus()))
         await reader.readline()
         reader._transport.pause_reading()  # type: ignore[attr-defined]
         (peer,) = shell.gate._peers[Role.SERVICE]
-        size = len(encode(cells(0)))
+        size = len(encode(cells(shell.runtime.controller, 0)))
         peer.feed(encode(AskCells()) * 60_000)
         assert not peer.open
         assert answered < 3 * BACKLOG_MAX_BYTES // size

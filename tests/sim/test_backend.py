@@ -4,11 +4,13 @@ import asyncio
 import hashlib
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,19 +25,21 @@ from firmware.control import (
     JournalRow,
     Lines,
     Signed,
+    SignedHead,
     Told,
     decode,
     encode,
 )
 from firmware.errors import ProtocolError, Unreachable
-from firmware.events import EpochDemanded, GrantsCame, OpenCommanded
+from firmware.events import EpochDemanded, GrantsCame, JournalAcked, OpenCommanded
 from firmware.model import Direction, Outcome, Purpose
 from firmware.signed import Keyring, code_digest, open_signed
 from sim.backend import Backend, JournalBroken, Link, Refund, Signer, Site, SocketLink, Stage, unsigned
 
 NOON_MS = 1_764_054_000_000  # 25 November 2025, 07:00 UTC, 12:00 in Almaty
 CODE_KEY = b"k" * 32
-SITE = Site("0123", "ул. Абая, 10", CODE_KEY)
+JOURNAL_KEY = Ed25519PrivateKey.from_private_bytes(b"j" * 32)
+SITE = Site("0123", "ул. Абая, 10", CODE_KEY, JOURNAL_KEY.public_key().public_bytes_raw())
 SIGNER = Signer(bytes(range(32)), "backend-1")
 KEYRING = Keyring({"backend-1": SIGNER.public})
 
@@ -66,6 +70,13 @@ class Book:
         digest = hashlib.sha256(before + body.encode()).hexdigest()
         self.rows.append(JournalRow(len(self.rows) + 1, body, digest))
         return self.rows[-1]
+
+
+def head_of(rows: Sequence[JournalRow], book: Book, key: Ed25519PrivateKey = JOURNAL_KEY) -> SignedHead:
+    """The signed head of a batch, from its documented form."""
+    last = rows[-1]
+    place = f'["{book.locker}",{book.epoch},{last.seq},"{last.hash}"]'
+    return SignedHead(last.seq, last.hash, key.sign(b"postomat/v1/head\n" + place.encode()).hex())
 
 
 def listed(backend: Backend) -> GrantsCame:
@@ -151,7 +162,7 @@ def test_an_outbound_parcel_has_a_sender_no_pickup_and_no_refund(backend: Backen
 
 
 def test_codes_have_their_length_and_no_two_are_alike() -> None:
-    backend = make(site=Site("0123", "-", CODE_KEY, code_digits=2))
+    backend = make(site=Site("0123", "-", CODE_KEY, b"", code_digits=2))
     for number in range(50):
         backend.order(f"KZ{number}", 1, "Айгерим")
     codes = {grant.code for order in backend.orders.values() for grant in order.grants.values()}
@@ -380,20 +391,27 @@ class Gate:
         self.lines = Lines()
         self.version = 0
         self.objects: list[Any] = []
+        self.acks: list[JournalAcked] = []
+        self.acked = Outcome.DONE  # what an acknowledgement is answered with
 
     def feed(self, data: bytes) -> None:
         for line in self.lines.feed(data):
             match decode(LINK_REQUESTS, line):
                 case Signed(ask=ask, object=raw):
-                    self.objects.append(open_signed(raw, KEYRING))
-                    self.send(encode(self.answer(ask, self.objects[-1])))
+                    said = open_signed(raw, KEYRING)
+                    if isinstance(said, JournalAcked):
+                        self.acks.append(said)
+                    else:
+                        self.objects.append(said)
+                    self.send(encode(self.answer(ask, said)))
                 case AskHello():
                     head = self.book.rows[-1].hash if self.book.rows else ""
                     book = self.book
                     self.send(encode(Hello(book.locker, book.epoch, len(book.rows), head, self.version)))
                 case JournalAfter(seq=seq):
                     rows = tuple(self.book.rows[seq : seq + self.batch])
-                    self.send(encode(Journal(rows, len(self.book.rows))))
+                    signed = head_of(rows, self.book) if rows else None
+                    self.send(encode(Journal(rows, len(self.book.rows), signed)))
 
     def answer(self, ask: int, said: object) -> Told:
         match said:
@@ -401,6 +419,8 @@ class Gate:
                 return Told(said, ask)
             case OpenCommanded(id=command):
                 return Told(Outcome.BUSY, ask, command)
+            case JournalAcked():
+                return Told(self.acked, ask)
             case EpochDemanded():
                 return Told(Outcome.DONE, ask)
             case GrantsCame(version=version):
@@ -485,6 +505,57 @@ def test_a_journal_that_has_grown_is_read_without_being_asked(backend: Backend) 
     assert backend.orders["KZ1"].stage is Stage.STORED
 
 
+def test_each_batch_that_was_taken_is_acknowledged_with_its_newest_entry(backend: Backend) -> None:
+    line = Line(backend)
+    for _ in range(5):
+        line.book.write("wrong_code")
+    line.flow()
+    digests = [row.hash for row in line.book.rows]
+    assert line.gate.acks == [JournalAcked("0123", 1, seq, digests[seq - 1]) for seq in (2, 4, 5)]
+    line.link.sync()
+    line.flow()
+    assert len(line.gate.acks) == 3  # nothing new, nothing said
+    assert backend.alarms == []
+
+
+def test_an_acknowledgement_that_is_refused_is_an_alarm(backend: Backend) -> None:
+    line = Line(backend)
+    line.gate.acked = Outcome.MISMATCH
+    line.book.write("wrong_code")
+    line.flow()
+    assert backend.alarms == ["an acknowledgement was refused: mismatch"]
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (lambda rows, book: None, "has no head, or another's"),
+        (lambda rows, book: head_of(rows[:1], book), "has no head, or another's"),
+        (
+            lambda rows, book: head_of(rows, book, Ed25519PrivateKey.from_private_bytes(b"t" * 32)),
+            "is not signed by",
+        ),
+        (lambda rows, book: head_of(rows, Book("0124")), "is not signed by"),
+        (lambda rows, book: head_of(rows, Book(epoch=2)), "is not signed by"),
+        (
+            lambda rows, book: msgspec.structs.replace(head_of(rows, book), signature="no hex"),
+            "is not signed by",
+        ),
+    ],
+)
+def test_a_batch_without_this_lockers_signature_is_not_believed(
+    backend: Backend, head: Callable[[list[JournalRow], Book], SignedHead | None], told: str
+) -> None:
+    book = Book()
+    book.write("started")
+    book.write("wrong_code")
+    with pytest.raises(JournalBroken, match=f"the batch up to entry 2 {told}"):
+        backend.batch(Journal(tuple(book.rows), 2, head(book.rows, book)))
+    assert backend.ledger.last == 0
+    backend.batch(Journal(tuple(book.rows), 2, head_of(book.rows, book)))
+    assert backend.ledger.last == 2
+
+
 def test_a_list_that_is_refused_for_good_is_an_alarm_and_not_repeated(backend: Backend) -> None:
     line = Line(Backend(SITE, Signer(bytes(32), "backend-1"), lambda: NOON_MS, random.Random(1)))
     line.link.backend.order("KZ1", 7, "Айгерим")
@@ -566,8 +637,9 @@ def test_nonsense_and_a_broken_journal_are_told_to_whoever_feeds(backend: Backen
     line = Line(backend)
     with pytest.raises(ProtocolError, match="not a request of this role"):
         line.link.feed(b'{"type":"show"}\n')
+    rows = (JournalRow(7, "", ""),)
     with pytest.raises(JournalBroken, match="entry 7 came where 1 was due"):
-        line.link.feed(encode(Journal((JournalRow(7, "", ""),), 7)))
+        line.link.feed(encode(Journal(rows, 7, head_of(rows, line.book))))
 
 
 async def serve(path: Path, book: Book) -> tuple[asyncio.Server, list[asyncio.Task[None]]]:

@@ -110,6 +110,7 @@ const PICTURES = {
   cell_offline: both("cell", "cross"),
   cell_open: THINGS.open,
   already_done: both("list", "check"),
+  no_deposits: both("parcel", "cross"),
   not_due: both("parcel", "clock"),
 };
 
