@@ -36,6 +36,10 @@ class MachineSteps:
         """`clock sure` or `clock unsure`."""
         self._locker.clock.is_sure = {"sure": True, "unsure": False}[sure]
 
+    async def do_date(self, later: str) -> None:
+        """`date 31d`: the wall clock is found to be so much later, as after a long time without power."""
+        self._locker.clock.offset_ms += round(1_000 * seconds(later))
+
     async def do_power(self, state: str) -> None:
         """`power off`: from one moment to the next; `power on`: another boot."""
         cabinet = self._locker.cabinet
