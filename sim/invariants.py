@@ -5,17 +5,18 @@ committed event, those of `AFTER_MATTER` after each change in the world, those o
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from firmware import door as doors
 from firmware.events import Due, GrantsCame, Pulse
 from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionState
-from firmware.rows import ROWS, Command, Door, Grant, Intent, Parcel
+from firmware.rows import Command, Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
 from sim.facts import Facts
 from sim.storage_rules import (
     a_full_disk_begins_no_visit,
+    memory_equals_reload,
     the_chain_verifies,
+    what_was_committed_is_there,
     what_went_is_held_by_the_backend,
 )
 
@@ -195,29 +196,6 @@ def only_the_backend_is_believed(facts: Facts) -> Iterator[str]:
 def money_moves_once(facts: Facts) -> Iterator[str]:
     """The backend's own alarms: collected after a refund, an outcome after an outcome."""
     yield from facts.site.office.backend.alarms
-
-
-def what_was_committed_is_there(facts: Facts) -> Iterator[str]:
-    """What a person was shown or the backend was told must outlive a power cut: the store after it holds the last commit."""
-    yield from facts.lost
-
-
-def memory_equals_reload(facts: Facts) -> Iterator[str]:
-    """What memory has and the store has not is gone with the next restart.
-
-    After each event memory is compared, row by row, with all that was committed; with what the store gives back after a start
-    and for one event of 64.
-    """
-    for kind in ROWS:
-        held: Any = facts.state.table(kind)
-        if held != facts.committed[kind]:
-            yield f"committed {facts.committed[kind]}, held {held}"
-    if facts.events % 64 == 0 or facts.is_start:
-        stored, rows = facts.parts.store.load().rows(), facts.state.rows()
-        if stored != rows:
-            pairs = zip(stored, rows, strict=False)
-            differ = (f"stored {one}, held {other}" for one, other in pairs if one != other)
-            yield next(differ, f"stored {len(stored)} rows, held {len(rows)}")
 
 
 AFTER_EVENT: tuple[Rule, ...] = (

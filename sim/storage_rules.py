@@ -1,8 +1,10 @@
 """What must always hold of the store's room and its journal; asked with the other rules of `sim.invariants`."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from firmware.events import Pulse
+from firmware.rows import ROWS
 from sim.facts import Facts
 
 
@@ -13,6 +15,29 @@ def a_full_disk_begins_no_visit(facts: Facts) -> Iterator[str]:
         return
     if any(isinstance(effect, Pulse) for effect in facts.effects) and at and at.id > facts.begun_in_time:
         yield f"{at} began after session {facts.begun_in_time}, when the disk was full"
+
+
+def what_was_committed_is_there(facts: Facts) -> Iterator[str]:
+    """What a person was shown or the backend was told must outlive a power cut: the store after it holds the last commit."""
+    yield from facts.lost
+
+
+def memory_equals_reload(facts: Facts) -> Iterator[str]:
+    """What memory has and the store has not is gone with the next restart.
+
+    After each event memory is compared, row by row, with all that was committed; with what the store gives back after a start
+    and for one event of 64.
+    """
+    for kind in ROWS:
+        held: Any = facts.state.table(kind)
+        if held != facts.committed[kind]:
+            yield f"committed {facts.committed[kind]}, held {held}"
+    if facts.events % 64 == 0 or facts.is_start:
+        stored, rows = facts.parts.store.load().rows(), facts.state.rows()
+        if stored != rows:
+            pairs = zip(stored, rows, strict=False)
+            differ = (f"stored {one}, held {other}" for one, other in pairs if one != other)
+            yield next(differ, f"stored {len(stored)} rows, held {len(rows)}")
 
 
 def the_chain_verifies(facts: Facts) -> Iterator[str]:
