@@ -16,6 +16,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
@@ -71,6 +72,7 @@ class Page:
     def __init__(self, socket: ClientWebSocketResponse) -> None:
         self._socket = socket
         self._show: Show | None = None
+        self._last: deque[str] = deque(maxlen=12)  # said and heard, for whoever asks why no screen came
 
     async def see(self, *names: ScreenName) -> Show:
         """Wait for one of these screens. Raises BenchError where none comes."""
@@ -81,13 +83,15 @@ class Page:
                     if message.type is not WSMsgType.TEXT:
                         raise BenchError("the kiosk has closed the page's connection")
                     push = decode(KIOSK_PUSHES, message.data.encode())
+                    self._last.append(f"heard {push}")
                     self._show = push if isinstance(push, Show) else self._show
         except TimeoutError:
-            shown = self._show and self._show.screen
-            raise BenchError(f"waited for {' or '.join(names)}, and the screen is {shown}") from None
+            said = "; ".join(self._last)
+            raise BenchError(f"waited for {' or '.join(names)} in vain, after: {said}") from None
         return self._show
 
     async def send(self, message: Message) -> None:
+        self._last.append(f"said {type(message).__name__} on screen {getattr(message, 'seq', None)}")
         await self._socket.send_str(encode(message).decode())
 
     async def press(self, show: Show, action: Action) -> None:
