@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from firmware import ctl
+from firmware import ctl, reports
 from firmware.control import Told, encode
 from firmware.errors import ProtocolError, Unreachable
-from firmware.events import DoorRead
-from firmware.model import EntryKind, Outcome
+from firmware.events import DoorRead, StorageChanged
+from firmware.model import EntryKind, Fill, Outcome
 from tests.core.shell import JOURNAL_KEY, Shell
 from tests.core.test_sockets import play
 
@@ -40,6 +40,23 @@ def test_status(folder: Path, said: list[str]) -> None:
     assert 0 <= float(facts["journal used percent"]) < 0.1
     assert facts["journal key"] == JOURNAL_KEY.public.hex()
     assert json.loads(raw)["locker"] == "0123"
+
+
+@pytest.mark.parametrize(
+    ("room", "serves"),
+    [
+        (StorageChanged(False, Fill.ALARM, 81), "everybody"),
+        (StorageChanged(False, Fill.NO_DEPOSITS, 90), "no deposits: the journal is nearly full"),
+        (StorageChanged(True, Fill.NO_DEPOSITS, 90), "nobody new: the disk is full"),
+    ],
+)
+def test_status_says_whom_it_serves(folder: Path, room: StorageChanged, serves: str) -> None:
+    async def act(shell: Shell, socket: Path) -> None:
+        shell.runtime.controller.handle(room, shell.runtime.now())
+        told = reports.status(shell.runtime, {}, 0, 0)
+        assert told.serves == serves
+
+    with_socket(folder, act)
 
 
 def test_cells(folder: Path, said: list[str]) -> None:

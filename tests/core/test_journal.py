@@ -318,6 +318,14 @@ def test_it_goes_in_bounded_steps(opened: Store) -> None:
     assert [opened.prune(9_999, later, sign) for _ in range(3)] == [PRUNE_STEP, 9, 0]
 
 
+def test_nothing_goes_behind_an_entry_that_is_missing(opened: Store) -> None:
+    days(opened, 0, 1, 2)
+    opened._db.execute("DELETE FROM journal WHERE seq = 2")
+    with pytest.raises(StoreCorrupt, match="seq 2 is missing"):
+        opened.prune(2, NOW.utc_ms + 9 * DAY_MS, sign)
+    assert (opened.anchor, [row.seq for row in opened.journal(0, 1)]) == (None, [1])
+
+
 def test_entries_of_an_unsure_clock_do_not_hold_it_up_for_ever(opened: Store) -> None:
     unsure = NOW._replace(sure=False)
     opened.commit([], [Entry(EntryKind.STARTED)] * (3 * PRUNE_STEP), unsure)
