@@ -24,7 +24,7 @@ from statistics import median
 from time import monotonic_ns, time_ns
 from typing import Any
 
-from aiohttp import ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientWebSocketResponse
 from msgspec.structs import replace
 
 from firmware.config import Access, BackendKey, Config, Paths
@@ -67,31 +67,40 @@ async def said(process: "subprocess.Popen[bytes]") -> list[int]:
 
 
 class Page:
-    """The page: what it shows now, and a finger."""
+    """The page: what it shows now, and a finger. It reads all the time, as a browser does: the kiosk pings it."""
 
     def __init__(self, socket: ClientWebSocketResponse) -> None:
         self._socket = socket
         self._show: Show | None = None
-        self._last: deque[str] = deque(maxlen=12)  # said and heard, for whoever asks why no screen came
+        self._moved = asyncio.Event()
+        self._past: deque[str] = deque(maxlen=12)  # said and heard, for whoever asks why nothing came
+
+    async def listen(self) -> None:
+        """Take in what comes, until the kiosk closes the connection."""
+        async for message in self._socket:
+            push = decode(KIOSK_PUSHES, message.data.encode())
+            self._past.append(f"heard {push}")
+            self._show = push if isinstance(push, Show) else self._show
+            self._moved.set()
+        self._past.append("the kiosk has closed the connection")
 
     async def see(self, *names: ScreenName) -> Show:
         """Wait for one of these screens. Raises BenchError where none comes."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while self._show is None or self._show.screen.name not in names:
-                    message = await self._socket.receive()
-                    if message.type is not WSMsgType.TEXT:
-                        raise BenchError("the kiosk has closed the page's connection")
-                    push = decode(KIOSK_PUSHES, message.data.encode())
-                    self._last.append(f"heard {push}")
-                    self._show = push if isinstance(push, Show) else self._show
+                    self._moved.clear()
+                    await self._moved.wait()
         except TimeoutError:
-            said = "; ".join(self._last)
-            raise BenchError(f"waited for {' or '.join(names)} in vain, after: {said}") from None
+            raise BenchError(f"waited for {' or '.join(names)} in vain{self.past()}") from None
         return self._show
 
+    def past(self) -> str:
+        """What was said and heard last."""
+        return f"; before: {'; '.join(self._past)}"
+
     async def send(self, message: Message) -> None:
-        self._last.append(f"said {type(message).__name__} on screen {getattr(message, 'seq', None)}")
+        self._past.append(f"said {type(message).__name__} on screen {getattr(message, 'seq', None)}")
         await self._socket.send_str(encode(message).decode())
 
     async def press(self, show: Show, action: Action) -> None:
@@ -134,8 +143,11 @@ class Touches:
         sent_ns = monotonic_ns()
         await page.send(code)
         asked_ns = 0
-        while self._pulsed_ns < sent_ns:
-            self._pulsed_ns, asked_ns = await said(self._boards)
+        try:
+            while self._pulsed_ns < sent_ns:
+                self._pulsed_ns, asked_ns = await said(self._boards)
+        except BenchError as error:
+            raise BenchError(f"{error}{page.past()}") from None
         await self._leave(cell)
 
         end_ns = min(self._pulsed_ns, asked_ns + round(1e6 * POLL_MS))
@@ -235,6 +247,8 @@ async def come(stack: AsyncExitStack, config: Config, signer: Signer, site: Site
     stack.callback(link.close)
     url = f"http://{config.kiosk.host}:{config.kiosk.port}"
     page = Page(await stack.enter_async_context(web.socket_of(url, "/ws")))
+    ears = asyncio.create_task(page.listen())
+    stack.callback(ears.cancel)
     await page.see(ScreenName.IDLE)
     return Touches(page, link, boards, len(config.cells))
 
