@@ -38,14 +38,15 @@ def run(port: int, seed: int, *, browser: bool) -> None:
     for number in SIGNALS:  # until the loop takes them: end with the folder removed
         signal.signal(number, signal.default_int_handler)
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s", stream=sys.stderr)
-    config = _scaled(cabinet(CABINET))
+    config = scaled(cabinet(CABINET))
     with web.listen(port) as listener, tempfile.TemporaryDirectory(prefix="postomat-") as name:
         folder = Path(name)
         before = past.play(config, folder, seed)
         pace.run(_until_signalled(_live(config, folder, seed, before, listener, browser=browser)))
 
 
-def _scaled(config: Config) -> Config:
+def scaled(config: Config) -> Config:
+    """The same locker with a screen as small as its frame on the panel."""
     kiosk = msgspec.structs.replace(config.kiosk, pixels_per_mm=SCALE_PIXELS_PER_MM)
     return msgspec.structs.replace(config, kiosk=kiosk)
 
