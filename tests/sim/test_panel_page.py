@@ -42,6 +42,7 @@ DESK = {"width": 1_600, "height": 900}
 LAPTOP = {"width": 1_280, "height": 720}
 NARROW = {"width": 420, "height": 900}
 ZOOMED = {"width": 640, "height": 360}  # a laptop at 200 %
+WALL = tuple(Cell(n + 1, "a", n + 1, "S", n // 12, n % 12 * 150, 150) for n in range(96))
 BOOK_EN: dict[str, Any] = BOOKS["en"]
 
 
@@ -655,7 +656,6 @@ def test_what_anybody_writes_is_text(runner: asyncio.Runner, browser: Browser) -
 
 def test_only_what_has_changed_is_written(runner: asyncio.Runner, browser: Browser) -> None:
     """Ninety-six cells, told again and again: the page touches none of them, and then the one that opens."""
-    wall = tuple(Cell(n + 1, "a", n + 1, "S", n // 12, n % 12 * 150, 150) for n in range(96))
     watch = """() => {
       window.touched = new Set();
       new MutationObserver((all) => all.forEach(({ target }) => window.touched.add(
@@ -666,7 +666,7 @@ def test_only_what_has_changed_is_written(runner: asyncio.Runner, browser: Brows
     }"""
 
     async def play() -> None:
-        async with desk(browser, cells=wall) as there:
+        async with desk(browser, cells=WALL) as there:
             page, panel = there.page, there.panel
             await expect(page.locator("[data-cell]")).to_have_count(96)
             await page.evaluate(watch)
@@ -677,6 +677,33 @@ def test_only_what_has_changed_is_written(runner: asyncio.Runner, browser: Brows
             await panel.change(cells=with_cell(panel.world, CellSeen(48, open=True, latched=False)))
             await page.locator("[data-cell='48'].open").wait_for()
             assert await page.evaluate("() => [...window.touched]") == ["48"]
+
+    runner.run(play())
+
+
+@pytest.mark.parametrize(("doors", "swinging"), [(1, True), (12, True), (13, False), (96, False)])
+def test_doors_swing_where_an_eye_can_follow(
+    runner: asyncio.Runner, browser: Browser, doors: int, swinging: bool
+) -> None:
+    """Each door that swings is a layer that the browser moves: of very many, each is simply open."""
+    watch = """() => { window.swung = 0; document.addEventListener('transitionrun',
+      ({ target }) => { if (target.matches('.door')) window.swung += 1; }); }"""
+    seen = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(window.swung))))"
+
+    async def play() -> None:
+        async with desk(browser, cells=WALL, reduced_motion="no-preference") as there:
+            page, panel = there.page, there.panel
+            await page.evaluate(watch)
+            await panel.change(
+                cells=tuple(
+                    CellSeen(number, number <= doors, latched=number > doors) for number in range(1, 97)
+                )
+            )
+            await expect(page.locator(".cell.open")).to_have_count(doors)
+            assert await page.evaluate(seen) == (doors if swinging else 0)
+            await panel.change(cells=with_cell(panel.world, CellSeen(1)))
+            await expect(page.locator(".cell.open")).to_have_count(doors - 1)
+            assert await page.evaluate(seen) == (doors + 1 if swinging else 1)
 
     runner.run(play())
 

@@ -9,6 +9,7 @@ const FRAME = 44; // millimetres
 const SWING = 130; // room to the left for a door that stands open
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const HANDS = ["press", "pull", "force"];
+const SWINGS_MAX = 12; // doors that swing at once: no eye follows more, and each is a layer for the browser to move
 const ill = (state) => state && state !== "fine";
 
 export class Cabinet {
@@ -51,6 +52,10 @@ export class Cabinet {
   }
 
   update({ cells = [], doors = [], orders }) {
+    if (cells.length) {
+      const moved = cells.filter(({ number, open = false }) => this.cells.get(number)?.isOpen !== open);
+      set(this.svg, "data-still", moved.length > SWINGS_MAX ? "yes" : null);
+    }
     for (const cell of cells) this.cells.get(cell.number)?.update({ cell });
     for (const door of doors) this.cells.get(door.cell)?.update({ door });
     if (orders) this.known.orders = orders;

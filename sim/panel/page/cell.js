@@ -25,6 +25,10 @@ export class CellDrawing {
     this.label();
   }
 
+  get isOpen() {
+    return Boolean(this.seen.cell.open);
+  }
+
   get middle() {
     return { x: this.box.x + this.box.width / 2, y: this.box.y + this.box.height / 2 };
   }
