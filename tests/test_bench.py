@@ -67,7 +67,9 @@ def test_a_limit_is_met_up_to_itself(at_most: float | None, at_least: float | No
 def test_the_slowest_count_where_a_figure_says_so() -> None:
     assert harness.p99([*range(1, 101)]) == 99
     assert harness.p99([*range(1, 102)]) == 100
-    assert harness.p99([7]) == 7
+    assert harness.p99([7]) == harness.p95([7]) == 7
+    assert harness.p95([*range(1, 101)]) == 95
+    assert harness.p95([*range(1, 102)]) == 96
     peer = Peer("p", samples(0, 2, 1, 9), Against.MINUS)
     figure = Figure("f", "", "s", staged(samples(0, 6, 5, 90)), peer=peer, rounds=3, summary=harness.p99)
     assert harness.run(figure).value == 81

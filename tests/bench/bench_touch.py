@@ -1,9 +1,7 @@
 """From the last digit to the wire: the page's frame leaves, and the unlock frame's last byte is read at the boards' end.
 
-Kiosk and controller are the shipped commands, the boards a process of their own behind a pty; this process is the page and
-the backend. The cabinet is standard-64 with all boards answering, polled at its idle rate while somebody types. Only what
-comes after the measured moment is quicker than there, so that a sample takes less: shorter pulses and gaps between them,
-and quicker polling while a door moves.
+This process is the page and the backend of a device (`tests.bench.device`), whose boards are polled at their idle rate while
+somebody types.
 
 A pty takes no time for bytes, the simulated line does: of each sample the time is taken away in which a poll held the line
 (its bytes, the board's thinking, the gap that boards need before the next frame), since no program can shorten it. Whatever
@@ -12,36 +10,27 @@ the driver waits beyond that is its own. The unlock frame's own bytes are read b
 
 import asyncio
 import random
-import secrets
 import subprocess
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
-from time import monotonic_ns, time_ns
-from typing import Any
+from time import monotonic_ns
 
 from aiohttp import ClientWebSocketResponse
-from msgspec.structs import replace
 
-from firmware.config import Access, BackendKey, Config, Paths
-from firmware.config_file import text
 from firmware.control import KIOSK_PUSHES, Code, Message, Press, Show, decode, encode
 from firmware.errors import Unreachable
 from firmware.model import Action, Purpose, ScreenName
-from firmware.sealed import JournalKey
 from hal.rs485 import BITS_PER_BYTE, silence_ms
-from sim import plan, web
-from sim.backend import Backend, Link, Signer, Site
+from sim import web
 from sim.backend.link import SocketLink
-from sim.live import free_port
-from sim.scenario import cabinet
 from tests.bench.boards import FRAME_BYTES
+from tests.bench.device import Device, device
 from tests.bench.harness import Against, BenchError, Measure, Peer, figure, p99
-from tests.bench.process import helper, started
+from tests.bench.process import helper
 
 SAMPLES = 500
 PATIENCE_S = 20.0
@@ -225,32 +214,15 @@ class Echo:
 echo = Echo()
 
 
-def configuration(folder: Path, signer: Signer) -> Config:
-    """The standard cabinet, quicker where nothing is measured."""
-    config = cabinet(plan.WORKLOAD)
-    return replace(
-        config,
-        access=Access((BackendKey(signer.key_id, signer.public.hex()),)),
-        paths=Paths(state=folder / "state", run=folder / "run", credentials=folder / "credentials"),
-        buses=tuple(replace(bus, device=f"{folder}/tty-{bus.name}") for bus in config.buses),
-        banks=tuple(replace(bank, pulse_ms=50) for bank in config.banks),
-        locks=replace(config.locks, poll_active_hz=50, gap_ms=50),
-        times=replace(config.times, storage_term_h=72),
-        kiosk=replace(config.kiosk, port=free_port()),
-    )
-
-
-async def come(stack: AsyncExitStack, config: Config, signer: Signer, site: Site, boards: Any) -> Touches:
+async def come(stack: AsyncExitStack, device: Device) -> Touches:
     """Join both faces to what runs."""
-    backend = Backend(site, signer, lambda: time_ns() // 1_000_000, random.Random(1))
-    link = await SocketLink.connect(config.paths.run / "link.sock", Link(backend))
+    link = await device.link()
     stack.callback(link.close)
-    url = f"http://{config.kiosk.host}:{config.kiosk.port}"
-    page = Page(await stack.enter_async_context(web.socket_of(url, "/ws")))
+    page = Page(await stack.enter_async_context(web.socket_of(device.url, "/ws")))
     ears = asyncio.create_task(page.listen())
     stack.callback(ears.cancel)
     await page.see(ScreenName.IDLE)
-    return Touches(page, link, boards, len(config.cells))
+    return Touches(page, link, device.boards, len(device.config.cells))
 
 
 class Measuring:
@@ -278,26 +250,12 @@ class Measuring:
 def touch_to_wire() -> Iterator[Measure]:
     """One sample each round, with one echo before or after it."""
     with ExitStack() as stack:
+        ours = stack.enter_context(device())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        for part in ("state", "run", "credentials"):
-            (folder / part).mkdir(mode=0o700)
-        signer, code_key = Signer(secrets.token_bytes(32), "sim-1"), secrets.token_bytes(32)
-        journal_key = secrets.token_bytes(32)
-        (folder / "credentials" / "code_key").write_bytes(code_key)
-        (folder / "credentials" / "journal_key").write_bytes(journal_key)
-        config = configuration(folder, signer)
-        known = config.locker.id, config.locker.address, code_key, JournalKey(journal_key).public
-        site = Site(*known, code_digits=config.locker.code_digits)
-        file = folder / "postomat.toml"
-        file.write_text(text(config), encoding="utf-8")
-        boards, _ = stack.enter_context(helper("tests.bench.boards", file, folder))
-        command = Path(sys.executable).parent / "postomat"
-        for name in ("run", "kiosk"):
-            stack.enter_context(started([command, name, "--config", file]))
         runner = stack.enter_context(asyncio.Runner())
         stack.enter_context(echo.running(runner, folder))
         faces = AsyncExitStack()
         try:
-            yield Measuring(runner, runner.run(come(faces, config, signer, site, boards)))
+            yield Measuring(runner, runner.run(come(faces, ours)))
         finally:
             runner.run(faces.aclose())

@@ -28,6 +28,11 @@ class Noted(Protocol):
     def note(self) -> str: ...
 
 
+def p95(samples: list[float]) -> float:
+    """The smallest sample that 95 of 100 do not exceed."""
+    return sorted(samples)[math.ceil(0.95 * len(samples)) - 1]
+
+
 def p99(samples: list[float]) -> float:
     """The smallest sample that 99 of 100 do not exceed."""
     return sorted(samples)[math.ceil(0.99 * len(samples)) - 1]
