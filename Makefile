@@ -59,6 +59,11 @@ packages:
 	@$(PIP) install --no-build-isolation --no-deps -e .
 	@touch $@
 
+# Read before anything is made, so that the simulator can say what its start took, downloads and all.
+ifneq ($(filter sim,$(MAKECMDGOALS)),)
+export POSTOMAT_SIM_BEGAN_S := $(shell $(PYTHON) -c 'import time; print(time.time())')
+endif
+
 sim: .venv/.sim  ## run the live simulator; needs Python 3.11 and nothing else (ARGS="--seed 7")
 	@exec $(BIN)/postomat-sim run $(ARGS)
 

@@ -1,12 +1,16 @@
 """`postomat-sim`: the simulator's command line. Exit codes: 0 fine, 1 failed, 2 usage, 42 a scenario timed out."""
 
 import argparse
+import os
 import sys
+import time
 from collections.abc import Callable
 
 import msgspec
 
 from firmware.errors import PostomatError
+
+BEGAN = "POSTOMAT_SIM_BEGAN_S"  # seconds of the epoch: set by `make sim`, which may have had packages to fetch before
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,9 +67,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    began_s = float(os.environ.get(BEGAN) or time.time())
     from sim.run import run
 
-    run(options.port, options.seed, browser=not options.no_browser)
+    run(options.port, options.seed, began_s, browser=not options.no_browser)
     return 0
 
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -33,8 +34,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SCALE_PIXELS_PER_MM = 1.0  # the screen in the page is a model: as small as its frame
 
 
-def run(port: int, seed: int, *, browser: bool) -> None:
-    """Serve the panel on this port until SIGINT, SIGTERM or SIGHUP. Raises PostomatError where the port is taken."""
+def run(port: int, seed: int, began_s: float, *, browser: bool) -> None:
+    """Serve the panel on this port until SIGINT, SIGTERM or SIGHUP. Raises PostomatError where the port is taken.
+
+    `began_s`: when whoever waits for the page began to, in seconds of the epoch.
+    """
     for number in SIGNALS:  # until the loop takes them: end with the folder removed
         signal.signal(number, signal.default_int_handler)
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s", stream=sys.stderr)
@@ -42,7 +46,7 @@ def run(port: int, seed: int, *, browser: bool) -> None:
     with web.listen(port) as listener, tempfile.TemporaryDirectory(prefix="postomat-") as name:
         folder = Path(name)
         before = past.play(config, folder, seed)
-        pace.run(_until_signalled(_live(config, folder, seed, before, listener, browser=browser)))
+        pace.run(_until_signalled(_live(config, folder, seed, before, listener, began_s, browser=browser)))
 
 
 def scaled(config: Config) -> Config:
@@ -74,7 +78,14 @@ async def _first(*works: Coroutine[Any, Any, object]) -> None:
 
 
 async def _live(
-    config: Config, folder: Path, seed: int, before: past.Past, listener: socket.socket, *, browser: bool
+    config: Config,
+    folder: Path,
+    seed: int,
+    before: past.Past,
+    listener: socket.socket,
+    began_s: float,
+    *,
+    browser: bool,
 ) -> None:
     port = listener.getsockname()[1]
     address, *_ = origins = web.origins(port)
@@ -97,7 +108,7 @@ async def _live(
         if browser and _has_display():
             await stack.enter_async_context(_browser(address))
         stack.callback(_let_time_run)
-        _greet(address, folder, told)
+        _greet(address, folder, told, time.time() - began_s)
         await _first(kiosk.ended(), director.stage.guard())
 
 
@@ -108,9 +119,9 @@ def _let_time_run() -> None:
     loop.run_at(1.0)
 
 
-def _greet(address: str, folder: Path, told: Setup) -> None:
+def _greet(address: str, folder: Path, told: Setup, took_s: float) -> None:
     """Where everything is. Flushed, for whoever waits for it at a pipe."""
-    print(f"Panel    {address}")
+    print(f"Panel    {address} (up after {took_s:.1f} s)")
     print(f"Folder   {folder} (sockets, device files; removed at the end)")
     print(f"Console  {told.console}  (or cells, journal)")
     for device in told.devices:

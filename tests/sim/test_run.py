@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ class Simulator(NamedTuple):
     process: subprocess.Popen[str]
     address: str
     folder: Path
+    said: str
 
     @property
     def config(self) -> Path:
@@ -57,7 +59,7 @@ def start(*options: str, port: int = 0, browser: Path | None = None) -> Simulato
     address, folder = re.search(r"Panel +(\S+)", said), re.search(r"Folder +(\S+)", said)
     assert address
     assert folder
-    return Simulator(process, address[1], Path(folder[1]))
+    return Simulator(process, address[1], Path(folder[1]), said)
 
 
 def end(simulator: Simulator, number: signal.Signals = signal.SIGINT) -> int:
@@ -75,6 +77,15 @@ def simulator() -> Iterator[Simulator]:
     running = start("--no-browser")
     yield running
     end(running)
+
+
+def test_it_says_what_its_start_took_downloads_and_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTOMAT_SIM_BEGAN_S", str(time.time() - 1_000))
+    running = start("--no-browser")
+    end(running)
+    took = re.search(r"Panel +\S+ \(up after ([\d.]+) s\)", running.said)
+    assert took
+    assert float(took[1]) >= 1_000
 
 
 def children(pid: int) -> list[int]:
