@@ -7,7 +7,19 @@ committed in one transaction; only then are its effects performed.
 from collections.abc import Callable
 from typing import Any
 
-from firmware import attempts, coil, custody, desk, door, opening, orders, quarantine, remote, storage
+from firmware import (
+    attempts,
+    coil,
+    commands,
+    custody,
+    desk,
+    door,
+    opening,
+    orders,
+    quarantine,
+    remote,
+    storage,
+)
 from firmware.config import Config
 from firmware.errors import ConfigError
 from firmware.events import (
@@ -15,6 +27,7 @@ from firmware.events import (
     BankLost,
     Checked,
     CodeTyped,
+    Commanded,
     DoorConfirmed,
     DoorRead,
     Due,
@@ -24,7 +37,6 @@ from firmware.events import (
     GrantsCame,
     JournalAcked,
     KioskJoined,
-    OpenCommanded,
     Pressed,
     PulseEnded,
     Started,
@@ -217,7 +229,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     CodeTyped: desk.type_code,
     KioskJoined: lambda turn, event: desk.joined(turn),
     GrantsCame: orders.take_grants,
-    OpenCommanded: remote.come,
+    Commanded: commands.come,
     EpochDemanded: orders.end_epoch,
     JournalAcked: storage.take_ack,
     StorageChanged: storage.changed,

@@ -6,6 +6,7 @@ before an event exists. Only a change is an event: the bus compares and debounce
 
 from msgspec import Struct
 
+from firmware.deeds import AnyDeed
 from firmware.model import Action, Direction, Fill, Outcome, ParcelState, Problem, Purpose
 from hal.ports import PulseResult
 
@@ -108,16 +109,15 @@ class GrantsCame(Event, frozen=True):
     grants: tuple[GrantedRight, ...]
 
 
-class OpenCommanded(Event, frozen=True):
-    """The signed command to open the cell of one parcel now, under one grant."""
+class Commanded(Event, frozen=True):
+    """A signed command: this deed, at most once, within its time (UTC milliseconds)."""
 
     id: str
     locker: str
     epoch: int
-    grant: str
-    parcel: str
     not_before_ms: int
     not_after_ms: int
+    do: AnyDeed
 
 
 class EpochDemanded(Event, frozen=True):

@@ -13,18 +13,18 @@ from firmware.control import Seq
 from firmware.events import (
     Checked,
     CodeTyped,
+    Commanded,
     DoorRead,
     EpochDemanded,
     Event,
     GrantsCame,
     JournalAcked,
     KioskJoined,
-    OpenCommanded,
     Pressed,
 )
 from firmware.model import Outcome
 
-SHED = (Pressed, CodeTyped, GrantsCame, OpenCommanded, EpochDemanded, JournalAcked)
+SHED = (Pressed, CodeTyped, GrantsCame, Commanded, EpochDemanded, JournalAcked)
 ANSWERED = (*SHED, Checked)  # whoever asks for these is told what became of them, and may ask again
 
 

@@ -5,8 +5,8 @@ after the rest time; a reply that was lost says nothing, the door does. What the
 became of the parcel.
 """
 
-from firmware import coil, custody, door, session
-from firmware.events import AnswerLater, Pulse, ReadDoor
+from firmware import answers, coil, custody, door, session
+from firmware.events import Pulse, ReadDoor
 from firmware.model import DoorState, EntryKind, Outcome, ParcelState, Purpose, SessionState, Why
 from firmware.rows import Command, Door, Intent, Session, Use
 from firmware.turn import Turn
@@ -270,9 +270,7 @@ def _righted(turn: Turn, row: Door) -> None:
 def _answer(turn: Turn, of: Intent | Session, outcome: Outcome) -> None:
     command = turn.state.find(Command, of.command) if of.command else None
     if command is not None and command.outcome is None:
-        command.outcome = outcome
-        turn.note(EntryKind.COMMAND, of, command=command.id, why=outcome)
-        turn.do(AnswerLater(command.id, outcome))
+        answers.later(turn, command, outcome, of)
 
 
 def _who_waits(turn: Turn, row: Door) -> Session:

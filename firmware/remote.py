@@ -1,7 +1,6 @@
-"""The signed command to open a cell from the app: judged, carried out once, and answered once.
+"""The signed command to open a cell from the app: its turn at the screen, its touch, its cap.
 
 Rules:
-- Whatever the outcome, a command is used up: its id is kept with it, and a duplicate gets the same answer.
 - It takes the screen of nobody, and of whoever has proved nothing or is done. Behind anybody else it waits, one at a time and for
   `remote_wait_s`: it is carried out in the very event that sets the screen free, judged anew, or it is answered `busy`.
 - What waited is never carried out later, by surprise: not after its deadline, and not after a start.
@@ -10,56 +9,43 @@ Rules:
 - As many touches may be asked for in vain within that time; then it is `cap_reached`, or one phone could hold the screen for ever.
 - Under the policy `screen_qr` a command that names no code of the screen opens nothing.
 
-The locker, the epoch and the time are compared here, because they need state. A command belongs to the epoch of its database.
+What is common to all commands is `firmware.commands`'.
 """
 
-from firmware import access, door, opening, session
-from firmware.events import Answer, AnswerLater, OpenCommanded
-from firmware.model import DoorState, EntryKind, Outcome, Purpose, SessionState
+from firmware import access, answers, door, opening, session
+from firmware.model import DoorState, Outcome, Purpose, SessionState
 from firmware.rows import Command, Door, Grant, Parcel, Session
 from firmware.turn import Turn
 
-DAY_MS = 24 * 3_600_000
 AFTER_DOOR = (SessionState.CLOSING, SessionState.ASKED)  # its person may open this very door once more
 
 
-def come(turn: Turn, event: OpenCommanded) -> None:
-    """Carry out the signed command, let it wait for the screen, or answer why not."""
-    known = turn.state.find(Command, event.id)
-    if known is not None:
-        turn.do(Answer(known.outcome or Outcome.ACCEPTED))
-        return
-    _forget(turn)
-    command = turn.state.add(Command(event.id, event.grant, event.parcel, event.not_after_ms))
-    refusal = _refuse_object(turn, event) or _refuse_policy(turn) or _refuse(turn, command)
-    waits = refusal is None and _is_taken(turn, command)
-    if waits and not _may_wait(turn, command):
+def ask(turn: Turn, command: Command) -> Outcome:
+    """Whether the cell is opened: then it waits for the screen, which may be free in this very event."""
+    refusal = _refuse_policy(turn) or _refuse(turn, command)
+    if refusal is None and _is_taken(turn, command) and not _may_wait(turn, command):
         refusal = Outcome.BUSY
-    turn.do(Answer(refusal or Outcome.ACCEPTED))
-    if refusal is not None:
-        _end(turn, command, refusal)
-    elif waits:
+    if refusal is None:
         command.arm(turn.after_s(turn.times.remote_wait_s))
-    else:
-        _carry_out(turn, command)
+    return refusal or Outcome.ACCEPTED
 
 
 def serve(turn: Turn) -> None:
     """After each event: where it has set the screen free, whoever waited for it is served, in the same event."""
-    command = _waiting(turn)
-    if command is None or turn.now.mono_ms >= (command.due_ms or 0) or _is_taken(turn, command):
-        return
-    command.arm(None)
-    refusal = _refuse_policy(turn) or _refuse(turn, command)
-    if refusal is None:
-        _carry_out(turn, command)
-    else:
-        _answer(turn, command, refusal)
+    for command in [row for row in turn.state.all(Command) if row.due_ms is not None]:
+        if turn.now.mono_ms >= (command.due_ms or 0) or _is_taken(turn, command):
+            continue
+        command.arm(None)
+        refusal = _refuse_policy(turn) or _refuse(turn, command)
+        if refusal is None:
+            _carry_out(turn, command)
+        else:
+            answers.later(turn, command, refusal)
 
 
 def waited(turn: Turn, command: Command) -> None:
     """The deadline of a command that waits: the screen was not free in time."""
-    _answer(turn, command, Outcome.BUSY)
+    answers.later(turn, command, Outcome.BUSY)
 
 
 def touched(turn: Turn, at: Session) -> bool:
@@ -70,7 +56,7 @@ def touched(turn: Turn, at: Session) -> bool:
     if refusal is None:
         opening.begin(turn, at)
     else:
-        _answer(turn, command, refusal)
+        answers.later(turn, command, refusal)
     return refusal is None
 
 
@@ -78,7 +64,7 @@ def untouched(turn: Turn, at: Session) -> None:
     """The session that asked for a touch is over."""
     command = turn.state.get(Command, at.command)
     if command.outcome is None:
-        _answer(turn, command, Outcome.NOT_TOUCHED)
+        answers.later(turn, command, Outcome.NOT_TOUCHED)
 
 
 def start(turn: Turn) -> None:
@@ -90,9 +76,9 @@ def start(turn: Turn) -> None:
     asked = at.command if at is not None and at.state is SessionState.AWAITS_TOUCH else None
     for command in turn.state.all(Command):
         if command.outcome is None and command.id == asked:
-            _end(turn, command, Outcome.NOT_TOUCHED)
+            answers.end(turn, command, Outcome.NOT_TOUCHED)
         elif command.outcome is None:
-            _end(turn, command, Outcome.UNKNOWN if command.due_ms is None else Outcome.BUSY)
+            answers.end(turn, command, Outcome.UNKNOWN if command.due_ms is None else Outcome.BUSY)
 
 
 def begin_windows(turn: Turn) -> None:
@@ -100,19 +86,6 @@ def begin_windows(turn: Turn) -> None:
     locker, now_ms = turn.state.locker, turn.now.mono_ms
     locker.remote_opens = tuple(now_ms for _ in locker.remote_opens)
     locker.remote_asks = tuple(now_ms for _ in locker.remote_asks)
-
-
-def _answer(turn: Turn, command: Command, outcome: Outcome) -> None:
-    """The command's one outcome: kept, journalled, and told to whoever sent it."""
-    _end(turn, command, outcome)
-    turn.do(AnswerLater(command.id, outcome))
-
-
-def _end(turn: Turn, command: Command, outcome: Outcome) -> None:
-    command.outcome = outcome
-    if command.due_ms is not None:
-        command.arm(None)
-    turn.note(EntryKind.COMMAND, parcel=command.parcel, grant=command.grant, command=command.id, why=outcome)
 
 
 def _carry_out(turn: Turn, command: Command) -> None:
@@ -126,14 +99,6 @@ def _carry_out(turn: Turn, command: Command) -> None:
     else:
         locker.remote_opens = (*_recent(turn, locker.remote_opens), turn.now.mono_ms)
         opening.begin(turn, at)
-
-
-def _forget(turn: Turn) -> None:
-    """Let go of commands that nobody could have carried out again."""
-    state, now = turn.state, turn.now
-    for command in [row for row in state.all(Command) if now.sure and row.not_after_ms < now.utc_ms - DAY_MS]:
-        if command.outcome is not None:
-            state.drop(command)
 
 
 def _waiting(turn: Turn) -> Command | None:
@@ -153,17 +118,6 @@ def _is_taken(turn: Turn, command: Command) -> bool:
         return True
     own = at is not None and at.parcel == command.parcel and at.state in AFTER_DOOR
     return at is not None and not own and at.state not in session.UNPROVED | session.OVER
-
-
-def _refuse_object(turn: Turn, event: OpenCommanded) -> Outcome | None:
-    """Whether it is meant for another locker, epoch or time."""
-    if event.locker != turn.state.locker.id:
-        return Outcome.WRONG_LOCKER
-    if event.epoch != turn.state.locker.epoch:
-        return Outcome.WRONG_EPOCH
-    if turn.now.sure and turn.now.utc_ms < event.not_before_ms:
-        return Outcome.TOO_EARLY
-    return None
 
 
 def _refuse_policy(turn: Turn) -> Outcome | None:

@@ -17,24 +17,23 @@ Whether the object is meant for this locker, epoch and moment needs state: the c
 """
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import cbor2
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from firmware.events import EpochDemanded, GrantsCame, JournalAcked, OpenCommanded
-from firmware.model import Direction, Outcome, Purpose
+from firmware import forms
+from firmware.deeds import ClaimByNonce, RotateTo
+from firmware.events import Commanded, EpochDemanded, GrantsCame, JournalAcked
+from firmware.model import Outcome
 
 OBJECT_MAX_BYTES = 65_536
-PARCELS_MAX = GRANTS_MAX = 1_024
-PARCELS_PER_GRANT_MAX = CODES_PER_GRANT_MAX = 64
 DEPTH_MAX = 8  # a grants list needs 4
-TIME_MAX_MS = 253_402_300_799_999  # the year 9999: what a calendar can show
 
 _SIGN1 = b"\xd2\x84"  # tag 18, array of 4
 _SIGNATURE_BYTES = 64
@@ -97,107 +96,20 @@ _P = 2**255 - 19
 _Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL_ORDER = frozenset({0, 1, _P - 1, _P, _P + 1, _Y8, _P - _Y8})
 
-_Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9-]+\Z")]
-_Locker: TypeAlias = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"\A[A-Za-z0-9-]+\Z")]
-_Waybill: TypeAlias = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"\A[A-Za-z0-9-]+\Z")]
-_Digest: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]  # an event has it in hex
-_Count: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
-_Time: TypeAlias = Annotated[int, Meta(ge=0, le=TIME_MAX_MS)]
-
-
-# What a backend may say that the locker holds (`model.ParcelState`).
-_Told: TypeAlias = Literal["expected", "stored", "expired", "refused", "disputed", "suspect", "unconfirmed"]
-
-
-class _Parcel(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.GrantedParcel` with its bounds."""
-
-    waybill: _Waybill
-    cell: Annotated[int, Meta(ge=1, le=999)]
-    direction: Direction = Direction.INBOUND
-    account: Annotated[str, Meta(max_length=40)] = ""
-    state: _Told = "expected"
-    expires_ms: _Time = 0
-
-
-class _Right(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.GrantedRight` with its bounds."""
-
-    id: _Name
-    purpose: Purpose
-    parcels: Annotated[tuple[_Waybill, ...], Meta(min_length=1, max_length=PARCELS_PER_GRANT_MAX)]
-    codes: Annotated[tuple[_Digest, ...], Meta(max_length=CODES_PER_GRANT_MAX)] = ()
-    phone_codes: Annotated[tuple[_Digest, ...], Meta(max_length=CODES_PER_GRANT_MAX)] = ()
-    not_before_ms: _Time = 0
-    not_after_ms: _Time = 0
-
-
-class _Grants(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.GrantsCame` with its bounds."""
-
-    locker: _Locker
-    epoch: _Count
-    version: _Count
-    parcels: Annotated[tuple[_Parcel, ...], Meta(max_length=PARCELS_MAX)]
-    grants: Annotated[tuple[_Right, ...], Meta(max_length=GRANTS_MAX)]
-
-    def __post_init__(self) -> None:
-        """Raises ValueError: what is told twice (a parcel, a grant, a code) has two truths."""
-        _each_once("waybill", (parcel.waybill for parcel in self.parcels))
-        _each_once("grant", (grant.id for grant in self.grants))
-        codes = (code for grant in self.grants for code in (*grant.codes, *grant.phone_codes))
-        _each_once("code of", (code.hex() for code in codes))
-
-
-class _Command(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.OpenCommanded` with its bounds."""
-
-    id: _Name
-    locker: _Locker
-    epoch: _Count
-    grant: _Name
-    parcel: _Waybill
-    not_before_ms: _Time
-    not_after_ms: _Time
-
-
-class _Epoch(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.EpochDemanded` with its bounds."""
-
-    locker: _Locker
-    epoch: _Count
-    next: _Count
-
-
-class _Ack(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.JournalAcked` with its bounds; what the journal says of that entry is not the backend's to tell."""
-
-    locker: _Locker
-    epoch: _Count
-    seq: _Count
-    hash: _Digest
-
-
-_Event: TypeAlias = GrantsCame | OpenCommanded | EpochDemanded | JournalAcked
+_Event: TypeAlias = GrantsCame | Commanded | EpochDemanded | JournalAcked
 _FORMS: dict[Kind, tuple[type[Struct], type[_Event]]] = {
-    Kind.GRANTS: (_Grants, GrantsCame),
-    Kind.COMMAND: (_Command, OpenCommanded),
-    Kind.EPOCH: (_Epoch, EpochDemanded),
-    Kind.ACK: (_Ack, JournalAcked),
+    Kind.GRANTS: (forms.Grants, GrantsCame),
+    Kind.COMMAND: (forms.Command, Commanded),
+    Kind.EPOCH: (forms.Epoch, EpochDemanded),
+    Kind.ACK: (forms.Ack, JournalAcked),
 }
 _KINDS = {kind.typ: kind for kind in Kind}
 
 
-def _each_once(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ValueError(f"{what} {name[:40]} stands twice")
-        seen.add(name)
-
-
-def open_signed(raw: bytes, keyring: Keyring) -> _Event | Outcome:
-    """What a signed object says, or why it is not believed.
+def open_signed(
+    raw: bytes, keyring: Keyring, is_fresh: Callable[[bytes], bool] = lambda nonce: False
+) -> _Event | Outcome:
+    """What a signed object says, or why it is not believed. `is_fresh`: whether a claim's nonce is one of the screen's.
 
     UNSIGNED: no COSE_Sign1 of the form above. UNKNOWN_KEY and BAD_SIGNATURE: as they say. MALFORMED: too large, or
     signed well and yet not what its kind must hold.
@@ -216,13 +128,26 @@ def open_signed(raw: bytes, keyring: Keyring) -> _Event | Outcome:
         bounded = msgspec.convert(_decoded(payload), form, builtin_types=(bytes,))
     except ValueError:  # msgspec.ValidationError is one
         return Outcome.MALFORMED
+    return msgspec.convert(_said(bounded, is_fresh), event)
+
+
+def _said(bounded: Struct, is_fresh: Callable[[bytes], bool]) -> Any:
+    """What an event is made of: bytes are hex there, and of a nonce there is its judgement."""
     said = msgspec.to_builtins(bounded, builtin_types=(bytes,))
-    if kind is Kind.ACK:
-        said["hash"] = said["hash"].hex()
-    for right in said.get("grants", ()):
-        for name in ("codes", "phone_codes"):
-            right[name] = [digest.hex() for digest in right[name]]
-    return msgspec.convert(said, event)
+    match bounded:
+        case forms.Ack():
+            said["hash"] = said["hash"].hex()
+        case forms.Grants():
+            for right in said["grants"]:
+                for name in ("codes", "phone_codes"):
+                    right[name] = [digest.hex() for digest in right[name]]
+        case forms.Command(do=ClaimByNonce(nonce=nonce)):
+            del said["do"]["nonce"]
+            said["do"]["fresh"] = is_fresh(nonce)
+        case forms.Command(do=RotateTo()):
+            for key in said["do"]["keys"]:
+                key["public"] = key["public"].hex()
+    return said
 
 
 def _envelope(raw: bytes) -> tuple[bytes, Kind, bytes, bytes, bytes] | None:

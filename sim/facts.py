@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 
 from firmware.assembly import Assembly
 from firmware.control import Seq
+from firmware.deeds import Open
 from firmware.errors import PostomatError
 from firmware.events import (
     CodeTyped,
+    Commanded,
     Due,
     Effect,
     Event,
-    OpenCommanded,
     Pressed,
     Pulse,
     ReadDoor,
@@ -76,7 +77,7 @@ class Facts:
         self.prover = ""  # who gave the last proof
         self._commands: set[str] = set()  # all that ever came: a duplicate proves nothing anew
         self._untouched_s: list[float] = []  # when commands opened that nobody at the locker touched for
-        self._came: dict[str, tuple[float, OpenCommanded]] = {}  # since the last start, unless they proved
+        self._came: dict[str, tuple[float, Open]] = {}  # since the last start, unless they proved
         self.ended: dict[str, EntryKind] = {}  # parcels, before this event
         self.lost: list[str] = []  # what was committed and is not there
         self.coil_on: int | None = None  # the cell whose coil has just come on
@@ -209,9 +210,10 @@ class Facts:
 
     def _take_proof(self) -> None:
         event, at = self.event, self.state.session
-        if isinstance(event, OpenCommanded) and event.id not in self._commands:
+        if isinstance(event, Commanded) and event.id not in self._commands:
             self._commands.add(event.id)
-            self._came[event.id] = self.now_s, event
+            if isinstance(event.do, Open):
+                self._came[event.id] = self.now_s, event.do
         self._asked.pop(getattr(event, "intent", 0), None)
         self._asked.update(
             (each.intent, each.cell) for each in self.effects if isinstance(each, Pulse | ReadDoor)

@@ -3,7 +3,8 @@
 It trusts the locker's journal for custody and nothing else: money moves only on the locker's own entry, and once.
 """
 
-from sim.backend.backend import Backend, Command, Site
+from sim.backend.backend import Backend, Site
+from sim.backend.commands import Command
 from sim.backend.journal import JournalBroken, Ledger
 from sim.backend.link import Link, SocketLink
 from sim.backend.orders import Order, Refund, Sms, Stage

@@ -4,12 +4,14 @@ import hmac
 import random
 from collections.abc import Callable, Iterable
 from datetime import timedelta, timezone, tzinfo
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
 from firmware.control import Journal, JournalRow
 from firmware.model import PHONE_DIGITS, Direction, EntryKind, Purpose
+from sim.backend import commands
+from sim.backend.commands import Command
 from sim.backend.journal import JournalBroken, Ledger
 from sim.backend.orders import (
     DEPOSITABLE,
@@ -44,13 +46,6 @@ class Site(Struct, frozen=True):
     code_digits: int = 8
     storage_term_h: int = 72
     zone: tzinfo = ALMATY
-
-
-class Command(NamedTuple):
-    """A signed command and the id under which its outcome comes back."""
-
-    id: str
-    object: bytes
 
 
 class Backend:
@@ -165,20 +160,25 @@ class Backend:
         following = max(epoch, self.ledger.epoch) + 1
         return self.signer.sign(EPOCH, {"locker": self.site.locker, "epoch": epoch, "next": following})
 
-    def open_command(self, waybill: str, valid_s: int = 60, not_before_ms: int | None = None) -> Command:
-        """The buyer's «Открыть ячейку»: a signed command, valid for `valid_s` from now (or from `not_before_ms`)."""
+    def command(self, do: commands.Deed, valid_s: int = 60, not_before_ms: int | None = None) -> Command:
+        """Sign a command to do this, valid for `valid_s` from now (or from `not_before_ms`)."""
         self._commands += 1
         since_ms = self._utc_ms() if not_before_ms is None else not_before_ms
+        name = f"{do['type']}-{self._commands}"
         payload = {
-            "id": f"open-{self._commands}",
+            "id": name,
             "locker": self.site.locker,
             "epoch": self.ledger.epoch,
-            "grant": self.orders[waybill].grants[Purpose.PICKUP].id,
-            "parcel": waybill,
             "not_before_ms": since_ms,
             "not_after_ms": since_ms + 1_000 * valid_s,
+            "do": do,
         }
-        return Command(f"open-{self._commands}", self.signer.sign(COMMAND, payload))
+        return Command(name, self.signer.sign(COMMAND, payload))
+
+    def open_command(self, waybill: str, valid_s: int = 60, not_before_ms: int | None = None) -> Command:
+        """The buyer's «Открыть ячейку»."""
+        grant = self.orders[waybill].grants[Purpose.PICKUP].id
+        return self.command(commands.open_cell(grant, waybill), valid_s, not_before_ms)
 
     def ack(self) -> bytes:
         """The signed word that this backend holds the journal as far as it does."""

@@ -16,6 +16,7 @@ from firmware.control import Code
 from firmware.events import (
     Checked,
     CodeTyped,
+    Commanded,
     DoorConfirmed,
     DoorRead,
     Due,
@@ -23,7 +24,6 @@ from firmware.events import (
     Event,
     GrantsCame,
     KioskJoined,
-    OpenCommanded,
     Pressed,
     Pulse,
     PulseEnded,
@@ -180,7 +180,7 @@ class XRay:
         """A door that was promised waits for its coil to rest: what opens it then is this line's."""
         state = parts.runtime.controller.state
         cell = state.session.cell if state.session is not None else None
-        row = state.find(Door, cell) if isinstance(event, CodeTyped | Pressed | OpenCommanded) else None
+        row = state.find(Door, cell) if isinstance(event, CodeTyped | Pressed | Commanded) else None
         if row is not None and row.state is DoorState.UNLOCKING:
             self._cells[row.cell] = line
 
@@ -193,7 +193,7 @@ class XRay:
         match post.event:
             case Pressed() | CodeTyped():
                 return self._touch_of(post) or self.book.begin("screen", "machine.event", event=_name(post))
-            case OpenCommanded(id):
+            case Commanded(id):
                 found = self._commands.get(id)
             case PulseEnded(intent) | DoorConfirmed(_, intent):
                 found = self._intents.get(intent)

@@ -12,12 +12,14 @@ from firmware import door as doors
 from firmware.attempts import is_empty
 from firmware.config import Access, BackendKey, Bus, Cell, Config, Gpio, LockerSection, Locks, Times, Xor8a80
 from firmware.controller import Controller
+from firmware.deeds import AnyDeed, Open
 from firmware.events import (
     Answer,
     AnswerLater,
     BankLost,
     Checked,
     CodeTyped,
+    Commanded,
     DoorConfirmed,
     DoorRead,
     Effect,
@@ -27,7 +29,6 @@ from firmware.events import (
     GrantedRight,
     GrantsCame,
     JournalAcked,
-    OpenCommanded,
     Pressed,
     Pulse,
     PulseEnded,
@@ -59,7 +60,7 @@ LOCKER = "0123"
 PUBLIC = "ef2abd09fb4f1a5592f95b27e001578a68513d874e274c30ceb5a106c1dcbe2a"
 UTC_MS = 1_760_000_000_000
 HOUR_MS = 3_600_000
-ASKED = (Checked, Pressed, CodeTyped, EpochDemanded, GrantsCame, JournalAcked, OpenCommanded)
+ASKED = (Checked, Pressed, CodeTyped, EpochDemanded, GrantsCame, JournalAcked, Commanded)
 ENDINGS = frozenset({EntryKind.COLLECTED, EntryKind.WITHDRAWN})
 
 
@@ -167,15 +168,19 @@ class Mind:
 
     def command(self, waybill: str, **others: Any) -> Outcome | None:
         """The signed open command, for this parcel under its pickup grant."""
+        deed = Open(others.pop("grant", digest(Purpose.PICKUP, waybill)), waybill)
+        return self.told(deed, **others)
+
+    def told(self, do: AnyDeed, **others: Any) -> Outcome | None:
+        """A signed command with this deed, valid for a minute from now."""
         self._commands += 1
-        event = OpenCommanded(
+        event = Commanded(
             others.pop("id", f"c{self._commands}"),
             others.pop("locker", LOCKER),
             others.pop("epoch", 1),
-            others.pop("grant", digest(Purpose.PICKUP, waybill)),
-            waybill,
             others.pop("not_before_ms", self.utc_ms),
             others.pop("not_after_ms", self.utc_ms + 60_000),
+            do,
         )
         assert not others
         return self.ask(event)

@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 
+from firmware.deeds import Open
 from firmware.events import (
     BankLost,
     Checked,
     CodeTyped,
+    Commanded,
     DoorRead,
     Due,
     EpochDemanded,
@@ -15,7 +17,6 @@ from firmware.events import (
     GrantsCame,
     JournalAcked,
     KioskJoined,
-    OpenCommanded,
     Pressed,
     PulseEnded,
 )
@@ -28,7 +29,7 @@ ONE_OF_EACH: list[Event] = [
     PRESS,
     CodeTyped("d"),
     GrantsCame("0123", 1, 1, (), ()),
-    OpenCommanded("c", "0123", 1, "g", "KZ1", 0, 1),
+    Commanded("c", "0123", 1, 0, 1, Open("g", "KZ1")),
     EpochDemanded("0123", 1, 2),
     JournalAcked("0123", 1, 1, "00"),
 ]

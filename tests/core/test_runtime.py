@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from firmware import deeds
 from firmware.chain import Sealed
 from firmware.config import Journal
 from firmware.control import Seq, Show
@@ -16,9 +17,9 @@ from firmware.events import (
     Answer,
     Checked,
     CodeTyped,
+    Commanded,
     DoorRead,
     JournalAcked,
-    OpenCommanded,
     Pressed,
     Pulse,
 )
@@ -45,7 +46,7 @@ from sim import loop as virtual
 from tests.core.harness import LOCKER, UTC_MS, cabinet, digest
 from tests.core.shell import JOURNAL_KEY, Face, Shell, running
 
-OPEN = OpenCommanded("c1", LOCKER, 1, "g", "KZ1", 0, 2 * UTC_MS)
+OPEN = Commanded("c1", LOCKER, 1, 0, 2 * UTC_MS, deeds.Open("g", "KZ1"))
 
 
 def play(folder: Path, act: Callable[[Shell], Awaitable[None]]) -> None:

@@ -19,12 +19,13 @@ from cwt.exceptions import VerifyError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.events import GrantedParcel, GrantedRight, GrantsCame, JournalAcked, OpenCommanded
+from firmware import deeds
+from firmware.events import Commanded, GrantedParcel, GrantedRight, GrantsCame, JournalAcked
+from firmware.forms import PARCELS_MAX
 from firmware.model import Direction, Outcome, Purpose
 from firmware.signed import (
     DEPTH_MAX,
     OBJECT_MAX_BYTES,
-    PARCELS_MAX,
     Keyring,
     Kind,
     _decoded,
@@ -43,10 +44,9 @@ COMMAND: dict[str, Any] = {
     "id": "open-1",
     "locker": "0123",
     "epoch": 1,
-    "grant": "pickup-KZ1",
-    "parcel": "KZ1",
     "not_before_ms": 1_700_000_000_000,
     "not_after_ms": 1_700_000_060_000,
+    "do": {"type": "open", "grant": "pickup-KZ1", "parcel": "KZ1"},
 }
 GRANTS: dict[str, Any] = {
     "locker": "0123",
@@ -69,9 +69,7 @@ GRANTS: dict[str, Any] = {
         {"id": "deposit-KZ2", "purpose": "deposit", "parcels": ["KZ2"]},
     ],
 }
-OPENED = OpenCommanded(
-    "open-1", "0123", 1, "pickup-KZ1", "KZ1", not_before_ms=1_700_000_000_000, not_after_ms=1_700_000_060_000
-)
+OPENED = Commanded("open-1", "0123", 1, 1_700_000_000_000, 1_700_000_060_000, deeds.Open("pickup-KZ1", "KZ1"))
 CAME = GrantsCame(
     "0123",
     1,
@@ -343,7 +341,7 @@ BODIES = {
     "not a map": cbor2.dumps([COMMAND]),
     "bytes after it": BODY + b"\0",
     "cut short": BODY[:-1],
-    "a field twice": b"\xa8\x65epoch\x02" + BODY[1:],
+    "a field twice": b"\xa7\x65epoch\x02" + BODY[1:],
     "an integer in a long writing": BODY.replace(b"epoch\x01", b"epoch\x18\x01"),
     "indefinite length": b"\xbf" + BODY[1:] + b"\xff",
     "keys that are no text": cbor2.dumps({1: 2}),

@@ -30,8 +30,9 @@ from firmware.control import (
     decode,
     encode,
 )
+from firmware.deeds import Open
 from firmware.errors import ProtocolError, Unreachable
-from firmware.events import EpochDemanded, GrantsCame, JournalAcked, OpenCommanded
+from firmware.events import Commanded, EpochDemanded, GrantsCame, JournalAcked
 from firmware.model import Direction, Outcome, Purpose
 from firmware.signed import Keyring, code_digest, open_signed
 from sim.backend import Backend, JournalBroken, Link, Refund, Signer, Site, SocketLink, Stage, unsigned
@@ -195,11 +196,11 @@ def test_the_list_of_a_full_locker_of_96_cells_fits_a_frame(backend: Backend) ->
 def test_a_command_is_valid_from_now_for_its_time_and_never_has_the_id_of_another(backend: Backend) -> None:
     backend.order("KZ1", 7, "Айгерим")
     one, two = backend.open_command("KZ1", valid_s=30), backend.open_command("KZ1", not_before_ms=NOON_MS + 1)
-    assert open_signed(one.object, KEYRING) == OpenCommanded(
-        one.id, "0123", 1, "pickup-KZ1", "KZ1", NOON_MS, NOON_MS + 30_000
+    assert open_signed(one.object, KEYRING) == Commanded(
+        one.id, "0123", 1, NOON_MS, NOON_MS + 30_000, Open("pickup-KZ1", "KZ1")
     )
     said = open_signed(two.object, KEYRING)
-    assert isinstance(said, OpenCommanded)
+    assert isinstance(said, Commanded)
     assert (said.id, said.not_before_ms, said.not_after_ms) == (two.id, NOON_MS + 1, NOON_MS + 60_001)
     assert one.id != two.id
 
@@ -417,7 +418,7 @@ class Gate:
         match said:
             case Outcome():
                 return Told(said, ask)
-            case OpenCommanded(id=command):
+            case Commanded(id=command):
                 return Told(Outcome.BUSY, ask, command)
             case JournalAcked():
                 return Told(self.acked, ask)
