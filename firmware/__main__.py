@@ -50,6 +50,7 @@ async def control(config: Config) -> None:
         journal_key=journal_key,
         start=secrets.token_hex(8),
         boot=boot_id(),
+        draw=secrets.token_bytes,
     )
     assembly.runtime.begin_epoch = partial(epochs.begin, config.paths.state, config.locker.id)
     lines = list(

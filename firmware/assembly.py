@@ -4,7 +4,7 @@ What touches the machine (drivers, clock, randomness, secrets) is handed in: by 
 simulator with bytes and pins of its own. Everything between is the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from firmware.body import Body, Line
@@ -12,6 +12,7 @@ from firmware.chain import Sealed
 from firmware.config import Config
 from firmware.errors import ConfigError, StoreError
 from firmware.gate import Gate
+from firmware.hello import Hellos
 from firmware.inbox import Inbox
 from firmware.reserve import Reserve
 from firmware.runtime import Runtime
@@ -48,11 +49,12 @@ def assemble(
     journal_key: JournalKey,
     start: str,
     boot: str,
+    draw: Callable[[int], bytes],
 ) -> Assembly:
     """Put the parts together; nothing runs yet.
 
     `start` is random per start of the process, `boot` names the run of the monotonic clock, `code_key` is the key of the
-    codes' digests.
+    codes' digests. `draw(n)` makes n bytes that nobody can guess.
 
     Raises StoreError when the store cannot be read, or its journal begins behind an anchor of another key: that is no damage,
     for the key may be the wrong one. ConfigError for a bad key of the backend's.
@@ -68,5 +70,5 @@ def assemble(
         keyring = Keyring({key.id: bytes.fromhex(key.public) for key in config.access.backend_keys})
     except ValueError as error:
         raise ConfigError(f"access.backend_keys: {error}") from None
-    gate = Gate(runtime, inbox, store, body, keyring, code_key, journal_key)
+    gate = Gate(runtime, inbox, store, body, keyring, code_key, journal_key, Hellos(draw))
     return Assembly(config, store, inbox, body, runtime, gate)

@@ -16,6 +16,7 @@ from firmware.errors import ProtocolError, Unreachable
 from firmware.model import Action, Outcome, Problem, Screen
 
 FRAME_MAX_BYTES = 65_536
+HELLO_PERIOD_S = 3_600
 
 
 class Message(
@@ -82,13 +83,20 @@ class AskHello(Message, frozen=True):
 
 
 class Hello(Message, frozen=True):
-    """What a backend compares with its own copy of the journal. `head` is the newest entry's hash in hex, "" with none."""
+    """What a backend compares with its own copy of the journal. `head` is the newest entry's hash in hex, "" with none.
+
+    `nonce`, in hex, comes back in the welcome, which tells the time, and in acknowledgements. The link says hello whenever it
+    has connected, and every HELLO_PERIOD_S after that, so that the locker's clock stays right.
+    """
 
     locker: str
     epoch: int
     last_seq: int
     head: str
     grants_version: int
+    nonce: str
+    cells: dict[str, int]  # size → how many are configured
+    firmware: str
 
 
 # service → controller

@@ -9,6 +9,7 @@ from typing import Any
 
 from firmware import (
     attempts,
+    clock,
     coil,
     commands,
     custody,
@@ -41,6 +42,7 @@ from firmware.events import (
     PulseEnded,
     Started,
     StorageChanged,
+    Welcomed,
 )
 from firmware.model import DoorState, EntryKind, Moment, Outcome, ParcelState, Screen, UseState
 from firmware.rows import Command, Door, Intent, Locker, Parcel, Session, State, Timed, Use
@@ -232,6 +234,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     Commanded: commands.come,
     EpochDemanded: orders.end_epoch,
     JournalAcked: storage.take_ack,
+    Welcomed: clock.welcome,
     StorageChanged: storage.changed,
     Due: _due,
     Checked: lambda turn, event: turn.do(Answer(Outcome.DONE)),

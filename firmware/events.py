@@ -141,6 +141,20 @@ class JournalAcked(Event, frozen=True):
     own: str = ""
 
 
+class Welcomed(Event, frozen=True):
+    """The signed answer to the hello that was said at `asked_ms` (monotonic): the backend's time, which lay between then and now.
+
+    `accepted`: what the hello told of the journal agrees with the backend's copy, which ends at `acked_seq` (0: it is empty).
+    """
+
+    locker: str
+    epoch: int
+    time_ms: int
+    acked_seq: int
+    accepted: bool
+    asked_ms: int = 0
+
+
 class Due(Event, frozen=True):
     """A deadline of a row has come; ignored where the row's generation has moved on."""
 

@@ -16,6 +16,7 @@ COMMAND_MAX_MS = (
 
 Locker: TypeAlias = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"\A[A-Za-z0-9-]+\Z")]
 Digest: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]  # an event has it in hex
+Nonce: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
 
 # What a backend may say that the locker holds (`model.ParcelState`).
@@ -93,6 +94,18 @@ class Ack(Struct, frozen=True, forbid_unknown_fields=True):
     epoch: Count
     seq: Count
     hash: Digest
+    nonce: Nonce
+
+
+class Welcome(Struct, frozen=True, forbid_unknown_fields=True):
+    """`events.Welcomed` with its bounds; when the hello was said is not the backend's to tell."""
+
+    locker: Locker
+    epoch: Count
+    nonce: Nonce
+    time_ms: Time
+    acked_seq: Annotated[int, Meta(ge=0, le=2**53)]
+    accepted: bool
 
 
 def _each_once(what: str, names: Iterable[str]) -> None:

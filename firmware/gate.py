@@ -6,6 +6,7 @@ claims before an event exists. A peer that sends nonsense, or does not read what
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from firmware import chain, control, reports
+from firmware import __version__, chain, control, reports
 from firmware.body import Body
 from firmware.control import (
     AskCells,
@@ -35,12 +36,13 @@ from firmware.control import (
     Told,
 )
 from firmware.errors import ProtocolError, StoreError
-from firmware.events import CodeTyped, JournalAcked, KioskJoined, Pressed
+from firmware.events import CodeTyped, Event, JournalAcked, KioskJoined, Pressed
+from firmware.hello import Hellos
 from firmware.inbox import Inbox, Post
 from firmware.model import PHONE_DIGITS, Outcome
 from firmware.runtime import Runtime
 from firmware.sealed import JournalKey
-from firmware.signed import Keyring, code_digest, open_signed
+from firmware.signed import Answering, Keyring, code_digest, open_signed
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +147,7 @@ class Gate:
         keyring: Keyring,
         code_key: bytes,
         journal_key: JournalKey,
+        hellos: Hellos,
     ) -> None:
         self._runtime = runtime
         self._inbox = inbox
@@ -153,6 +156,7 @@ class Gate:
         self._keyring = keyring
         self._code_key = code_key
         self._journal_key = journal_key
+        self._hellos = hellos
         self._peers: dict[Role, list[Peer]] = {role: [] for role in Role}
         self._told_seq = store.last_seq
         runtime.on_screen = self._push_screen
@@ -214,14 +218,22 @@ class Gate:
         tell = peer.asked(ask)
         if tell is None:
             return
-        opened = open_signed(raw, self._keyring)
-        if isinstance(opened, JournalAcked):
-            opened = self._beside_own(opened)
+        said = open_signed(raw, self._keyring)
+        opened = self._fresh(said) if isinstance(said, Answering) else said
         if isinstance(opened, Outcome):
             log.warning("a signed object was refused: %s", opened)
             tell(opened)
         else:
             self._inbox.put(Post(opened, None, tell))
+
+    def _fresh(self, said: Answering) -> Event | Outcome:
+        """The event, with what this process knows of its own; STALE where it answers another hello than the last."""
+        if isinstance(said.event, JournalAcked):
+            return self._beside_own(said.event) if self._hellos.is_last(said.nonce) else Outcome.STALE
+        asked_ms = self._hellos.welcomed(said.nonce)
+        if asked_ms is None:
+            return Outcome.STALE
+        return msgspec.structs.replace(said.event, asked_ms=asked_ms)
 
     def _beside_own(self, acked: JournalAcked) -> JournalAcked | Outcome:
         """The acknowledgement with what the journal itself says of that entry, which never changes."""
@@ -270,4 +282,13 @@ class Gate:
 
     def _hello(self) -> Hello:
         locker = self._runtime.controller.state.locker
-        return Hello(locker.id, locker.epoch, self._store.last_seq, self._store.head, locker.grants_version)
+        return Hello(
+            locker=locker.id,
+            epoch=locker.epoch,
+            last_seq=self._store.last_seq,
+            head=self._store.head,
+            grants_version=locker.grants_version,
+            nonce=self._hellos.say(self._runtime.now().mono_ms).hex(),
+            cells=dict(Counter(cell.size for cell in self._runtime.config.cells)),
+            firmware=__version__,
+        )

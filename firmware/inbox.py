@@ -21,10 +21,11 @@ from firmware.events import (
     JournalAcked,
     KioskJoined,
     Pressed,
+    Welcomed,
 )
 from firmware.model import Outcome
 
-SHED = (Pressed, CodeTyped, GrantsCame, Commanded, EpochDemanded, JournalAcked)
+SHED = (Pressed, CodeTyped, GrantsCame, Commanded, EpochDemanded, JournalAcked, Welcomed)
 ANSWERED = (*SHED, Checked)  # whoever asks for these is told what became of them, and may ask again
 
 

@@ -10,7 +10,7 @@ The form is one, so that there is nothing to choose for who makes an object and 
 - protected header exactly {1 alg: -8 (EdDSA), 4 kid: bytes, 16 typ: text (RFC 9596)}, unprotected header empty. A key id
   names an Ed25519 key and nothing else, so no header can choose an algorithm;
 - external_aad `postomat/v1/<kind>`: a signature over one kind of object never fits another kind, whatever its typ says;
-- CBOR (RFC 8949) of integers, texts, byte strings (digests), arrays and maps, in the shortest form, of definite length,
+- CBOR (RFC 8949) of integers, booleans, texts, byte strings (digests), arrays and maps, in the shortest form, of definite length,
   without tags and repeated keys: one value has one writing, but for the order of keys.
 
 Whether the object is meant for this locker, epoch and moment needs state: the controller compares that.
@@ -29,7 +29,7 @@ from msgspec import Struct
 
 from firmware import forms
 from firmware.deeds import ClaimByNonce, RotateTo
-from firmware.events import Commanded, EpochDemanded, GrantsCame, JournalAcked
+from firmware.events import Commanded, EpochDemanded, GrantsCame, JournalAcked, Welcomed
 from firmware.model import Outcome
 
 OBJECT_MAX_BYTES = 65_536
@@ -37,6 +37,7 @@ DEPTH_MAX = 8  # a grants list needs 4
 
 _SIGN1 = b"\xd2\x84"  # tag 18, array of 4
 _SIGNATURE_BYTES = 64
+_BOOLEANS = b"\xf4\xf5"
 
 
 def code_digest(key: bytes, code: str, digits: int) -> str | None:
@@ -53,6 +54,7 @@ class Kind(StrEnum):
     COMMAND = "command"
     EPOCH = "epoch"
     ACK = "ack"
+    WELCOME = "welcome"
 
     @property
     def typ(self) -> str:
@@ -96,19 +98,28 @@ _P = 2**255 - 19
 _Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL_ORDER = frozenset({0, 1, _P - 1, _P, _P + 1, _Y8, _P - _Y8})
 
-_Event: TypeAlias = GrantsCame | Commanded | EpochDemanded | JournalAcked
+
+class Answering(Struct, frozen=True):
+    """What counts only where the last hello had this nonce, which no event holds."""
+
+    nonce: bytes
+    event: Welcomed | JournalAcked
+
+
+_Event: TypeAlias = GrantsCame | Commanded | EpochDemanded | JournalAcked | Welcomed
 _FORMS: dict[Kind, tuple[type[Struct], type[_Event]]] = {
     Kind.GRANTS: (forms.Grants, GrantsCame),
     Kind.COMMAND: (forms.Command, Commanded),
     Kind.EPOCH: (forms.Epoch, EpochDemanded),
     Kind.ACK: (forms.Ack, JournalAcked),
+    Kind.WELCOME: (forms.Welcome, Welcomed),
 }
 _KINDS = {kind.typ: kind for kind in Kind}
 
 
 def open_signed(
     raw: bytes, keyring: Keyring, is_fresh: Callable[[bytes], bool] = lambda nonce: False
-) -> _Event | Outcome:
+) -> _Event | Answering | Outcome:
     """What a signed object says, or why it is not believed. `is_fresh`: whether a claim's nonce is one of the screen's.
 
     UNSIGNED: no COSE_Sign1 of the form above. UNKNOWN_KEY and BAD_SIGNATURE: as they say. MALFORMED: too large, or
@@ -128,7 +139,8 @@ def open_signed(
         bounded = msgspec.convert(_decoded(payload), form, builtin_types=(bytes,))
     except ValueError:  # msgspec.ValidationError is one
         return Outcome.MALFORMED
-    return msgspec.convert(_said(bounded, is_fresh), event)
+    opened = msgspec.convert(_said(bounded, is_fresh), event)
+    return Answering(bounded.nonce, opened) if isinstance(bounded, forms.Ack | forms.Welcome) else opened  # type: ignore[arg-type]
 
 
 def _said(bounded: Struct, is_fresh: Callable[[bytes], bool]) -> Any:
@@ -137,6 +149,9 @@ def _said(bounded: Struct, is_fresh: Callable[[bytes], bool]) -> Any:
     match bounded:
         case forms.Ack():
             said["hash"] = said["hash"].hex()
+            del said["nonce"]
+        case forms.Welcome():
+            del said["nonce"]
         case forms.Grants():
             for right in said["grants"]:
                 for name in ("codes", "phone_codes"):
@@ -195,7 +210,7 @@ def _scan(data: bytes) -> None:
             raise ValueError("truncated")
         major, size = data[at] >> 5, data[at] & 31
         at += 1
-        if major > 5 or size > 27:
+        if (major > 5 or size > 27) and data[at - 1] not in _BOOLEANS:
             raise ValueError("a tag, a float, a simple value or an indefinite length")
         if size > 23:
             width = 1 << (size - 24)

@@ -55,6 +55,7 @@ class SimLocker:
         self.clock = SimClock()
         # Of a chance of its own: the seed's draws stay what they were.
         self.journal_key = JournalKey(random.Random(f"journal key {seed}").randbytes(32))
+        self._nonces = random.Random(f"nonces {seed}")
         site = Site(
             config.locker.id,
             config.locker.address,
@@ -110,6 +111,7 @@ class SimLocker:
             journal_key=self.journal_key,
             start=start,
             boot=self.boot,
+            draw=self._nonces.randbytes,
         )
         parts.runtime.begin_epoch = partial(epochs.begin, self.folder, locker)
         parts.runtime.observers.append(lambda post, effects: self.moved.set())

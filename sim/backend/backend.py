@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from firmware.control import Journal, JournalRow
+from firmware.control import Hello, Journal, JournalRow
 from firmware.model import PHONE_DIGITS, Direction, EntryKind, Purpose
 from sim.backend import commands
 from sim.backend.commands import Command
@@ -27,7 +27,7 @@ from sim.backend.orders import (
     kept_until,
     sms_of_grant,
 )
-from sim.backend.signing import ACK, COMMAND, EPOCH, GRANTS, HEAD, Signer, is_signed_by
+from sim.backend.signing import ACK, COMMAND, EPOCH, GRANTS, HEAD, WELCOME, Signer, is_signed_by
 
 ALMATY = timezone(timedelta(hours=5))  # since 1 March 2024; a fixed one, for not every host knows it yet
 
@@ -180,10 +180,22 @@ class Backend:
         grant = self.orders[waybill].grants[Purpose.PICKUP].id
         return self.command(commands.open_cell(grant, waybill), valid_s, not_before_ms)
 
-    def ack(self) -> bytes:
-        """The signed word that this backend holds the journal as far as it does."""
+    def welcome(self, hello: Hello, *, accepted: bool) -> bytes:
+        """The signed answer to a hello: the time, and whether the locker is the one whose journal this backend holds."""
+        payload = {
+            "locker": self.site.locker,
+            "epoch": hello.epoch,
+            "nonce": bytes.fromhex(hello.nonce),
+            "time_ms": self._utc_ms(),
+            "acked_seq": self.ledger.last,
+            "accepted": accepted,
+        }
+        return self.signer.sign(WELCOME, payload)
+
+    def ack(self, nonce: str) -> bytes:
+        """The signed word that this backend holds the journal as far as it does; `nonce`: the last hello's, in hex."""
         newest = self.ledger.rows[-1]
-        payload = {"seq": newest.seq, "hash": bytes.fromhex(newest.hash)}
+        payload = {"seq": newest.seq, "hash": bytes.fromhex(newest.hash), "nonce": bytes.fromhex(nonce)}
         return self.signer.sign(ACK, {"locker": self.site.locker, "epoch": self.ledger.epoch, **payload})
 
     def batch(self, batch: Journal) -> None:

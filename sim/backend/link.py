@@ -51,7 +51,8 @@ class Link:
         self._waiting: dict[int, str | None] = {}  # numbers without an answer → command id
         self._list: int | None = None  # number of the list on its way
         self._offered: int | None = None  # revision of the last list that was sent
-        self._acks: set[int] = set()  # numbers of acknowledgements on their way
+        self._acks: set[int] = set()  # numbers of acknowledgements and welcomes on their way
+        self._nonce = ""  # of the last hello
         self._reading = False
         self._compared = False  # whether the locker at the other end is the one that we know
 
@@ -71,7 +72,7 @@ class Link:
         self._acks.clear()
         self._list = self._offered = None
         self._reading = self._compared = False
-        self._write(AskHello())
+        self.ask_hello()
 
     def detach(self) -> None:
         self._wire = None
@@ -104,6 +105,10 @@ class Link:
         self._send(command.object, command.id)
         return command.id
 
+    def ask_hello(self) -> None:
+        """Have the locker say hello, and tell it the time: to be called every HELLO_PERIOD_S."""
+        self._write(AskHello())
+
     def read_journal(self) -> None:
         """Ask for the entries that the backend has not got; goes on by itself until it has the last."""
         self._reading = True
@@ -134,8 +139,9 @@ class Link:
         if told.ask in self._acks:
             self._acks.remove(told.ask)
             self._waiting.pop(told.ask, None)
-            if told.outcome is not Outcome.DONE and told.outcome not in REPEATED:
-                self.backend.alarms.append(f"an acknowledgement was refused: {told.outcome}")
+            # Overtaken by another hello, it is said again with the next batch, or in answer to that hello.
+            if told.outcome not in (Outcome.DONE, Outcome.STALE, *REPEATED):
+                self.backend.alarms.append(f"an acknowledgement or welcome was refused: {told.outcome}")
             return
         if told.ask is not None:
             self.answers[told.ask] = told.outcome
@@ -151,10 +157,13 @@ class Link:
 
     def _compare(self, hello: Hello) -> None:
         """Before anything else: is this the locker whose journal we hold? Where it forgot, it must begin a new epoch."""
-        ledger = self.backend.ledger
-        if hello.epoch > ledger.epoch:
+        self._nonce = hello.nonce
+        if hello.epoch > self.backend.ledger.epoch:
             self.backend.begin_epoch(hello.epoch)
-        elif hello.epoch < ledger.epoch or not ledger.knows(hello.last_seq, hello.head):
+        ledger = self.backend.ledger
+        accepted = hello.epoch == ledger.epoch and ledger.knows(hello.last_seq, hello.head)
+        self._acks.add(self.send(self.backend.welcome(hello, accepted=accepted)))
+        if not accepted:
             self.backend.alarms.append(f"the locker forgot: epoch {hello.epoch}, entry {hello.last_seq}")
             self.send(self.backend.epoch_demand(hello.epoch))
             return
@@ -164,7 +173,7 @@ class Link:
     def _read(self, journal: Journal) -> None:
         self.backend.batch(journal)
         if journal.rows:
-            self._acks.add(self.send(self.backend.ack()))
+            self._acks.add(self.send(self.backend.ack(self._nonce)))
         self._reading = bool(journal.rows) and self.backend.ledger.last < journal.last
         if self._reading:
             self.read_journal()

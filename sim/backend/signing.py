@@ -16,6 +16,7 @@ GRANTS = "grants"
 COMMAND = "command"
 EPOCH = "epoch"
 ACK = "ack"
+WELCOME = "welcome"
 HEAD = "head"  # what a locker signs of its journal
 
 _ALGORITHM, _KEY_ID, _TYPE = 1, 4, 16  # labels of RFC 9052 section 3.1 and RFC 9596

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from firmware.control import KIOSK_PUSHES, LINK_PUSHES, SERVICE_PUSHES, Message,
 from firmware.errors import StoreError, StoreFull
 from firmware.events import Checked, DoorRead, Effect, Event, GrantedParcel, GrantsCame, Pulse, ReadDoor
 from firmware.gate import Gate, Peer, Role
+from firmware.hello import Hellos
 from firmware.inbox import Inbox, Post
 from firmware.model import Entry, Moment, Outcome, Purpose, ScreenName
 from firmware.reserve import Reserve
@@ -141,7 +143,10 @@ class Shell:
             boot="boot-1",
         )
         keyring = Keyring({SIGNER.key_id: SIGNER.public})
-        self.gate = Gate(self.runtime, self.inbox, self.store, self.hands, keyring, CODE_KEY, JOURNAL_KEY)
+        hellos = Hellos(random.Random(1).randbytes)
+        self.gate = Gate(
+            self.runtime, self.inbox, self.store, self.hands, keyring, CODE_KEY, JOURNAL_KEY, hellos
+        )
         self.seen: list[Event] = []
         self.runtime.observers.append(self._observe)
 

@@ -11,15 +11,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from firmware import __version__
 from firmware.config import Cell, Times, Xor8a80
 from firmware.control import (
     FRAME_MAX_BYTES,
     AskCells,
+    AskHello,
     AskStatus,
     Cells,
     Code,
     Grown,
     Heartbeat,
+    Hello,
     Journal,
     JournalAfter,
     Message,
@@ -33,7 +36,7 @@ from firmware.control import (
     encode,
 )
 from firmware.errors import StoreError
-from firmware.events import CodeTyped, DoorRead, PulseEnded
+from firmware.events import CodeTyped, DoorRead, PulseEnded, Welcomed
 from firmware.gate import BATCH_MAX, PENDING_MAX, SERVICE_PEERS_MAX, Role
 from firmware.inbox import Post
 from firmware.model import Action, DoorState, Entry, EntryKind, Moment, Outcome, ParcelState, ScreenName
@@ -43,7 +46,7 @@ from firmware.storage import ACK_STEP
 from hal.ports import PulseResult
 from sim import loop as virtual
 from sim.backend import Signer, unsigned
-from sim.backend.signing import ACK, COMMAND, GRANTS, is_signed_by
+from sim.backend.signing import ACK, COMMAND, GRANTS, WELCOME, is_signed_by
 from tests.core.harness import LOCKER, UTC_MS, cabinet
 from tests.core.shell import CODE_KEY, JOURNAL_KEY, SIGNER, Face, Shell, running
 
@@ -187,10 +190,17 @@ def test_a_command_that_must_not_be_believed_is_not_even_used_up(
 # The journal's heads, and their acknowledgement
 
 
-def acked(seq: int, digest: str, **others: Any) -> bytes:
-    return SIGNER.sign(
-        ACK, {"locker": LOCKER, "epoch": 1, "seq": seq, "hash": bytes.fromhex(digest), **others}
-    )
+def hello(link: Face) -> bytes:
+    """Have the locker say hello; its nonce."""
+    link.send(AskHello())
+    said = link.got[-1]
+    assert isinstance(said, Hello)
+    return bytes.fromhex(said.nonce)
+
+
+def acked(seq: int, digest: str, nonce: bytes, **others: Any) -> bytes:
+    said = {"locker": LOCKER, "epoch": 1, "seq": seq, "hash": bytes.fromhex(digest), "nonce": nonce}
+    return SIGNER.sign(ACK, {**said, **others})
 
 
 def test_each_batch_has_its_signed_head(tmp_path: Path) -> None:
@@ -223,15 +233,17 @@ def test_an_acknowledgement_is_taken_where_it_is_of_this_very_journal(
         await shell.quiet()
         link, seq = Face(shell, Role.LINK), 2 * ACK_STEP
         digest = shell.store.hash_at(seq)
-        thief = Signer(b"t" * 32, "k1")
+        thief, overtaken, nonce = Signer(b"t" * 32, "k1"), hello(link), hello(link)
         cases = [
-            (acked(seq, shell.store.hash_at(seq - 1)), Outcome.MISMATCH),
-            (acked(shell.store.last_seq + 1, digest), Outcome.MISMATCH),
-            (acked(seq, digest, locker="0124"), Outcome.WRONG_LOCKER),
-            (acked(seq, digest, epoch=2), Outcome.WRONG_EPOCH),
-            (acked(seq, digest, own=digest), Outcome.MALFORMED),
-            (unsigned(acked(seq, digest)), Outcome.UNSIGNED),
-            (thief.sign_again(acked(seq, digest)), Outcome.BAD_SIGNATURE),
+            (acked(seq, digest, overtaken), Outcome.STALE),
+            (acked(seq, digest, bytes(16)), Outcome.STALE),
+            (acked(seq, shell.store.hash_at(seq - 1), nonce), Outcome.MISMATCH),
+            (acked(shell.store.last_seq + 1, digest, nonce), Outcome.MISMATCH),
+            (acked(seq, digest, nonce, locker="0124"), Outcome.WRONG_LOCKER),
+            (acked(seq, digest, nonce, epoch=2), Outcome.WRONG_EPOCH),
+            (acked(seq, digest, nonce, own=digest), Outcome.MALFORMED),
+            (unsigned(acked(seq, digest, nonce)), Outcome.UNSIGNED),
+            (thief.sign_again(acked(seq, digest, nonce)), Outcome.BAD_SIGNATURE),
         ]
         before = shell.store.last_seq
         for ask, (raw, outcome) in enumerate(cases):
@@ -239,15 +251,72 @@ def test_an_acknowledgement_is_taken_where_it_is_of_this_very_journal(
             await shell.quiet()
             assert (link.got[-1], shell.state.locker.acked_seq) == (Told(outcome, ask=ask), 0)
         assert caplog.text.count("is not of this journal") == 2
-        link.send(Signed(99, acked(seq, digest)))
+        link.send(Signed(99, acked(seq, digest, nonce)))
         await shell.quiet()
         assert (link.got[-1], shell.state.locker.acked_seq) == (Told(Outcome.DONE, ask=99), seq)
-        link.send(Signed(100, acked(seq - 1, shell.store.hash_at(seq - 1))))
+        link.send(Signed(100, acked(seq - 1, shell.store.hash_at(seq - 1), nonce)))
         await shell.quiet()
         assert link.got[-1] == Told(Outcome.OLDER, ask=100)
         assert (
             shell.store.last_seq == before
         )  # no entry of it all, for that would want its own acknowledgement
+
+    play(tmp_path, act)
+
+
+def welcomed(nonce: bytes, **others: Any) -> bytes:
+    said = {"locker": LOCKER, "epoch": 1, "nonce": nonce, "time_ms": UTC_MS, "acked_seq": 0}
+    return SIGNER.sign(WELCOME, {**said, "accepted": True, **others})
+
+
+def test_a_hello_says_who_the_locker_is_and_where_it_stands(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        link = Face(shell, Role.LINK)
+        nonce = hello(link)
+        assert link.got[-1] == Hello(
+            LOCKER, 1, shell.store.last_seq, shell.store.head, 1, nonce.hex(), {"M": 4}, __version__
+        )
+        assert (len(nonce), hello(link) == nonce) == (16, False)
+
+    play(tmp_path, act)
+
+
+def test_a_welcome_is_taken_once_and_in_answer_to_the_last_hello_only(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        link = Face(shell, Role.LINK)
+        link.send(Signed(0, welcomed(bytes(16))))  # nobody said hello
+        overtaken, nonce = hello(link), hello(link)
+        cases = [
+            (welcomed(overtaken), Outcome.STALE),
+            (welcomed(bytes(16)), Outcome.STALE),
+            (unsigned(welcomed(nonce)), Outcome.UNSIGNED),
+            (THIEF.sign_again(welcomed(nonce)), Outcome.BAD_SIGNATURE),
+            (welcomed(nonce, asked_ms=1), Outcome.MALFORMED),
+            (welcomed(nonce), Outcome.DONE),
+            (welcomed(nonce), Outcome.STALE),
+        ]
+        for ask, (raw, _) in enumerate(cases, 1):
+            link.send(Signed(ask, raw))
+        await shell.quiet()
+        answers = {push.ask: push.outcome for push in link.got if isinstance(push, Told)}
+        assert answers == {0: Outcome.STALE, **{ask: outcome for ask, (_, outcome) in enumerate(cases, 1)}}
+        (event,) = [event for event in shell.seen if isinstance(event, Welcomed)]
+        assert (event.time_ms, event.asked_ms) == (UTC_MS, shell.runtime.now().mono_ms)
+
+    play(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    ("others", "outcome"), [({"locker": "0124"}, Outcome.WRONG_LOCKER), ({"epoch": 2}, Outcome.WRONG_EPOCH)]
+)
+def test_a_welcome_of_another_locker_or_epoch_is_refused(
+    tmp_path: Path, others: dict[str, Any], outcome: Outcome
+) -> None:
+    async def act(shell: Shell) -> None:
+        link = Face(shell, Role.LINK)
+        link.send(Signed(1, welcomed(hello(link), **others)))
+        await shell.quiet()
+        assert link.got[-1] == Told(outcome, ask=1)
 
     play(tmp_path, act)
 
@@ -260,9 +329,10 @@ def test_a_journal_that_cannot_be_read_acknowledges_nothing(
             raise StoreError("gone")
 
         link, digest = Face(shell, Role.LINK), shell.store.head
+        nonce = hello(link)
         monkeypatch.setattr(shell.store, "hash_at", broken)
-        link.send(Signed(1, acked(1, digest)))
-        assert link.got == [Told(Outcome.STORAGE_FAILED, ask=1)]
+        link.send(Signed(1, acked(1, digest, nonce)))
+        assert link.got[1:] == [Told(Outcome.STORAGE_FAILED, ask=1)]
 
     play(tmp_path, act)
 

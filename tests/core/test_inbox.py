@@ -19,6 +19,7 @@ from firmware.events import (
     KioskJoined,
     Pressed,
     PulseEnded,
+    Welcomed,
 )
 from firmware.inbox import ANSWERED, SHED, Inbox, Post
 from firmware.model import Action, Outcome
@@ -32,6 +33,7 @@ ONE_OF_EACH: list[Event] = [
     Commanded("c", "0123", 1, 0, 1, Open("g", "KZ1")),
     EpochDemanded("0123", 1, 2),
     JournalAcked("0123", 1, 1, "00"),
+    Welcomed("0123", 1, 1, 0, True),
 ]
 
 

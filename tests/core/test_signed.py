@@ -20,12 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware import deeds
-from firmware.events import Commanded, GrantedParcel, GrantedRight, GrantsCame, JournalAcked
+from firmware.deeds import TIME_MAX_MS
+from firmware.events import Commanded, GrantedParcel, GrantedRight, GrantsCame, JournalAcked, Welcomed
 from firmware.forms import PARCELS_MAX
 from firmware.model import Direction, Outcome, Purpose
 from firmware.signed import (
     DEPTH_MAX,
     OBJECT_MAX_BYTES,
+    Answering,
     Keyring,
     Kind,
     _decoded,
@@ -80,9 +82,24 @@ CAME = GrantsCame(
         GrantedRight("deposit-KZ2", Purpose.DEPOSIT, ("KZ2",)),
     ),
 )
-ACK = {"locker": "0123", "epoch": 1, "seq": 7, "hash": DIGEST}
-ACKED = JournalAcked("0123", 1, 7, DIGEST.hex())
-EACH = [(Kind.COMMAND, COMMAND, OPENED), (Kind.GRANTS, GRANTS, CAME), (Kind.ACK, ACK, ACKED)]
+NONCE = DIGEST[:16]
+ACK = {"locker": "0123", "epoch": 1, "seq": 7, "hash": DIGEST, "nonce": NONCE}
+ACKED = Answering(NONCE, JournalAcked("0123", 1, 7, DIGEST.hex()))
+WELCOME = {
+    "locker": "0123",
+    "epoch": 1,
+    "nonce": NONCE,
+    "time_ms": 1_700_000_000_000,
+    "acked_seq": 0,
+    "accepted": True,
+}
+WELCOMED = Answering(NONCE, Welcomed("0123", 1, 1_700_000_000_000, 0, True))
+EACH = [
+    (Kind.COMMAND, COMMAND, OPENED),
+    (Kind.GRANTS, GRANTS, CAME),
+    (Kind.ACK, ACK, ACKED),
+    (Kind.WELCOME, WELCOME, WELCOMED),
+]
 
 
 def header(kind: Kind) -> dict[Any, Any]:
@@ -246,6 +263,7 @@ def changed(payload: dict[str, Any], path: str, value: object) -> dict[str, Any]
 MISSING = [(Kind.COMMAND, COMMAND, field) for field in COMMAND] + [
     *((Kind.GRANTS, GRANTS, field) for field in GRANTS),
     *((Kind.ACK, ACK, field) for field in ACK),
+    *((Kind.WELCOME, WELCOME, field) for field in WELCOME),
     *((Kind.GRANTS, GRANTS, f"parcels.0.{field}") for field in ("waybill", "cell")),
     *((Kind.GRANTS, GRANTS, f"grants.0.{field}") for field in ("id", "purpose", "parcels")),
 ]
@@ -313,6 +331,26 @@ def test_each_bound_of_a_list_is_kept(path: str, value: object) -> None:
         assert open_signed(SIGNER.sign("grants", payload), KEYRING) is Outcome.MALFORMED
     else:
         pytest.fail("the limit on the whole object would answer for the limit that is meant")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("nonce", NONCE[1:]),
+        ("nonce", NONCE + b"0"),
+        ("nonce", NONCE.hex()),
+        ("time_ms", -1),
+        ("time_ms", TIME_MAX_MS + 1),
+        ("time_ms", 1.5),
+        ("acked_seq", -1),
+        ("acked_seq", 2**53 + 1),
+        ("accepted", 1),
+        ("accepted", "true"),
+        ("asked_ms", 1),
+    ],
+)
+def test_each_bound_of_a_welcome_is_kept(path: str, value: object) -> None:
+    assert open_signed(SIGNER.sign("welcome", changed(WELCOME, path, value)), KEYRING) is Outcome.MALFORMED
 
 
 def test_the_greatest_values_that_are_allowed_are_taken() -> None:

@@ -32,9 +32,9 @@ from firmware.control import (
 )
 from firmware.deeds import Open
 from firmware.errors import ProtocolError, Unreachable
-from firmware.events import Commanded, EpochDemanded, GrantsCame, JournalAcked
+from firmware.events import Commanded, EpochDemanded, GrantsCame, JournalAcked, Welcomed
 from firmware.model import Direction, Outcome, Purpose
-from firmware.signed import Keyring, code_digest, open_signed
+from firmware.signed import Answering, Keyring, code_digest, open_signed
 from sim.backend import Backend, JournalBroken, Link, Refund, Signer, Site, SocketLink, Stage, unsigned
 
 NOON_MS = 1_764_054_000_000  # 25 November 2025, 07:00 UTC, 12:00 in Almaty
@@ -393,6 +393,8 @@ class Gate:
         self.version = 0
         self.objects: list[Any] = []
         self.acks: list[JournalAcked] = []
+        self.welcomes: list[Welcomed] = []
+        self.nonces: list[str] = []  # of the hellos that were said
         self.acked = Outcome.DONE  # what an acknowledgement is answered with
 
     def feed(self, data: bytes) -> None:
@@ -400,15 +402,22 @@ class Gate:
             match decode(LINK_REQUESTS, line):
                 case Signed(ask=ask, object=raw):
                     said = open_signed(raw, KEYRING)
+                    if isinstance(said, Answering):
+                        assert said.nonce.hex() == self.nonces[-1]
+                        said = said.event
                     if isinstance(said, JournalAcked):
                         self.acks.append(said)
+                    elif isinstance(said, Welcomed):
+                        self.welcomes.append(said)
                     else:
                         self.objects.append(said)
                     self.send(encode(self.answer(ask, said)))
                 case AskHello():
                     head = self.book.rows[-1].hash if self.book.rows else ""
                     book = self.book
-                    self.send(encode(Hello(book.locker, book.epoch, len(book.rows), head, self.version)))
+                    self.nonces.append(f"{len(self.nonces):032}")
+                    told = book.locker, book.epoch, len(book.rows), head, self.version
+                    self.send(encode(Hello(*told, self.nonces[-1], {"M": 4}, "1.0")))
                 case JournalAfter(seq=seq):
                     rows = tuple(self.book.rows[seq : seq + self.batch])
                     signed = head_of(rows, self.book) if rows else None
@@ -422,7 +431,7 @@ class Gate:
                 return Told(Outcome.BUSY, ask, command)
             case JournalAcked():
                 return Told(self.acked, ask)
-            case EpochDemanded():
+            case EpochDemanded() | Welcomed():
                 return Told(Outcome.DONE, ask)
             case GrantsCame(version=version):
                 outcome = Outcome.DONE if version > self.version else Outcome.OLDER
@@ -519,12 +528,36 @@ def test_each_batch_that_was_taken_is_acknowledged_with_its_newest_entry(backend
     assert backend.alarms == []
 
 
+def test_each_hello_is_welcomed_with_the_time_and_with_what_is_held(backend: Backend) -> None:
+    line = Line(backend)
+    line.flow()
+    line.book.write("wrong_code")
+    line.link.sync()
+    line.flow()
+    line.link.ask_hello()
+    line.flow()
+    line.book.rows.clear()  # a card that was rolled back
+    line.link.ask_hello()
+    line.flow()
+    assert line.gate.welcomes == [
+        Welcomed("0123", 1, NOON_MS, held, accepted) for held, accepted in ((0, True), (1, True), (1, False))
+    ]
+
+
+def test_an_acknowledgement_that_another_hello_has_overtaken_is_no_alarm(backend: Backend) -> None:
+    line = Line(backend)
+    line.gate.acked = Outcome.STALE
+    line.book.write("wrong_code")
+    line.flow()
+    assert (len(line.gate.acks), backend.alarms) == (1, [])
+
+
 def test_an_acknowledgement_that_is_refused_is_an_alarm(backend: Backend) -> None:
     line = Line(backend)
     line.gate.acked = Outcome.MISMATCH
     line.book.write("wrong_code")
     line.flow()
-    assert backend.alarms == ["an acknowledgement was refused: mismatch"]
+    assert backend.alarms == ["an acknowledgement or welcome was refused: mismatch"]
 
 
 @pytest.mark.parametrize(
@@ -563,8 +596,11 @@ def test_a_list_that_is_refused_for_good_is_an_alarm_and_not_repeated(backend: B
     for _ in range(3):
         line.link.sync()
         line.flow()
-    assert line.link.backend.alarms == ["list 1 was refused: bad_signature"]
-    assert line.gate.objects == [Outcome.BAD_SIGNATURE]
+    assert line.link.backend.alarms == [
+        "an acknowledgement or welcome was refused: bad_signature",
+        "list 1 was refused: bad_signature",
+    ]
+    assert line.gate.objects == [Outcome.BAD_SIGNATURE] * 2
 
 
 def test_a_command_has_its_answer_and_later_its_outcome(backend: Backend) -> None:
