@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    began_s = float(os.environ.get(BEGAN) or time.time())
+    began_s = float(os.environ.get(BEGAN) or time.time())  # noqa: TID251 (how long a start took, for the person who waits)
     from sim.run import run
 
     run(options.port, options.seed, began_s, browser=not options.no_browser)

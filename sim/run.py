@@ -108,7 +108,7 @@ async def _live(
         if browser and _has_display():
             await stack.enter_async_context(_browser(address))
         stack.callback(_let_time_run)
-        _greet(address, folder, told, time.time() - began_s)
+        _greet(address, folder, told, time.time() - began_s)  # noqa: TID251 (as above)
         await _first(kiosk.ended(), director.stage.guard())
 
 
