@@ -78,7 +78,7 @@ def claims(version: int = 2, **others: Any) -> dict[str, Any]:
 
 def order(id_: str = "c1", **others: Any) -> dict[str, Any]:
     whole = {"id": id_, "locker": LOCKER, "epoch": 1, "do": {"type": "open", "grant": "g", "parcel": "KZ1"}}
-    return {**whole, "not_before_ms": 0, "not_after_ms": UTC_MS * 2, **others}
+    return {**whole, "not_before_ms": UTC_MS, "not_after_ms": UTC_MS + 60_000, **others}
 
 
 def seq_of(kiosk: Face) -> Seq:
