@@ -47,6 +47,7 @@ from hal.ports import PulseResult
 from sim import loop as virtual
 from sim.backend import Signer, unsigned
 from sim.backend.signing import ACK, COMMAND, GRANTS, WELCOME, is_signed_by
+from sim.clock import START_UTC_MS
 from tests.core.harness import LOCKER, UTC_MS, cabinet
 from tests.core.shell import CODE_KEY, JOURNAL_KEY, SIGNER, Face, Shell, running
 
@@ -78,7 +79,7 @@ def claims(version: int = 2, **others: Any) -> dict[str, Any]:
 
 def order(id_: str = "c1", **others: Any) -> dict[str, Any]:
     whole = {"id": id_, "locker": LOCKER, "epoch": 1, "do": {"type": "open", "grant": "g", "parcel": "KZ1"}}
-    return {**whole, "not_before_ms": UTC_MS, "not_after_ms": UTC_MS + 60_000, **others}
+    return {**whole, "not_before_ms": START_UTC_MS, "not_after_ms": START_UTC_MS + 60_000, **others}
 
 
 def seq_of(kiosk: Face) -> Seq:
