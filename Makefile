@@ -61,7 +61,7 @@ packages:
 
 # Read before anything is made, so that the simulator can say what its start took, downloads and all.
 ifneq ($(filter sim,$(MAKECMDGOALS)),)
-export POSTOMAT_SIM_BEGAN_S := $(shell $(PYTHON) -c 'import time; print(time.time())')
+export POSTOMAT_SIM_BEGAN_S := $(shell $(PYTHON) -c 'import time; print(time.perf_counter())')
 endif
 
 sim: .venv/.sim  ## run the live simulator; needs Python 3.11 and nothing else (ARGS="--seed 7")
