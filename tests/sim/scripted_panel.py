@@ -29,7 +29,7 @@ GLASS = b"<!doctype html><html lang='ru'><title>Kiosk</title><body><h1>Kiosk</h1
 NOON_MS = 1_792_998_000_000
 HEARD_S = 30.0  # a bound on waiting, never a measure
 FAULTS = tuple(
-    FaultKind(fault.name, fault.part, fault.does, fault.healed, fault.part == "door", fault.part != "people")
+    FaultKind(fault.name, fault.part, fault.does, fault.healed, fault.per_cell, fault.lasting)
     for fault in CATALOGUE.values()
 )
 TABLES = tuple(

@@ -544,6 +544,22 @@ def test_faults_are_struck_at_a_cell_and_healed(runner: asyncio.Runner, browser:
     runner.run(play())
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_fault_says_how_it_ends_in_the_language_of_the_page(
+    runner: asyncio.Runner, browser: Browser, language: str
+) -> None:
+    async def play() -> None:
+        async with desk(browser, locale=language) as there:
+            await there.page.locator("#tab-faults").click()
+            told = await there.page.locator(".fault .quiet").all_text_contents()
+            assert told == [
+                BOOKS[language]["faults.lasts" if each.lasting else f"ends.{each.healed.replace(' ', '_')}"]
+                for each in there.panel.setup.faults
+            ]
+
+    runner.run(play())
+
+
 def test_time_is_moved_only_while_nothing_is_in_flight(runner: asyncio.Runner, browser: Browser) -> None:
     async def play() -> None:
         async with desk(browser) as there:

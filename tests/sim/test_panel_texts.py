@@ -51,6 +51,7 @@ KINDS = {
     "entry": [*EntryKind],
     "refused": [*Why, "other"],
     "fault": [*CATALOGUE, "strike", "heal"],
+    "ends": [*{fault.healed.replace(" ", "_") for fault in CATALOGUE.values() if not fault.lasting}],
 }
 
 

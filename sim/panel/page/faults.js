@@ -24,9 +24,10 @@ export class Faults {
   button(fault) {
     const { name, does, healed, lasting } = fault;
     const words = named("fault", name);
+    const ends = lasting ? say("faults.lasts") : named("ends", healed.replaceAll(" ", "_"));
     return h("button", { class: "fault", "data-fault": name, onclick: () => this.press(fault) },
       h("b", {}, words === name ? does : words),
-      h("span", { class: "quiet" }, words === name ? healed : say(lasting ? "faults.lasts" : "faults.passes")));
+      h("span", { class: "quiet" }, ends));
   }
 
   press({ name, lasting, per_cell: perCell }) {
