@@ -34,7 +34,7 @@ from tests.sim.scripted_panel import (
     with_cell,
     with_person,
 )
-from tests.sim.test_panel_texts import BOOKS, LANGUAGES
+from tests.sim.test_panel_texts import BOOKS, LANGUAGES, VISIT_MAX_BYTES
 
 SCREENS = Path("build/screens")
 WAIT_MS = 30_000.0  # a bound on waiting, never a measure
@@ -650,6 +650,24 @@ def test_another_language_keeps_everything_else(runner: asyncio.Runner, browser:
             assert await page.locator("#kiosk iframe").evaluate("frame => window.same === frame")
             await page.reload()
             await expect(page.locator("html")).to_have_attribute("lang", "kk")
+
+    runner.run(play())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_visit_fetches_the_catalogue_of_one_language(
+    runner: asyncio.Runner, browser: Browser, language: str
+) -> None:
+    fetched = """() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+      .filter(({ name }) => name.startsWith(location.origin)).map(({ name, decodedBodySize }) => [new URL(name).pathname, decodedBodySize])"""
+
+    async def play() -> None:
+        async with desk(browser, locale=language) as there:
+            sizes: dict[str, int] = dict(await there.page.evaluate(fetched))
+            assert [path for path in sizes if path.endswith(".json")] == [f"/{language}.json"]
+            assert {"/", "/main.js", "/style.css"} <= sizes.keys()
+            assert all(sizes.values())
+            assert sum(sizes.values()) < VISIT_MAX_BYTES
 
     runner.run(play())
 
