@@ -28,9 +28,10 @@ class Close(Message, frozen=True):
 
 
 class Take(Message, frozen=True):
-    """Take the parcel out of an open cell; whoever was let in has it then."""
+    """Take the parcel out of an open cell; whoever was let in has it then. `person`: who is meant to; nobody else then."""
 
     cell: Number
+    person: Name | None = None
 
 
 class Put(Message, frozen=True):

@@ -148,6 +148,7 @@ class Why(StrEnum):
     SCREEN = "screen"  # shows something else
     GOES_ON = "goes_on"  # it was begun before, and has not ended
     NO_CELL = "no_cell"  # none is free
+    NOT_AT_DOOR = "not_at_door"  # somebody else was let in there
 
 
 class Refused(Message, frozen=True):

@@ -75,9 +75,11 @@ class Scene:
             match act:
                 case Put(number, parcel):
                     return self._put(number, parcel)
-                case Take(number):
+                case Take(number, person):
                     if cell.shut or not cell.parcel:
                         return Refused(Why.SHUT if cell.shut else Why.EMPTY, number)
+                    if person not in (None, who):
+                        return Refused(Why.NOT_AT_DOOR, number)
                     world.take(number)
                 case Close(number):
                     return None if world.close(number) else Refused(Why.NO_LATCH, number)

@@ -232,6 +232,20 @@ def test_a_finger_at_somebody_elses_screen_is_refused(simulator: Simulator) -> N
     visit(simulator, play)
 
 
+def test_a_parcel_is_handed_to_nobody_but_whoever_was_let_in(simulator: Simulator) -> None:
+    async def play(page: Visitor) -> None:
+        waybill, cell = await deposit(page)
+        await open_for(page, waybill, cell)
+        await page.say("take", cell=cell, person="marat")
+        assert await page.until(lambda page: page.refused) == ["not_at_door"]
+        assert page.cell(cell)["parcel"] == waybill
+        await page.say("take", cell=cell, person="alia")
+        await page.until(lambda page: waybill in page.person("alia")["hands"])
+        await page.say("close", cell=cell)
+
+    visit(simulator, play)
+
+
 # Time
 
 

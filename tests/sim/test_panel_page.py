@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, FloatRect, Locator, Page, expect
 
 from firmware.config import Cell
 from sim.backend import Stage
@@ -615,6 +615,82 @@ def test_hands_at_a_door(runner: asyncio.Runner, browser: Browser) -> None:
             await there.panel.change(cells=with_cell(there.panel.world, CellSeen(5, pressed=True)))
             await there.say("Press").click()
             assert await there.panel.said() == acts.Press(5, pressed=False)
+
+    runner.run(play())
+
+
+async def drag(there: Desk, thing: Locator, place: Locator, *, end: str = "") -> None:
+    """Press, go in small steps, and let go; or press a key instead of it."""
+    mouse = there.page.mouse
+    for where, press in ((thing, True), (place, False)):
+        box = await where.bounding_box()
+        assert box
+        await mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=1 if press else 8)
+        if press:
+            await mouse.down()
+    if end:
+        await there.page.keyboard.press(end)
+    await mouse.up()
+
+
+def test_parcels_are_dragged_into_a_cell_and_out_of_it(runner: asyncio.Runner, browser: Browser) -> None:
+    async def play() -> None:
+        async with desk(browser) as there:
+            page, panel = there.page, there.panel
+            await panel.change(
+                people=with_person(panel.world, sms("courier", WAYBILL, "40718268")),
+                cells=(CellSeen(4, True, "KZ777", latched=False), CellSeen(CELL, True, latched=False)),
+            )
+            held = page.locator(f"[data-parcel='{WAYBILL}'] b")
+            await drag(there, held, page.locator(f"[data-cell='{CELL}'] .inside"))
+            assert await panel.said() == acts.Put(CELL, WAYBILL)
+            await drag(
+                there, page.locator("[data-cell='4'] .parcel .box"), page.locator("[data-person='marat'] h3")
+            )
+            assert await panel.said() == acts.Take(4, "marat")
+            await expect(page.locator(".carried, [data-drop]")).to_have_count(0)
+
+    runner.run(play())
+
+
+def test_a_drag_that_ends_nowhere_does_nothing(runner: asyncio.Runner, browser: Browser) -> None:
+    """Nor is it a press of what it began on; and a press is no drag."""
+
+    async def play() -> None:
+        async with desk(browser) as there:
+            page, panel = there.page, there.panel
+            await panel.change(cells=(CellSeen(4, True, "KZ777", latched=False),))
+            parcel = page.locator("[data-cell='4'] .parcel .box")
+            await drag(there, parcel, page.locator("#tab-journal"))
+            await drag(there, parcel, page.locator("[data-person='marat'] h3"), end="Escape")
+            await drag(there, parcel, page.locator("#kiosk iframe"))
+            await expect(page.locator(".carried, [data-drop]")).to_have_count(0)
+            await parcel.click()
+            assert await panel.said() == acts.Take(4)
+            assert panel.heard.empty()
+
+    runner.run(play())
+
+
+def test_a_finger_drags_as_a_mouse_does(runner: asyncio.Runner, browser: Browser) -> None:
+    async def play() -> None:
+        async with desk(browser, has_touch=True) as there:
+            page, panel = there.page, there.panel
+            await panel.change(cells=(CellSeen(4, True, "KZ777", latched=False),))
+            tools = await page.context.new_cdp_session(page)
+            places = [page.locator("[data-cell='4'] .parcel .box"), page.locator("[data-person='alia'] h3")]
+            boxes = [await place.bounding_box() or FloatRect(x=0, y=0, width=0, height=0) for place in places]
+            (x0, y0), (x1, y1) = (
+                (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes
+            )
+            steps = [(x0 + (x1 - x0) * n / 8, y0 + (y1 - y0) * n / 8) for n in range(9)]
+            for number, (x, y) in enumerate(steps):
+                kind = "touchMove" if number else "touchStart"
+                await tools.send(
+                    "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]}
+                )
+            await tools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+            assert await panel.said() == acts.Take(4, "alia")
 
     runner.run(play())
 

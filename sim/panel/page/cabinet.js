@@ -18,7 +18,7 @@ export class Cabinet {
     Object.assign(this, { act, picked, selected: null, lit: new Set(), known: {}, glowing: {} });
     const hands = {
       press: (number) => { this.select(number); if (this.cells.get(number).seen.cell.open) act({ type: "close", cell: number }); },
-      take: (number) => act({ type: "take", cell: number }),
+      take: (number, person) => act({ type: "take", cell: number, ...(person && { person }) }),
     };
     const placed = [...boxes].sort((a, b) => a.x - b.x || a.y - b.y); // a door that swings left lies over its neighbours
     this.cells = new Map(placed.map((box) => [box.number, new CellDrawing(box, hands)]));

@@ -1,6 +1,7 @@
 // One cell as a drawing: what lies in it, its door, its lock, and what the locker believes of it. The elements stay for
 // ever, and only what differs is written, so that doors swing, the focus stays and ninety-six of them cost nothing.
 
+import { draggable } from "./drag.js";
 import { glow, pressable, s, set, word } from "./dom.js";
 import { named, say } from "./texts.js";
 
@@ -8,7 +9,7 @@ const GAP = 12; // millimetres, as all measures of the drawing
 const NONE = {};
 
 export class CellDrawing {
-  /** `press(number)` and `take(number)` are what fingers do. */
+  /** `press(number)` and `take(number, person)` are what fingers do; a person, where the parcel was dragged to one. */
   constructor(box, { press, take }) {
     this.number = box.number;
     this.box = box;
@@ -16,6 +17,7 @@ export class CellDrawing {
     const at = { x: box.x + GAP / 2, y: box.y + GAP / 2, width: box.width - GAP, height: box.height - GAP };
     this.door = pressable(drawDoor(at, box.number), () => press(this.number));
     this.parcel = pressable(drawParcel(at), () => take(this.number));
+    draggable(this.parcel, { what: () => this.seen.cell.parcel ?? "", over: ".person", dropped: ({ dataset }) => take(this.number, dataset.person) });
     this.waybill = this.parcel.querySelector("text");
     this.group = s("g", { class: "cell", "data-cell": box.number },
       s("rect", { class: "inside", ...at, rx: 10 }),

@@ -1,5 +1,6 @@
 // Everybody's phone and hands: messages with codes, the app's list of parcels, and what somebody carries.
 
+import { draggable } from "./drag.js";
 import { be, glow, h, Rows, set, word } from "./dom.js";
 import { has, named, say, time } from "./texts.js";
 
@@ -130,6 +131,8 @@ class Phone {
     };
     const element = h("span", { class: "held", "data-parcel": waybill,
       onclick: (event) => event.target.closest("button") ?? buttons.querySelector("button")?.click() }, h("b", {}, waybill), buttons);
+    draggable(element, { what: () => waybill, over: "[data-cell]",
+      dropped: ({ dataset }) => this.page.act({ type: "put", cell: Number(dataset.cell), parcel: waybill }) });
     return { element, update };
   }
 
