@@ -22,6 +22,9 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="a live locker, with its page in the browser")
     run.add_argument("--port", type=_port, default=8080, metavar="N", help="of the page; default: 8080")
     run.add_argument("--seed", type=int, default=1, metavar="N", help="of codes and keys; default: 1")
+    run.add_argument(
+        "--cabinet", default="rs485", metavar="NAME", help="rs485, gpio or standard-64; default: rs485"
+    )
     run.add_argument("--no-browser", action="store_true", help="open no browser")
     scenario = commands.add_parser("scenario", help="play scripted scenarios")
     scenario.add_argument("names", nargs="+", metavar="NAME", help="a name, a file, or `list`")
@@ -70,7 +73,7 @@ def _run(options: argparse.Namespace) -> int:
     began_s = float(os.environ.get(BEGAN) or time.perf_counter())
     from sim.run import run
 
-    run(options.port, options.seed, began_s, browser=not options.no_browser)
+    run(options.port, options.seed, options.cabinet, began_s, browser=not options.no_browser)
     return 0
 
 

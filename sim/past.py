@@ -17,6 +17,8 @@ from sim.locker import SimLocker
 from sim.script import parse
 from sim.steps import Steps
 
+LIVED_IN = "rs485"  # the cabinet that this happened to
+UNPACKED = ("power off",)  # of any other: it was switched on once, and nothing has happened yet
 # From Monday, 09:00, on. The storage term is three days; days of polling would cost more than nights without power.
 LINES = (
     "order KZ101 cell=9 buyer=marat account='Kaspi Red'",
@@ -73,9 +75,14 @@ class Past(NamedTuple):
     utc_ms: int
 
 
-def play(config: Config, folder: Path, seed: int) -> Past:
+def lines(cabinet: str) -> tuple[str, ...]:
+    """What has happened at the cabinet of this name, as lines of a scenario; its power is off at their end."""
+    return LINES if cabinet == LIVED_IN else UNPACKED
+
+
+def play(cabinet: str, config: Config, folder: Path, seed: int) -> Past:
     """Let it happen, on a disk in memory that forgets in a power cut what a real one may forget."""
-    return virtual.run(_play(config, folder, seed))
+    return virtual.run(_play(lines(cabinet), config, folder, seed))
 
 
 async def go_on(config: Config, folder: Path, seed: int, past: Past) -> SimLocker:
@@ -92,10 +99,10 @@ async def go_on(config: Config, folder: Path, seed: int, past: Past) -> SimLocke
     return locker
 
 
-async def _play(config: Config, folder: Path, seed: int) -> Past:
+async def _play(happened: tuple[str, ...], config: Config, folder: Path, seed: int) -> Past:
     locker = SimLocker(config, folder, seed, disk=Disk(f"live {seed}", random.Random(f"disk {seed}")))
     steps = Steps(locker, MemoryKiosk(locker))
     await locker.switch_on()
-    for line in LINES:
+    for line in happened:
         await parse(line, Steps)(steps)
     return Past(locker, locker.clock.utc_ms())

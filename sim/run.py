@@ -29,24 +29,27 @@ from sim.panel.setup import setup
 from sim.panel.stage import Stage
 from sim.scenario import cabinet
 
-CABINET = "rs485"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SCALE_PIXELS_PER_MM = 1.0  # the screen in the page is a model: as small as its frame
 
 
-def run(port: int, seed: int, began_s: float, *, browser: bool) -> None:
+def run(port: int, seed: int, name: str, began_s: float, *, browser: bool) -> None:
     """Serve the panel on this port until SIGINT, SIGTERM or SIGHUP. Raises PostomatError where the port is taken.
+
+    `name`: of the cabinet; ScenarioError where there is none.
 
     `began_s`: when whoever waits for the page began to, by `time.perf_counter`, which is the whole machine's.
     """
     for number in SIGNALS:  # until the loop takes them: end with the folder removed
         signal.signal(number, signal.default_int_handler)
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s", stream=sys.stderr)
-    config = scaled(cabinet(CABINET))
-    with web.listen(port) as listener, tempfile.TemporaryDirectory(prefix="postomat-") as name:
-        folder = Path(name)
-        before = past.play(config, folder, seed)
-        pace.run(_until_signalled(_live(config, folder, seed, before, listener, began_s, browser=browser)))
+    config = scaled(cabinet(name))
+    with web.listen(port) as listener, tempfile.TemporaryDirectory(prefix="postomat-") as path:
+        folder = Path(path)
+        before = past.play(name, config, folder, seed)
+        pace.run(
+            _until_signalled(_live(name, config, folder, seed, before, listener, began_s, browser=browser))
+        )
 
 
 def scaled(config: Config) -> Config:
@@ -78,6 +81,7 @@ async def _first(*works: Coroutine[Any, Any, object]) -> None:
 
 
 async def _live(
+    name: str,
     config: Config,
     folder: Path,
     seed: int,
@@ -94,7 +98,7 @@ async def _live(
         window = stack.enter_context(web.listen(0))
         own_port = free_port()
         glass = Glass(locker, lambda: f"http://{web.HOST}:{own_port}")
-        director = Director(Stage(locker, glass, cabinet=CABINET, seed=seed))
+        director = Director(Stage(locker, glass, cabinet=name, seed=seed))
         stack.push_async_callback(director.close)
         stack.callback(_let_time_run)  # first of all: whoever takes leave waits for a moment
         await director.stage.switch_on()

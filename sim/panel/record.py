@@ -75,7 +75,7 @@ class Recorder:
 
     def text(self, title: str) -> str:
         """The scenario file of all that happened so far; what is out of order is healed at its end."""
-        lines = [*past.LINES, "power on", "mark"]
+        lines = [*past.lines(self._cabinet), "power on", "mark"]
         at_ms = 0
         for record in self._records:
             if record.line is not None:

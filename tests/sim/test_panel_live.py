@@ -152,6 +152,31 @@ def test_five_clicks_and_their_causes_down_to_the_bytes(simulator: Simulator) ->
     visit(simulator, play)
 
 
+def test_a_cabinet_on_pins_is_shown_as_well(tmp_path: Path) -> None:
+    """New from its box, on gpiozero's mock factory: there are no bytes, but the same pulse, coil, bolt and door."""
+
+    async def play(page: Visitor) -> str:
+        assert [box["number"] for box in page.setup["boxes"]] == [1, 2, 3, 4]
+        assert page.world["banks"] == [{"name": "pins", "state": "online"}]
+        assert page.world["orders"] == []
+        waybill, cell = await deposit(page)
+        page.line(
+            "screen.code", "event", "verdict", "commit", "screen", "pulse", "coil", "bolt", "door", "seen"
+        )
+        await collect(page, waybill, cell)
+        await page.say("save")
+        return str((await page.until(lambda page: page.saved))[0]["text"])
+
+    running = start("--no-browser", "--cabinet", "gpio")
+    try:
+        saved = visit(running, play)
+    finally:
+        assert end(running) == 0
+    result, kinds = replayed(saved, tmp_path)
+    assert result.ok, result.error
+    assert {"stored", "collected"} <= set(kinds)
+
+
 def test_a_page_chooses_what_it_is_sent_of_the_xray(simulator: Simulator) -> None:
     async def play(page: Visitor) -> None:
         await page.say("trace", on=True, parts=["tx"])
