@@ -136,9 +136,11 @@ def _deposit_notice(state: State, parcel: Parcel, door: Door | None) -> Notice |
         return Notice.CANCELLED
     if parcel.state not in (ParcelState.EXPECTED, ParcelState.UNCONFIRMED):
         return Notice.ALREADY_DONE
-    others = (other for other in state.all(Parcel) if other.cell == parcel.cell and other is not parcel)
+    others = [other for other in state.all(Parcel) if other.cell == parcel.cell and other is not parcel]
     taken = any(other.inside or other.state is ParcelState.UNCONFIRMED for other in others)
-    return Notice.AWAITS_TECHNICIAN if taken or (door is not None and door.blocked) else None
+    if taken or (door is not None and door.blocked):
+        return Notice.AWAITS_TECHNICIAN
+    return Notice.CELL_QUIET if any(parcels.rests(other) for other in others) else None
 
 
 def _withdrawal_notice(parcel: Parcel) -> Notice | None:

@@ -131,6 +131,7 @@ class Times(Section, frozen=True):
     detach_s: Count = 60
     short_open_s: Count = 3
     confirmation_window_s: Count = 600
+    quiet_after_pickup_s: Annotated[int, Meta(ge=0, le=86_400)] = 3_600  # 0: none
     reopen_max: Annotated[int, Meta(ge=0, le=20)] = 3
     storage_term_h: Count = 72
     late_open_s: Count = 60  # closed → open within this time of a pulse is that intent's

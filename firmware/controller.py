@@ -45,6 +45,7 @@ from firmware.events import (
     Welcomed,
 )
 from firmware.model import DoorState, EntryKind, Moment, Outcome, ParcelState, Screen, UseState
+from firmware.parcel import rests
 from firmware.rows import Command, Door, Intent, Locker, Parcel, Session, State, Timed, Use
 from firmware.screen import screen_of
 from firmware.session import UNPROVED
@@ -153,7 +154,9 @@ def _begin_intervals(turn: Turn) -> None:
     """After another boot, monotonic times of the last one mean nothing: each interval that protects starts whole."""
     remote.begin_windows(turn)
     for parcel in turn.state.all(Parcel):
-        if parcel.due_ms is not None:
+        if rests(parcel):
+            custody.begin_quiet(turn, parcel)
+        elif parcel.due_ms is not None:
             parcel.arm(turn.after_s(turn.times.confirmation_window_s))
 
 
@@ -191,12 +194,14 @@ def _due(turn: Turn, event: Due) -> None:
 
 
 def _parcel_due(turn: Turn, row: Parcel) -> None:
-    """The window's end, or the term's.
+    """The window's end, the quiet hour's, or the term's.
 
     Whoever is still busy with the parcel is not silent, nor is whom a full disk keeps from coming back for it: then the
     window begins anew.
     """
-    if row.due_ms is not None and (_is_busy(turn, row) or turn.state.locker.storage_low):
+    if rests(row):
+        row.arm(None)
+    elif row.due_ms is not None and (_is_busy(turn, row) or turn.state.locker.storage_low):
         row.arm(turn.after_s(turn.times.confirmation_window_s))
     elif row.due_ms is not None:
         custody.collect(turn, row, "window")

@@ -111,11 +111,21 @@ def withdraw(turn: Turn, intent: Intent) -> None:
 
 
 def collect(turn: Turn, row: Parcel, why: str) -> None:
-    """The buyer has it: confirmed at the screen, or the window ran out without a reopening (`why`)."""
+    """The buyer has it: confirmed at the screen, or the window ran out without a reopening (`why`).
+
+    No sensor says yet that the cell is empty (hook and door tell nothing of it), so its quiet hour begins.
+    """
     parcel.TABLE.fire(row, parcel.T.COLLECT)
     _leave(turn, row)
+    begin_quiet(turn, row)
     grant = _spend(turn, row)
     turn.note(EntryKind.COLLECTED, cell=row.cell, parcel=row.waybill, grant=grant, why=why)
+
+
+def begin_quiet(turn: Turn, row: Parcel) -> None:
+    """From now on its cell takes no deposit for `quiet_after_pickup_s`: its buyer may come back for what was left in it."""
+    quiet_s = turn.times.quiet_after_pickup_s
+    row.arm(turn.after_s(quiet_s) if quiet_s else None)
 
 
 def complain(turn: Turn, row: Parcel, problem: Problem) -> None:
@@ -140,8 +150,13 @@ def leave_unknown(turn: Turn, intent: Intent) -> None:
 
 
 def doubt(turn: Turn, cell: int) -> None:
-    """A door opened that nobody asked for: what lies there is suspect, its right goes on, the backend is told."""
+    """A door opened that nobody asked for: what lies there is suspect, its right goes on, the backend is told.
+
+    What was collected may lie there again: a quiet hour that runs begins anew.
+    """
     for row in turn.state.all(Parcel):
+        if row.cell == cell and parcel.rests(row):
+            begin_quiet(turn, row)
         if row.cell == cell and row.inside and row.state is ParcelState.STORED:
             parcel.TABLE.fire(row, parcel.T.DOUBT)
             turn.note(EntryKind.SUSPECT, cell=cell, parcel=row.waybill)

@@ -112,6 +112,7 @@ class Notice(StrEnum):
     AWAITS_TECHNICIAN = "awaits_technician"
     REOPENED_OUT = "reopened_out"
     CELL_OFFLINE = "cell_offline"
+    CELL_QUIET = "cell_quiet"  # a courier's cell in its quiet hour: its buyer may come back
     CELL_OPEN = "cell_open"  # its door stands open: close it first
     ALREADY_DONE = "already_done"  # a courier's work that is finished
     NO_DEPOSITS = (

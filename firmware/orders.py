@@ -6,7 +6,7 @@ its own, `firmware.remote`.
 
 from firmware.events import Answer, BeginEpoch, EpochDemanded, GrantsCame
 from firmware.model import EntryKind, Outcome, ParcelState, UseState
-from firmware.parcel import FINISHED
+from firmware.parcel import FINISHED, rests
 from firmware.rows import Door, Grant, Intent, Parcel, Session, Use
 from firmware.turn import Turn
 
@@ -107,7 +107,7 @@ def _forget(turn: Turn, event: GrantsCame) -> None:
     named |= {parcel.waybill for parcel in event.parcels}
     named |= {intent.parcel for intent in state.all(Intent)}
     named |= {at.parcel for at in state.all(Session) if at.parcel is not None}
-    absent = [row for row in state.all(Parcel) if row.state in ABSENT and not row.inside]
+    absent = [row for row in state.all(Parcel) if row.state in ABSENT and not (row.inside or rests(row))]
     for parcel in [row for row in absent if row.waybill not in named]:
         state.drop(parcel)
         for use in [row for row in state.all(Use) if row.parcel == parcel.waybill]:

@@ -49,6 +49,11 @@ def lies_inside(parcel: Parcel) -> bool:
     return parcel.inside
 
 
+def rests(parcel: Parcel) -> bool:
+    """Whether it was collected so lately that its cell takes no other one."""
+    return parcel.state is S.COLLECTED and parcel.due_ms is not None
+
+
 FETCHABLE = (
     S.STORED,
     S.EXPIRED,

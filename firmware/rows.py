@@ -123,7 +123,7 @@ class Parcel(Timed):
     long_open: bool = False  # in this pickup its door stood open long enough to take it out
     ended_ms: int | None = None  # wall time of collected, expired …
     expires_ms: int | None = None  # wall time
-    due_ms: int | None = None  # monotonic end of the confirmation window
+    due_ms: int | None = None  # monotonic end of the confirmation window, then of the quiet hour
     generation: int = 0
 
     @property

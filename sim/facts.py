@@ -79,6 +79,7 @@ class Facts:
         self._untouched_s: list[float] = []  # when commands opened that nobody at the locker touched for
         self._came: dict[str, tuple[float, Open]] = {}  # since the last start, unless they proved
         self.ended: dict[str, EntryKind] = {}  # parcels, before this event
+        self.collected_s: dict[int | None, float] = {}  # by cell, when a buyer last had what lay there
         self.lost: list[str] = []  # what was committed and is not there
         self.coil_on: int | None = None  # the cell whose coil has just come on
         self.coil_intent: int | None = None
@@ -98,9 +99,8 @@ class Facts:
         self.changed = False  # whether the event changed a row
         self.committed: dict[type[Row], dict[tuple[Any, ...], Row]] = {}  # every row as it was last committed
         self._shadow: Columns = {}
-        self._doubtful: list[
-            Columns
-        ] = []  # what the store may hold instead: of commits that nobody saw succeed
+        # What the store may hold instead: of commits that nobody saw succeed.
+        self._doubtful: list[Columns] = []
         self._shown: deque[Seq] = deque(maxlen=2)  # the last screens
         self._asked: dict[int, int] = {}  # intents that the body works at → cell
 
@@ -206,6 +206,8 @@ class Facts:
         for entry in self.entries:
             if entry.kind in ENDINGS and entry.parcel is not None:
                 self.ended[entry.parcel] = entry.kind
+            if entry.kind is EntryKind.COLLECTED:
+                self.collected_s[entry.cell] = self.now_s
         self.lost = []
 
     def _take_proof(self) -> None:

@@ -95,6 +95,7 @@ CATALOGUE: dict[str, Fault] = dict(
         _fault(Part.NETWORK, "replayed_objects", outside.replayed, "a hostile link sends yesterday's lists and commands again", "at once"),
         _fault(Part.KIOSK, "kiosk_gone", outside.kiosk_gone, "the browser dies", "after 2 to 30 s", 6),
         _fault(Part.KIOSK, "kiosk_nonsense", outside.kiosk_nonsense, "the kiosk sends bytes that mean nothing, and is dropped", "it comes back", 4),
+        _fault(Part.PEOPLE, "quiet_cell_ordered", outside.quiet_cell_ordered, "a shop orders into a cell within its quiet hour", "it chooses again", 6),
         _fault(Part.PEOPLE, "presses_everything", outside.presses_everything, "somebody presses every button, listed or not, also on yesterday's screen", "goes away", 8),
         _fault(Part.PEOPLE, "presses_at_the_deadline", outside.presses_at_the_deadline, "somebody presses in the moment in which the screen changes by itself", "at once", 12),
         _fault(Part.PEOPLE, "wrong_cabinet", outside.wrong_cabinet, "another cabinet's customer types a code that works there", "goes away", 6),

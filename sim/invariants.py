@@ -86,12 +86,15 @@ def one_door_at_a_time(facts: Facts) -> Iterator[str]:
 
 
 def a_full_or_unsure_cell_is_not_offered(facts: Facts) -> Iterator[str]:
-    """A courier's parcel on top of another's: both are then in the hands of whoever comes first."""
+    """A courier's parcel on top of another's, or where its buyer may come back: both are in the hands of whoever comes first."""
+    quiet_s = facts.site.locker.config.times.quiet_after_pickup_s - SLACK_S
     for intent, _ in _pulses(facts):
         if intent.purpose is not Purpose.DEPOSIT:
             continue
         if facts.state.get(Door, intent.cell).blocked is not None:
             yield f"{intent} into a blocked cell"
+        if facts.now_s - facts.collected_s.get(intent.cell, -quiet_s) < quiet_s:
+            yield f"{intent} within the quiet hour"
         for other in facts.state.all(Parcel):
             unsure = other.state in (ParcelState.UNCONFIRMED, ParcelState.OPENED, *IN_HAND)
             if other.cell == intent.cell and other.waybill != intent.parcel and (other.inside or unsure):

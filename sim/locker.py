@@ -62,6 +62,7 @@ class SimLocker:
             self.code_key,
             self.journal_key.public,
             code_digits=config.locker.code_digits,
+            quiet_after_pickup_s=config.times.quiet_after_pickup_s,
         )
         self.backend = Backend(site, signer, self.clock.utc_ms, self.chance)
         self.link = Link(self.backend)

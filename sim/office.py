@@ -3,7 +3,7 @@
 import random
 
 from firmware.model import Direction, Purpose
-from sim.backend.orders import ENDED, Order, Stage
+from sim.backend.orders import Order, Stage
 from sim.locker import SimLocker
 
 FETCHED_AT = (Stage.EXPIRED, Stage.REFUSED, Stage.DISPUTED, Stage.SUSPECT, Stage.UNCONFIRMED)
@@ -35,12 +35,15 @@ class Office:
         self.sync()
         return order
 
-    def choose_again(self, waybill: str) -> None:
-        """The courier could not use the cell: another one."""
+    def choose_again(self, waybill: str, *, quiet: bool = False) -> None:
+        """The courier could not use the cell, for good or for its quiet hour: another one."""
         order = self.backend.orders[waybill]
         cell = self._free_cell()
         if order.stage is Stage.ORDERED and cell is not None:
-            self._avoided.add(order.cell)
+            if quiet:
+                self.backend.keep_quiet(order.cell)
+            else:
+                self._avoided.add(order.cell)
             self.backend.move(waybill, cell)
             self.sync()
 
@@ -73,7 +76,7 @@ class Office:
             self._locker.link.sync()
 
     def _free_cell(self) -> int | None:
-        taken = {order.cell for order in self.backend.orders.values() if order.stage not in ENDED}
+        taken = self.backend.taken_cells() | self.backend.quiet_cells()
         cells = [cell for cell in sorted(self._locker.world.cells) if cell not in taken]
         good = [cell for cell in cells if cell not in self._avoided]
         return self._chance.choice(good or cells) if cells else None

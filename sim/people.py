@@ -141,8 +141,8 @@ class Visitor:
         self._site.world.pull(screen.cell)
 
     async def _read_notice(self, screen: Screen) -> None:
-        if self.purpose is Purpose.DEPOSIT and screen.notice is Notice.AWAITS_TECHNICIAN:
-            self._site.office.choose_again(self.waybill)
+        if self.purpose is Purpose.DEPOSIT and screen.notice in (Notice.AWAITS_TECHNICIAN, Notice.CELL_QUIET):
+            self._site.office.choose_again(self.waybill, quiet=screen.notice is Notice.CELL_QUIET)
         if Action.AGAIN in screen.actions and self._chance.random() < 0.4:
             self._press(Action.AGAIN)
             return

@@ -45,6 +45,7 @@ class Site(Struct, frozen=True):
     epoch: int = 1
     code_digits: int = 8
     storage_term_h: int = 72
+    quiet_after_pickup_s: int = 3_600
     zone: tzinfo = ALMATY
 
 
@@ -67,6 +68,7 @@ class Backend:
         self._codes: set[str] = set()
         self._numbers: dict[str, str] = {}  # person → last digits of the phone
         self._commands = 0
+        self._quiet_ms: dict[int, int] = {}  # by cell, UTC: until then nothing is ordered into it
 
     def order(
         self,
@@ -100,6 +102,19 @@ class Backend:
         """The courier could not use the cell of an order: another one."""
         self.orders[waybill].cell = cell
         self.revision += 1
+
+    def taken_cells(self) -> set[int]:
+        """Those that an order has."""
+        return {order.cell for order in self.orders.values() if order.stage not in ENDED}
+
+    def quiet_cells(self) -> set[int]:
+        """Those that a buyer has emptied so lately that the locker takes no deposit into them: no order is to choose them."""
+        now_ms, longest_ms = self._utc_ms(), 1_000 * self.site.quiet_after_pickup_s
+        return {cell for cell, until_ms in self._quiet_ms.items() if 0 < until_ms - now_ms <= longest_ms}
+
+    def keep_quiet(self, cell: int) -> None:
+        """From now on, for the quiet hour: its parcel was collected, or the locker has said so to a courier."""
+        self._quiet_ms[cell] = self._utc_ms() + 1_000 * self.site.quiet_after_pickup_s
 
     def withdraw(self, waybill: str, courier: str = "courier") -> Grant:
         """Send a courier for the parcel: a withdrawal grant, its code by SMS. Raises ValueError the second time."""
@@ -227,6 +242,8 @@ class Backend:
             self.alarms.append(f"entry {seq}: {order.waybill} is {stage} after it was {order.stage}")
             return
         order.stage = stage
+        if stage is Stage.COLLECTED:
+            self.keep_quiet(order.cell)
         if order.direction is Direction.INBOUND:
             self._tell(order, body)
             if stage in REFUNDED_AT:

@@ -48,7 +48,8 @@ class Scene:
 
     def free(self) -> tuple[int, ...]:
         """Cells that may be ordered into."""
-        return tuple(sorted(self._locker.world.cells.keys() - self._reserved()))
+        quiet = self._locker.backend.quiet_cells()
+        return tuple(sorted(self._locker.world.cells.keys() - self._reserved() - quiet))
 
     def who_is_at(self, number: int) -> str:
         """Who stands at this door: the holder of the right for which the locker opened it; nobody's door is the courier's."""
@@ -109,6 +110,8 @@ class Scene:
             return Refused(Why.UNKNOWN, number)
         if number in self._reserved():
             return Refused(Why.RESERVED, number)
+        if number in self._locker.backend.quiet_cells():
+            return Refused(Why.QUIET, number)
         with done_by(buyer):
             self._locker.backend.order(self.next_waybill(), number, buyer, courier=COURIER)
         self._sync()
@@ -161,7 +164,7 @@ class Scene:
 
     def _reserved(self) -> set[int]:
         """Cells that an order has, in which something lies, or that the locker offers for no deposit."""
-        ordered = {order.cell for order in self._locker.backend.orders.values() if order.stage not in ENDED}
+        ordered = self._locker.backend.taken_cells()
         parts = self._locker.assembly
         doors = parts.runtime.controller.state.all(Door) if parts is not None else ()
         blocked = {row.cell for row in doors if row.blocked is not None}

@@ -4,10 +4,11 @@ import asyncio
 from contextlib import nullcontext
 
 from firmware.control import Code, Press, Seq, Show
-from firmware.model import Action, Problem, ScreenName
+from firmware.model import Action, Problem, Purpose, ScreenName
 from sim import faces
 from sim.backend import Signer, unsigned
 from sim.backend.orders import Stage
+from sim.people import Visitor
 from sim.site import Site
 from sim.strikes.common import Blow, in_hand
 
@@ -167,6 +168,22 @@ async def app_again(site: Site, blow: Blow) -> None:
         if site.locker.link.is_attached:
             await _command(site, blow)
         await asyncio.sleep(chance.uniform(1, 60))
+
+
+async def quiet_cell_ordered(site: Site, blow: Blow) -> None:
+    """A shop that looks at no quiet hour orders into a cell that was just emptied, and the courier comes at once."""
+    chance, backend = blow.chance, site.office.backend
+    for _ in range(360):
+        await asyncio.sleep(chance.uniform(5, 15))
+        cells = sorted(backend.quiet_cells() - backend.taken_cells())
+        waybill = f"KZQ{chance.randrange(10**9)}"
+        if cells and waybill not in backend.orders:
+            backend.order(waybill, chance.choice(cells), f"buyer of {waybill}")
+            site.office.sync()
+            blow.fired()
+            await asyncio.sleep(chance.uniform(1, 20))
+            await Visitor(site, chance, waybill, Purpose.DEPOSIT, "usual").come()
+            return
 
 
 async def _command(site: Site, blow: Blow) -> None:

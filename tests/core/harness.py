@@ -421,7 +421,7 @@ def _check_parcels(mind: Mind) -> None:
             assert not row.inside
         if row.state in (ParcelState.STORED, ParcelState.EXPIRED, ParcelState.CLAIMED, ParcelState.OPENED):
             assert row.inside
-        assert row.due_ms is None or row.state is ParcelState.OPENED
+        assert row.due_ms is None or row.state in (ParcelState.OPENED, ParcelState.COLLECTED)
         if claims:
             intent = state.find(Intent, mind.door(row.cell).intent)
             opening = intent is not None and intent.parcel == row.waybill and _undecided(mind, intent)

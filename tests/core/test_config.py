@@ -98,6 +98,10 @@ CASES = {
     "below, a wait for a touch": added(
         "[times]\nawait_touch_s = 4", "times.await_touch_s: expected an integer >= 5, got 4"
     ),
+    "above, a quiet hour": added(
+        "[times]\nquiet_after_pickup_s = 86401",
+        "times.quiet_after_pickup_s: expected an integer <= 86400, got 86401",
+    ),
     "above": changed("address = 1", "address = 33", "banks[0].address: expected an integer <= 32, got 33"),
     "a fraction": changed("address = 1", "address = 1.5", "banks[0].address: expected an integer, got 1.5"),
     "a string": changed("address = 1", 'address = "1"', 'banks[0].address: expected an integer, got "1"'),

@@ -379,6 +379,18 @@ def cell_may_hold_an_unconfirmed_one(mind: Mind) -> Purpose:
     return Purpose.DEPOSIT
 
 
+def cell_was_just_emptied(mind: Mind) -> Purpose:
+    mind.order("KZ2", 1)
+    mind.deposit("KZ2", 1)
+    mind.code(Purpose.PICKUP, "KZ2")
+    mind.unlock(1)
+    mind.closes(1)
+    mind.press(Action.CONFIRM)
+    mind.press(Action.BACK)
+    mind.order("KZ1", 1)
+    return Purpose.DEPOSIT
+
+
 def cell_is_blocked(mind: Mind) -> Purpose:
     mind.order("KZ1", 1)
     mind.code(Purpose.DEPOSIT, "KZ1")
@@ -424,6 +436,7 @@ NOTICES: list[tuple[Callable[[Mind], Purpose], Notice]] = [
     (cell_is_taken, Notice.AWAITS_TECHNICIAN),
     (cell_may_hold_an_unconfirmed_one, Notice.AWAITS_TECHNICIAN),
     (cell_is_blocked, Notice.AWAITS_TECHNICIAN),
+    (cell_was_just_emptied, Notice.CELL_QUIET),
     (service_at_the_keypad, Notice.AWAITS_TECHNICIAN),
     (reopened_out, Notice.REOPENED_OUT),
     (offline, Notice.CELL_OFFLINE),

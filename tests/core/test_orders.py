@@ -109,6 +109,7 @@ def test_a_finished_parcel_goes_with_the_last_right_that_names_it(stored: Mind) 
     mind.grants([ONE], [right(Purpose.PICKUP, "KZ1")])
     mind.grants([], [])
     assert mind.state.find(Parcel, "KZ1") is not None
+    mind.advance(3_600)  # its cell's quiet hour
     mind.utc_ms += MONTH_H * HOUR_MS + 1
     mind.grants([], [])
     assert (list(mind.state.all(Parcel)), list(mind.state.all(Use))) == ([], [])
@@ -125,6 +126,7 @@ def test_a_finished_parcel_stays_while_its_last_screen_does(stored: Mind) -> Non
     mind.grants([GrantedParcel("KZ2", 1)], [same, deposit])
     assert mind.state.find(Parcel, "KZ1") is not None
     mind.press(Action.BACK)
+    mind.advance(3_600)
     mind.grants([], [same, deposit])
     assert mind.state.find(Parcel, "KZ1") is None
 

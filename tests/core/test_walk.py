@@ -35,9 +35,16 @@ BANKS = {"board": (1, 2), "pins": (3, 4)}
 KEYPAD = (Purpose.DEPOSIT, Purpose.PICKUP, Purpose.WITHDRAWAL)
 TIMES = (
     Times(),
-    Times(confirmation_window_s=7, storage_term_h=1, late_open_s=600),  # things run out while others go on
+    # Things run out while others go on.
+    Times(confirmation_window_s=7, quiet_after_pickup_s=30, storage_term_h=1, late_open_s=600),
     Times(
-        reopen_max=0, more_time_max=0, remote_open_max=1, keypad_timeout_s=3, short_open_s=1, attempts_max=4
+        reopen_max=0,
+        quiet_after_pickup_s=0,
+        more_time_max=0,
+        remote_open_max=1,
+        keypad_timeout_s=3,
+        short_open_s=1,
+        attempts_max=4,
     ),
 )
 POLICIES = ("anywhere", "touch")

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from firmware import access, controller, custody, opening, remote
+from firmware import access, controller, custody, opening, parcel, remote
 from firmware.rows import Command, Grant
 from firmware.store import Store
 from sim import explore, plan, shorten
@@ -89,6 +89,10 @@ def nobody_needs_to_touch(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(remote, "_needs_touch", lambda turn: False)
 
 
+def no_cell_rests(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(parcel, "rests", lambda row: False)
+
+
 def the_disk_is_trusted(patch: pytest.MonkeyPatch) -> None:
     prepare = Store._prepare
 
@@ -121,6 +125,7 @@ PLANTED: list[tuple[Patch, set[str]]] = [
     (a_change_goes_unmarked, {"memory_equals_reload"}),
     (commands_wait_for_ever, {"a_pulse_needs_a_proof"}),
     (nobody_needs_to_touch, {"a_pulse_needs_a_proof"}),
+    (no_cell_rests, {"a_full_or_unsure_cell_is_not_offered"}),
     (the_disk_is_trusted, {"what_was_committed_is_there"}),
 ]
 

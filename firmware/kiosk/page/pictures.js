@@ -108,6 +108,7 @@ const PICTURES = {
   awaits_technician: both("cell", "wrench"),
   reopened_out: both("cell", "lock"),
   cell_offline: both("cell", "cross"),
+  cell_quiet: THINGS.hourglass,
   cell_open: THINGS.open,
   already_done: both("list", "check"),
   no_deposits: both("parcel", "cross"),
