@@ -73,7 +73,8 @@ class GrantedParcel(Struct, frozen=True):
     """A parcel as a signed list names it. `account` is shown when the money goes back.
 
     `expires_ms` (UTC, 0: the locker's own term) is the backend's deadline. `state` is what its copy of the journal says of
-    the parcel; it counts in the first list of a new epoch only, for then the locker itself knows nothing.
+    the parcel; it counts in the first list of a new epoch only, for then the locker itself knows nothing. One that is
+    `collected` begins its cell's quiet hour.
     """
 
     waybill: str

@@ -19,8 +19,10 @@ Digest: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]  # an e
 Nonce: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
 
-# What a backend may say that the locker holds (`model.ParcelState`).
-Told: TypeAlias = Literal["expected", "stored", "expired", "refused", "disputed", "suspect", "unconfirmed"]
+# What a backend may say that the locker holds, or held until a moment ago (`model.ParcelState`).
+Told: TypeAlias = Literal[
+    "expected", "stored", "collected", "expired", "refused", "disputed", "suspect", "unconfirmed"
+]
 
 
 class Parcel(Struct, frozen=True, forbid_unknown_fields=True):

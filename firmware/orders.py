@@ -4,6 +4,7 @@ The locker, the epoch and the version are compared here, because they need state
 its own, `firmware.remote`.
 """
 
+from firmware import custody
 from firmware.events import Answer, BeginEpoch, EpochDemanded, GrantsCame
 from firmware.model import EntryKind, Outcome, ParcelState, UseState
 from firmware.parcel import FINISHED, rests
@@ -54,11 +55,13 @@ def take_grants(turn: Turn, event: GrantsCame) -> None:
 def _believe(turn: Turn, event: GrantsCame) -> None:
     """The first list of a new epoch: what the cells hold is what the backend's copy of the journal says."""
     for named in event.parcels:
-        inside = named.state is not ParcelState.EXPECTED
+        inside = named.state not in ABSENT
         row = Parcel(
             named.waybill, named.cell, named.state, inside=inside, expires_ms=named.expires_ms or None
         )
         turn.state.add(row)
+        if row.state is ParcelState.COLLECTED:  # since when, this locker's clock cannot tell: from now
+            custody.begin_quiet(turn, row)
     turn.state.locker.listed = True
     turn.note(EntryKind.EPOCH, count=event.epoch)
 

@@ -41,7 +41,7 @@ class Office:
         cell = self._free_cell()
         if order.stage is Stage.ORDERED and cell is not None:
             if quiet:
-                self.backend.keep_quiet(order.cell)
+                self.backend.quiet.begin(order.cell)
             else:
                 self._avoided.add(order.cell)
             self.backend.move(waybill, cell)
@@ -76,7 +76,7 @@ class Office:
             self._locker.link.sync()
 
     def _free_cell(self) -> int | None:
-        taken = self.backend.taken_cells() | self.backend.quiet_cells()
+        taken = self.backend.taken_cells() | self.backend.quiet.cells()
         cells = [cell for cell in sorted(self._locker.world.cells) if cell not in taken]
         good = [cell for cell in cells if cell not in self._avoided]
         return self._chance.choice(good or cells) if cells else None

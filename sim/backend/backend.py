@@ -27,6 +27,7 @@ from sim.backend.orders import (
     kept_until,
     sms_of_grant,
 )
+from sim.backend.quiet import QuietHours
 from sim.backend.signing import ACK, COMMAND, EPOCH, GRANTS, HEAD, WELCOME, Signer, is_signed_by
 
 ALMATY = timezone(timedelta(hours=5))  # since 1 March 2024; a fixed one, for not every host knows it yet
@@ -68,7 +69,7 @@ class Backend:
         self._codes: set[str] = set()
         self._numbers: dict[str, str] = {}  # person → last digits of the phone
         self._commands = 0
-        self._quiet_ms: dict[int, int] = {}  # by cell, UTC: until then nothing is ordered into it
+        self.quiet = QuietHours(utc_ms, site.quiet_after_pickup_s)
 
     def order(
         self,
@@ -107,15 +108,6 @@ class Backend:
         """Those that an order has."""
         return {order.cell for order in self.orders.values() if order.stage not in ENDED}
 
-    def quiet_cells(self) -> set[int]:
-        """Those that a buyer has emptied so lately that the locker takes no deposit into them: no order is to choose them."""
-        now_ms, longest_ms = self._utc_ms(), 1_000 * self.site.quiet_after_pickup_s
-        return {cell for cell, until_ms in self._quiet_ms.items() if 0 < until_ms - now_ms <= longest_ms}
-
-    def keep_quiet(self, cell: int) -> None:
-        """From now on, for the quiet hour: its parcel was collected, or the locker has said so to a courier."""
-        self._quiet_ms[cell] = self._utc_ms() + 1_000 * self.site.quiet_after_pickup_s
-
     def withdraw(self, waybill: str, courier: str = "courier") -> Grant:
         """Send a courier for the parcel: a withdrawal grant, its code by SMS. Raises ValueError the second time."""
         order = self.orders[waybill]
@@ -153,7 +145,7 @@ class Backend:
             "locker": self.site.locker,
             "epoch": self.ledger.epoch,
             "version": self.version,
-            "parcels": [self._parcel(order) for order in open_orders],
+            "parcels": [self._parcel(order) for order in (*open_orders, *self._just_collected())],
             "grants": [
                 self._right(order, grant)
                 for order in open_orders
@@ -243,7 +235,7 @@ class Backend:
             return
         order.stage = stage
         if stage is Stage.COLLECTED:
-            self.keep_quiet(order.cell)
+            self.quiet.begin(order.cell)
         if order.direction is Direction.INBOUND:
             self._tell(order, body)
             if stage in REFUNDED_AT:
@@ -281,6 +273,12 @@ class Backend:
             pass
         self._codes.add(code)
         return code
+
+    def _just_collected(self) -> list[Order]:
+        """What a new epoch is told beside: the last of each quiet cell, so that its quiet hour goes on."""
+        quiet = self.quiet.cells() if self.closed else ()
+        collected = (order for order in self.orders.values() if order.stage is Stage.COLLECTED)
+        return list({order.cell: order for order in collected if order.cell in quiet}.values())
 
     def _parcel(self, order: Order) -> dict[str, Any]:
         told: dict[str, Any] = {"waybill": order.waybill, "cell": order.cell, "account": order.account}

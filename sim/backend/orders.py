@@ -35,9 +35,10 @@ STAGES = {
     EntryKind.WITHDRAWN: Stage.WITHDRAWN,
 }
 DEPOSITABLE = frozenset({Stage.ORDERED, Stage.UNCONFIRMED})
-# What a new epoch is told of the parcels that lie in the locker.
+# What a new epoch is told of the parcels that lie in the locker, or were taken out of it within the quiet hour.
 HELD = {
     Stage.STORED: "stored",
+    Stage.COLLECTED: "collected",
     Stage.EXPIRED: "expired",
     Stage.REFUSED: "refused",
     Stage.DISPUTED: "disputed",

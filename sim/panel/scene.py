@@ -48,7 +48,7 @@ class Scene:
 
     def free(self) -> tuple[int, ...]:
         """Cells that may be ordered into."""
-        quiet = self._locker.backend.quiet_cells()
+        quiet = self._locker.backend.quiet.cells()
         return tuple(sorted(self._locker.world.cells.keys() - self._reserved() - quiet))
 
     def who_is_at(self, number: int) -> str:
@@ -110,7 +110,7 @@ class Scene:
             return Refused(Why.UNKNOWN, number)
         if number in self._reserved():
             return Refused(Why.RESERVED, number)
-        if number in self._locker.backend.quiet_cells():
+        if number in self._locker.backend.quiet.cells():
             return Refused(Why.QUIET, number)
         with done_by(buyer):
             self._locker.backend.order(self.next_waybill(), number, buyer, courier=COURIER)

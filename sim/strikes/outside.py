@@ -175,7 +175,7 @@ async def quiet_cell_ordered(site: Site, blow: Blow) -> None:
     chance, backend = blow.chance, site.office.backend
     for _ in range(360):
         await asyncio.sleep(chance.uniform(5, 15))
-        cells = sorted(backend.quiet_cells() - backend.taken_cells())
+        cells = sorted(backend.quiet.cells() - backend.taken_cells())
         waybill = f"KZQ{chance.randrange(10**9)}"
         if cells and waybill not in backend.orders:
             backend.order(waybill, chance.choice(cells), f"buyer of {waybill}")

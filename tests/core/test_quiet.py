@@ -114,6 +114,22 @@ def test_the_row_that_counts_the_hour_outlives_the_lists_that_named_it(emptied: 
     assert mind.state.find(Parcel, "KZ1") is None
 
 
+def test_the_first_list_of_an_epoch_begins_it_for_what_was_just_collected(mind: Mind) -> None:
+    mind.state.locker.listed = False
+    rights = [right(Purpose.DEPOSIT, "KZ2")]
+    mind.grants([GrantedParcel("KZ1", 1, state=ParcelState.COLLECTED), TWO], rights)
+    assert (mind.parcel("KZ1").state, mind.parcel("KZ1").inside) == (ParcelState.COLLECTED, False)
+    mind.advance(3_599)
+    assert not is_offered(mind)
+    mind.advance(1)
+    assert is_offered(mind)
+
+
+def test_a_later_list_begins_it_for_nothing(mind: Mind) -> None:
+    mind.grants([GrantedParcel("KZ1", 1, state=ParcelState.COLLECTED), TWO], [right(Purpose.DEPOSIT, "KZ2")])
+    assert is_offered(mind)
+
+
 def test_a_stale_end_ends_nothing(emptied: Mind) -> None:
     mind = emptied
     mind.play(Due("parcel", "KZ1", mind.parcel("KZ1").generation - 1))

@@ -297,7 +297,7 @@ WRONG: list[tuple[str, object]] = [
     ("parcels.0.cell", 1_000),
     ("parcels.0.direction", "sideways"),
     ("parcels.0.account", "x" * 41),
-    ("parcels.0.state", "collected"),
+    ("parcels.0.state", "withdrawn"),
     ("grants", [{"id": f"g{n}", "purpose": "pickup", "parcels": ["KZ1"]} for n in range(PARCELS_MAX + 1)]),
     ("grants.0.id", ""),
     ("grants.0.id", "x" * 65),

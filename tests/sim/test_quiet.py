@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from firmware.model import Direction, Purpose
 from sim import loop as virtual
@@ -14,7 +15,7 @@ from sim.office import Office
 from sim.panel.messages import Why
 from sim.panel.scene import Scene
 from sim.scenario import cabinet
-from tests.sim.test_backend import NOON_MS, SIGNER, SITE, Book
+from tests.sim.test_backend import NOON_MS, SIGNER, SITE, Book, listed
 
 HOUR_MS = 3_600_000
 
@@ -27,39 +28,57 @@ class Day:
         self.backend = Backend(SITE, SIGNER, lambda: self.utc_ms, random.Random(1))
         self.book = Book()
 
-    def tell(self, kind: str) -> None:
-        self.book.write(kind, cell=7, parcel="KZ1")
+    def tell(self, kind: str, waybill: str = "KZ1") -> None:
+        self.book.write(kind, cell=7, parcel=waybill)
         self.backend.journal(self.book.rows)
 
 
-def test_an_order_holds_its_cell_and_a_pickup_keeps_it_quiet_for_the_hour() -> None:
-    day = Day()
+@pytest.fixture
+def day() -> Day:
+    return Day()
+
+
+def test_an_order_holds_its_cell_and_a_pickup_keeps_it_quiet_for_the_hour(day: Day) -> None:
     day.backend.order("KZ1", 7, "alia")
     day.tell("stored")
-    assert (day.backend.taken_cells(), day.backend.quiet_cells()) == ({7}, set())
+    assert (day.backend.taken_cells(), day.backend.quiet.cells()) == ({7}, set())
     day.tell("collected")
-    assert (day.backend.taken_cells(), day.backend.quiet_cells()) == (set(), {7})
+    assert (day.backend.taken_cells(), day.backend.quiet.cells()) == (set(), {7})
     day.utc_ms += HOUR_MS - 1
-    assert day.backend.quiet_cells() == {7}
+    assert day.backend.quiet.cells() == {7}
     day.utc_ms += 1
-    assert day.backend.quiet_cells() == set()
+    assert day.backend.quiet.cells() == set()
 
 
-def test_an_hour_begun_by_a_clock_that_was_far_ahead_lasts_no_longer() -> None:
-    day = Day()
+def told(day: Day) -> list[tuple[str, str]]:
+    return [(parcel.waybill, parcel.state) for parcel in listed(day.backend).parcels]
+
+
+def test_a_new_epoch_is_told_of_the_last_parcel_of_each_quiet_cell_and_no_other_one(day: Day) -> None:
+    for waybill in ("KZ1", "KZ2"):
+        day.backend.order(waybill, 7, "alia")
+        day.tell("stored", waybill)
+        day.tell("collected", waybill)
+    assert told(day) == []
+    day.backend.begin_epoch(2)
+    assert told(day) == [("KZ2", "collected")]
+    day.utc_ms += HOUR_MS
+    assert told(day) == []
+
+
+def test_an_hour_begun_by_a_clock_that_was_far_ahead_lasts_no_longer(day: Day) -> None:
     day.utc_ms += 72 * HOUR_MS
-    day.backend.keep_quiet(7)
+    day.backend.quiet.begin(7)
     day.utc_ms = NOON_MS
-    assert day.backend.quiet_cells() == set()
+    assert day.backend.quiet.cells() == set()
 
 
-def test_a_withdrawal_keeps_nothing_quiet() -> None:
-    day = Day()
+def test_a_withdrawal_keeps_nothing_quiet(day: Day) -> None:
     day.backend.order("KZ1", 7, "alia", direction=Direction.OUTBOUND)
     day.tell("stored")
     day.tell("withdrawn")
     assert day.backend.orders["KZ1"].stage is Stage.WITHDRAWN
-    assert day.backend.quiet_cells() == set()
+    assert day.backend.quiet.cells() == set()
 
 
 async def two_free(folder: Path) -> SimLocker:
@@ -67,7 +86,7 @@ async def two_free(folder: Path) -> SimLocker:
     locker = SimLocker(cabinet("gpio"), folder)
     locker.backend.order("KZ1", 1, "alia")
     locker.backend.order("KZ2", 2, "alia")
-    locker.backend.keep_quiet(3)
+    locker.backend.quiet.begin(3)
     return locker
 
 
@@ -92,7 +111,7 @@ def test_nor_when_it_chooses_again(tmp_path: Path) -> None:
         del office.backend.orders["KZ1"]
         office.choose_again("KZ3", quiet=True)
         assert order.cell == 1
-        assert office.backend.quiet_cells() == {3, 4}
+        assert office.backend.quiet.cells() == {3, 4}
         assert Purpose.DEPOSIT in order.grants
 
     virtual.run(play())
