@@ -61,7 +61,7 @@ CATALOGUE: dict[str, Fault] = dict(
     (
         # A cell that jams or is misused is blocked for deposits until a technician comes: these are kept rare.
         _fault(Part.DOOR, "cell_jammed", matter.condition(Condition.JAMMED), "the bolt never moves", "after 5 to 20 min"),
-        _fault(Part.DOOR, "cell_jammed_again", matter.jammed_for_a_courier, "a cell whose parcel is in trouble already jams", "after somebody has tried it", 12),
+        _fault(Part.DOOR, "cell_jammed_again", matter.jammed_for_a_courier, "a cell that a courier is to empty jams", "after somebody has tried it", 24),
         _fault(Part.DOOR, "cell_needs_push", matter.condition(Condition.NEEDS_PUSH), "the bolt moves only while the door is pressed", "after 5 to 20 min", 6),
         _fault(Part.DOOR, "cell_needs_pull", matter.condition(Condition.NEEDS_PULL), "the hook lets go and the door stays", "after 5 to 20 min", 6),
         _fault(Part.DOOR, "cell_no_latch", matter.condition(Condition.NO_LATCH), "the door shuts and the hook does not catch", "after 5 to 20 min"),

@@ -47,19 +47,26 @@ class Office:
             self.backend.move(waybill, cell)
             self.sync()
 
+    def to_be_fetched(self) -> list[Order]:
+        """What lies here for a courier, and not for its buyer alone."""
+        orders = self.backend.orders.values()
+        return [each for each in orders if each.stage in FETCHED_AT or _is_sent(each)]
+
     def to_fetch(self) -> list[str]:
         """What a courier takes away now, each with a withdrawal grant."""
         found = []
-        for order in self.backend.orders.values():
-            outbound = order.direction is Direction.OUTBOUND
+        for order in self.to_be_fetched():
             if order.stage in DOUBTFUL and self._chance.random() < 0.7:
                 continue  # its buyer may still come for it
-            if order.stage in FETCHED_AT or (outbound and order.stage is Stage.STORED):
-                if Purpose.WITHDRAWAL not in order.grants:
-                    self.backend.withdraw(order.waybill)
-                found.append(order.waybill)
-        self.sync()
+            self.fetch(order.waybill)
+            found.append(order.waybill)
         return found
+
+    def fetch(self, waybill: str) -> None:
+        """Send a courier for it, where none was sent yet."""
+        if Purpose.WITHDRAWAL not in self.backend.orders[waybill].grants:
+            self.backend.withdraw(waybill)
+            self.sync()
 
     def code(self, waybill: str, purpose: Purpose) -> str | None:
         """The code on the phone of whom it was sent to, where it was."""
@@ -80,3 +87,7 @@ class Office:
         cells = [cell for cell in sorted(self._locker.world.cells) if cell not in taken]
         good = [cell for cell in cells if cell not in self._avoided]
         return self._chance.choice(good or cells) if cells else None
+
+
+def _is_sent(order: Order) -> bool:
+    return order.direction is Direction.OUTBOUND and order.stage is Stage.STORED

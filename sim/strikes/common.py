@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from firmware.model import DoorState, ScreenName
 from firmware.rows import Door
-from sim.backend.orders import Stage
+from sim.backend.orders import Order, Stage
 from sim.office import FETCHED_AT
 from sim.site import Site
 from sim.wire import Line
@@ -101,6 +101,11 @@ async def resting(site: Site, patience_s: float = 3_600.0) -> int | None:
 
     row = await _until(site, lambda: _a_door(site, rests), 0.13, patience_s)
     return row.cell if row is not None else None
+
+
+async def to_fetch(site: Site, patience_s: float = 3_600.0) -> list[Order]:
+    """Wait until something lies here for a courier; all of it, or nothing where it never came to it."""
+    return await _until(site, lambda: site.office.to_be_fetched() or None, 0.7, patience_s) or []
 
 
 def _a_door(site: Site, holds: Callable[[Door], bool]) -> Door | None:

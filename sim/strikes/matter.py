@@ -6,10 +6,9 @@ from contextlib import nullcontext
 
 from firmware.model import Purpose
 from sim.backend.orders import Stage
-from sim.office import FETCHED_AT
 from sim.people import Visitor
 from sim.site import Site
-from sim.strikes.common import Blow, Strike, in_hand, likely_cell, resting
+from sim.strikes.common import Blow, Strike, in_hand, likely_cell, resting, to_fetch
 from sim.world import Cell, Condition, Impossible, Sensor
 
 SOUGHT = (Stage.STORED, Stage.SUSPECT)  # by their buyers
@@ -32,16 +31,23 @@ def condition(what: Condition) -> Strike:
 
 
 async def jammed_for_a_courier(site: Site, blow: Blow) -> None:
-    """Of a parcel in trouble the cell jams as well, until somebody has tried it in vain."""
+    """Of a parcel that a courier is to take away the cell jams, until somebody has tried it in vain.
+
+    Of what lies there the rare stages are struck as often as the usual one; every other time the courier comes at once.
+    """
     chance = blow.chance
-    troubled = [order.cell for order in site.office.backend.orders.values() if order.stage in FETCHED_AT]
-    if not troubled:
+    if not (lying := await to_fetch(site, 3_600)):
         return
-    cell = site.world.cells[chance.choice(troubled)]
+    stage = chance.choice(sorted({order.stage for order in lying}))
+    order = chance.choice([each for each in lying if each.stage is stage])
+    cell = site.world.cells[order.cell]
     pulses, tried = cell.coil.pulses, asyncio.Event()
     forget = site.world.observe(lambda each: tried.set() if cell.coil.pulses >= pulses + 3 else None)
     site.world.afflict(cell.number, Condition.JAMMED)
     blow.fired()
+    if chance.random() < 0.5:
+        site.office.fetch(order.waybill)
+        await Visitor(site, chance, order.waybill, Purpose.WITHDRAWAL, "usual").come(tries=1)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(3_600):
             await tried.wait()

@@ -7,15 +7,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from firmware.model import Action, Purpose
-from sim import faces
+from sim import errands, faces
+from sim.backend.orders import Stage
 from sim.disk import Disk
+from sim.life import counted_transitions
 from sim.locker import SimLocker
 from sim.loop import run
 from sim.scenario import cabinet
 from sim.site import Site
 from sim.strikes import common, machine, matter
 from sim.strikes.common import Blow
-
 
 @asynccontextmanager
 async def a_site() -> AsyncIterator[Site]:
@@ -103,3 +104,32 @@ def test_whoever_waits_for_a_moment_finds_it_or_has_no_more_patience() -> None:
             assert [each.done() and each.result() for each in waiting] == [True, True]
 
     run(main())
+
+
+def test_a_courier_sent_for_a_doubtful_parcel_finds_its_cell_jammed_and_it_is_doubtful_still() -> None:
+    """By the rules of chance alone a suspect parcel's withdrawal fell back in one of twenty lives."""
+
+    async def main() -> int:
+        async with a_site() as site:
+            await asyncio.sleep(5)
+            strike = asyncio.create_task(matter.jammed_for_a_courier(site, Blow(at_once, fired.set)))
+            await errands.deliver(site, random.Random(1), "KZ1", "usual")
+            order = site.office.backend.orders["KZ1"]
+            await asyncio.sleep(10)
+            assert (order.stage, fired.is_set()) == (Stage.STORED, False), "nothing lies there for a courier"
+            site.world.force(order.cell)
+            await asyncio.sleep(5)
+            site.world.close(order.cell)
+            await strike
+            assert fired.is_set()
+            site.office.sync()
+            assert order.stage is Stage.SUSPECT
+            await errands.collect(site, random.Random(1), "KZ1", "usual")
+            assert order.stage is Stage.COLLECTED, "its code works as before"
+            return site.world.cells[order.cell].coil.pulses
+
+    fired, at_once = asyncio.Event(), random.Random(1)  # every other seed's courier comes at once
+    with counted_transitions() as taken:
+        pulses = run(main())
+    assert taken["parcel: withdrawing fall_back → suspect"] >= 1
+    assert pulses >= 1 + 3 + 1
