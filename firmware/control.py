@@ -160,6 +160,8 @@ class Status(Message, frozen=True):
     clock_sure: bool
     screen: str
     parcels_inside: int
+    settings: dict[str, int | str]  # set by the backend, before what the file says
+    backend_keys: tuple[str, ...]  # whose word counts: the ids of the keys
     banks: dict[str, str]  # name → online, offline
     inbox: int
     uptime_s: int

@@ -19,6 +19,7 @@ from firmware import (
     orders,
     quarantine,
     remote,
+    settings,
     storage,
 )
 from firmware.config import Config
@@ -46,7 +47,8 @@ from firmware.events import (
 )
 from firmware.model import DoorState, EntryKind, Moment, Outcome, ParcelState, Screen, UseState
 from firmware.parcel import rests
-from firmware.rows import Command, Door, Intent, Locker, Parcel, Session, State, Timed, Use
+from firmware.row import Timed
+from firmware.rows import Command, Door, Intent, Locker, Parcel, Session, State, Use
 from firmware.screen import screen_of
 from firmware.session import UNPROVED
 from firmware.turn import Cabinet, Turn
@@ -55,17 +57,22 @@ MOVING = frozenset({DoorState.UNKNOWN, DoorState.UNLOCKING, DoorState.OPEN})  # 
 
 
 class Controller:
-    """The one mind over all cells. Its state is the store's; it keeps nothing beside it."""
+    """The one mind over all cells. Its state is the store's; it keeps nothing beside it but what follows from that."""
 
     def __init__(self, config: Config, state: State) -> None:
-        self.cabinet = Cabinet(config)
         self.state = state
+        self._config = config
+        self._settings = state.locker.settings
+        self.cabinet = Cabinet(settings.applied(config, self._settings))
 
     def handle(self, event: Event, now: Moment) -> list[Effect]:
         """Decide. Raises on a bug only: the caller then throws this controller away."""
         turn = Turn(self.state, self.cabinet, now)
         HANDLERS[type(event)](turn, event)
         remote.serve(turn)
+        if self.state.locker.settings != self._settings:
+            self._settings = self.state.locker.settings
+            self.cabinet = Cabinet(settings.applied(self._config, self._settings))
         return turn.effects
 
     def screen(self) -> Screen:
@@ -153,6 +160,7 @@ def _fit_cabinet(turn: Turn) -> None:
 def _begin_intervals(turn: Turn) -> None:
     """After another boot, monotonic times of the last one mean nothing: each interval that protects starts whole."""
     remote.begin_windows(turn)
+    commands.begin_hour(turn)
     for parcel in turn.state.all(Parcel):
         if rests(parcel):
             custody.begin_quiet(turn, parcel)

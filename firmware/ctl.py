@@ -40,6 +40,8 @@ async def status(socket: Path, say: Say, *, as_json: bool) -> None:
     facts = msgspec.to_builtins(answer)
     facts["banks"] = ", ".join(f"{name} {state}" for name, state in answer.banks.items())
     facts["journal_used_percent"] = f"{answer.journal_used_percent:g}"
+    facts["settings"] = ", ".join(f"{name} {value}" for name, value in answer.settings.items())
+    facts["backend_keys"] = ", ".join(answer.backend_keys)
     facts["clock_sure"] = "yes" if answer.clock_sure else "no"
     del facts["type"]
     width = max(map(len, facts))

@@ -3,7 +3,7 @@
 Each function changes parcel and authorisation together and journals it, so that no right outlives its parcel.
 """
 
-from firmware import access, parcel
+from firmware import access, parcel, terms
 from firmware.model import EntryKind, ParcelState, Problem, Purpose, UseState
 from firmware.rows import Intent, Parcel, Use
 from firmware.turn import Turn
@@ -56,13 +56,15 @@ def release(turn: Turn, use: Use) -> None:
     if row.state in parcel.IN_HAND:
         fall_back(turn, row)
     turn.note(EntryKind.RELEASED, cell=row.cell, parcel=row.waybill, grant=use.grant)
+    terms.settle(turn, row)
 
 
 def fall_back(turn: Turn, row: Parcel) -> None:
-    """Back to where it was before it was taken in hand; a term that has run out meanwhile is applied now."""
+    """Back to where it was before it was taken in hand; what has come for it meanwhile is applied now, and then its term."""
     parcel.TABLE.fire(row, parcel.T.FALL_BACK)
     row.long_open = False
     row.arm(None)
+    terms.settle(turn, row)
     if is_expired(turn, row):
         expire(turn, row)
 
@@ -98,7 +100,8 @@ def store(turn: Turn, intent: Intent) -> None:
     if row.is_inbound and turn.now.sure and row.expires_ms is None:  # the backend's own deadline stands
         begin_term(turn, row)
     access.TABLE.fire(turn.use(intent.grant, intent.parcel), access.T.SPEND)
-    turn.note(EntryKind.STORED, intent)
+    turn.note(EntryKind.STORED, intent, until_ms=row.expires_ms)
+    terms.settle(turn, row)
 
 
 def withdraw(turn: Turn, intent: Intent) -> None:
@@ -120,6 +123,7 @@ def collect(turn: Turn, row: Parcel, why: str) -> None:
     begin_quiet(turn, row)
     grant = _spend(turn, row)
     turn.note(EntryKind.COLLECTED, cell=row.cell, parcel=row.waybill, grant=grant, why=why)
+    terms.settle(turn, row)
 
 
 def begin_quiet(turn: Turn, row: Parcel) -> None:
@@ -136,6 +140,7 @@ def complain(turn: Turn, row: Parcel, problem: Problem) -> None:
     row.ended_ms = turn.now.utc_ms
     grant = _spend(turn, row)
     turn.note(kind, cell=row.cell, parcel=row.waybill, grant=grant, why=problem)
+    terms.settle(turn, row)
     block(turn, row.cell, f"problem: {problem}")
 
 

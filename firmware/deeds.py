@@ -24,7 +24,7 @@ Setting: TypeAlias = (
 )
 Settings: TypeAlias = Annotated[
     dict[Annotated[str, Meta(min_length=1, max_length=40)], Setting],
-    Meta(min_length=1, max_length=SETTINGS_MAX),
+    Meta(max_length=SETTINGS_MAX),
 ]
 
 
@@ -115,7 +115,7 @@ class Unblock(Deed, frozen=True):
 
 
 class Configure(Deed, frozen=True):
-    """Settings that go before those of the file; which, and within which bounds, is `firmware.settings`'."""
+    """All settings that go before those of the file; which, and within which bounds, is `firmware.settings`'."""
 
     settings: Settings
 

@@ -39,6 +39,8 @@ from firmware.errors import ProtocolError, StoreError
 from firmware.events import CodeTyped, Event, JournalAcked, KioskJoined, Pressed
 from firmware.hello import Hellos
 from firmware.inbox import Inbox, Post
+from firmware.keys import BackendKeys
+from firmware.limited import LimitedLog
 from firmware.model import PHONE_DIGITS, Outcome
 from firmware.runtime import Runtime
 from firmware.sealed import JournalKey
@@ -153,7 +155,8 @@ class Gate:
         self._inbox = inbox
         self._store = store
         self._body = body
-        self._keyring = keyring
+        self._keys = BackendKeys(keyring, lambda: runtime.controller.state.locker.keys)
+        self._refusals = LimitedLog(log)
         self._code_key = code_key
         self._journal_key = journal_key
         self._hellos = hellos
@@ -218,13 +221,14 @@ class Gate:
         tell = peer.asked(ask)
         if tell is None:
             return
-        said = open_signed(raw, self._keyring)
+        keyring = self._keys.now()
+        said = open_signed(raw, keyring)
         opened = self._fresh(said) if isinstance(said, Answering) else said
         if isinstance(opened, Outcome):
-            log.warning("a signed object was refused: %s", opened)
+            self._refusals.warning("a signed object was refused: %s", opened)
             tell(opened)
         else:
-            self._inbox.put(Post(opened, None, tell))
+            self._inbox.put(Post(opened, None, tell, partial(self._keys.refuse, raw, keyring)))
 
     def _fresh(self, said: Answering) -> Event | Outcome:
         """The event, with what this process knows of its own; STALE where it answers another hello than the last."""
@@ -243,7 +247,9 @@ class Gate:
             log.error("the journal cannot be read: %s", error)
             return Outcome.STORAGE_FAILED
         if acked.hash != own:
-            log.error("the backend acknowledges entry %d with a hash that is not of this journal", acked.seq)
+            self._refusals.warning(
+                "an acknowledgement of entry %d has a hash that is not of this journal", acked.seq
+            )
         return msgspec.structs.replace(acked, own=own)
 
     def _journal(self, after: int, limit: int) -> Message:

@@ -30,11 +30,15 @@ ANSWERED = (*SHED, Checked)  # whoever asks for these is told what became of the
 
 
 class Post(NamedTuple):
-    """An event on its way, and whom to tell what became of it."""
+    """An event on its way, and whom to tell what became of it.
+
+    `refuse`, asked when its turn comes: why it is not believed any more, if so.
+    """
 
     event: Event
     seq: Seq | None = None  # the screen it was meant for
     tell: Callable[[Outcome], None] | None = None
+    refuse: Callable[[], Outcome | None] | None = None
 
 
 class Inbox:

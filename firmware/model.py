@@ -176,6 +176,7 @@ class Outcome(StrEnum):
     BAD_SIGNATURE = "bad_signature"
     MALFORMED = "malformed"
     NO_SUCH_PARCEL = "no_such_parcel"
+    NO_CELL = "no_cell"  # none is free that it fits into
     NOT_ALLOWED = "not_allowed"
     STORAGE_FAILED = "storage_failed"
     QUARANTINED = "quarantined"  # a bug: it was set aside, and nothing was done
@@ -202,14 +203,20 @@ class EntryKind(StrEnum):
     WITHDRAWN = "withdrawn"
     REFUSED = "refused"
     DISPUTED = "disputed"
+    CANCELLED = "cancelled"
+    EXTENDED = "extended"  # its storage term ends at `until_ms`; it is stored again where it had expired
+    RESERVED = "reserved"  # a cell is kept for it
     UNCONFIRMED = "unconfirmed"
     SUSPECT = "suspect"
     OUTCOME_UNKNOWN = "outcome_unknown"
     OVERDUE = "overdue"
     BLOCKED = "blocked"
+    UNBLOCKED = "unblocked"  # why: what it was blocked for
     WRONG_CELL = "wrong_cell"
     BANK_LOST = "bank_lost"
     COMMAND = "command"
+    CONFIGURED = "configured"  # why: the settings that now go before those of the file
+    KEYS = "keys"  # the backend's keys are others (count) now; why: their ids
     STORAGE = "storage"  # the disk is full and the reserve released (why: low), or held again (why: restored)
     JOURNAL = "journal"  # it has come nearer to its cap, or away from it (why: model.Fill; count: percent)
 
@@ -225,6 +232,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     command: str | None = None
     why: str | None = None
     count: int | None = None
+    until_ms: int | None = None  # wall time
 
 
 class ScreenName(StrEnum):

@@ -1,7 +1,6 @@
 """What the backend orders, once its signature was verified: the list of grants, and the end of an epoch.
 
-The locker, the epoch and the version are compared here, because they need state. The command to open a cell has a module of
-its own, `firmware.remote`.
+The locker, the epoch and the version are compared here, because they need state. What it commands is `firmware.commands`'.
 """
 
 from firmware import custody
@@ -29,8 +28,13 @@ def take_grants(turn: Turn, event: GrantsCame) -> None:
         if row.state is ParcelState.EXPECTED and row.cell != named.cell and not _in_use(turn, row):
             _move(turn, row, named.cell)
         row.direction, row.account = named.direction, named.account
-        if named.expires_ms and row.state in (ParcelState.EXPECTED, ParcelState.STORED):
+        row.reserved_ms = None
+        if named.expires_ms and row.state is ParcelState.EXPECTED:
             row.expires_ms = named.expires_ms
+        elif (
+            row.state is ParcelState.STORED
+        ):  # a list that was made before an extension does not take it back
+            row.expires_ms = max(named.expires_ms, row.expires_ms or 0) or None
     listed = {right.id for right in event.grants}
     for grant in turn.state.all(Grant):
         if grant.id not in listed and grant.unlisted_ms is None:
@@ -110,6 +114,7 @@ def _forget(turn: Turn, event: GrantsCame) -> None:
     named |= {parcel.waybill for parcel in event.parcels}
     named |= {intent.parcel for intent in state.all(Intent)}
     named |= {at.parcel for at in state.all(Session) if at.parcel is not None}
+    named |= {row.waybill for row in state.all(Parcel) if (row.reserved_ms or 0) > turn.now.utc_ms}
     absent = [row for row in state.all(Parcel) if row.state in ABSENT and not (row.inside or rests(row))]
     for parcel in [row for row in absent if row.waybill not in named]:
         state.drop(parcel)

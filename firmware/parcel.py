@@ -2,8 +2,8 @@
 
 Rules:
 - A parcel is put in by one thing (a deposit's door closed) and taken out by two (a pickup, a withdrawal).
-- Expiry, cancellation and extension act on a parcel that is stored and in nobody's hand; while it is claimed or opened
-  they are remembered by the caller and applied when it falls back.
+- Expiry, cancellation and extension act on a parcel that lies there and is in nobody's hand; while it is claimed or opened
+  they are remembered by the caller and applied when it falls back. A suspect one is one that lies there.
 - Every outcome is reached once: collected, withdrawn and a cancellation before the deposit have no way out.
 - A pickup or withdrawal that did not happen falls back to where it began (`Parcel.fallback`).
 """
@@ -76,9 +76,9 @@ _MOVES: tuple[Move[S, T], ...] = (
     Move(T.EXPIRE, (S.STORED, S.SUSPECT), S.EXPIRED),
     Move(T.REFUSE, (S.OPENED,), S.REFUSED),
     Move(T.DISPUTE, (S.OPENED,), S.DISPUTED),
-    Move(T.CANCEL, (S.EXPECTED, S.STORED), S.CANCELLED),
+    Move(T.CANCEL, (S.EXPECTED, S.STORED, S.SUSPECT), S.CANCELLED),
     Move(T.EXTEND, (S.EXPIRED,), S.STORED),
-    Move(T.EXTEND, (S.STORED,), None),
+    Move(T.EXTEND, (S.STORED, S.SUSPECT), None),
     Move(T.BEGIN_WITHDRAWAL, tuple(state for state in FETCHABLE if state is not S.CANCELLED), S.WITHDRAWING),
     Move(T.BEGIN_WITHDRAWAL, (S.CANCELLED,), S.WITHDRAWING, lies_inside),
     Move(T.WITHDRAW, (S.WITHDRAWING,), S.WITHDRAWN),
@@ -127,11 +127,11 @@ _REFUSED: dict[T, tuple[S, ...]] = {
     ),
     T.CANCEL: (
         S.CLAIMED, S.OPENED, S.COLLECTED, S.EXPIRED, S.REFUSED, S.DISPUTED, S.CANCELLED, S.WITHDRAWING,
-        S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+        S.WITHDRAWN, S.UNCONFIRMED, S.MISSING
     ),
     T.EXTEND: (
         S.EXPECTED, S.CLAIMED, S.OPENED, S.COLLECTED, S.REFUSED, S.DISPUTED, S.CANCELLED, S.WITHDRAWING,
-        S.WITHDRAWN, S.UNCONFIRMED, S.SUSPECT, S.MISSING
+        S.WITHDRAWN, S.UNCONFIRMED, S.MISSING
     ),
     T.BEGIN_WITHDRAWAL: (S.EXPECTED, S.CLAIMED, S.OPENED, S.COLLECTED, S.WITHDRAWING, S.WITHDRAWN, S.MISSING),
     T.WITHDRAW: (

@@ -12,7 +12,7 @@ Rules:
 What is common to all commands is `firmware.commands`'.
 """
 
-from firmware import access, answers, door, opening, session
+from firmware import access, answers, door, opening, session, terms
 from firmware.model import DoorState, Outcome, Purpose, SessionState
 from firmware.rows import Command, Door, Grant, Parcel, Session
 from firmware.turn import Turn
@@ -75,9 +75,11 @@ def start(turn: Turn) -> None:
     at = turn.state.session
     asked = at.command if at is not None and at.state is SessionState.AWAITS_TOUCH else None
     for command in turn.state.all(Command):
-        if command.outcome is None and command.id == asked:
+        if command.outcome is not None or terms.is_remembered(command):
+            continue
+        if command.id == asked:
             answers.end(turn, command, Outcome.NOT_TOUCHED)
-        elif command.outcome is None:
+        else:
             answers.end(turn, command, Outcome.UNKNOWN if command.due_ms is None else Outcome.BUSY)
 
 

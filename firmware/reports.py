@@ -32,6 +32,9 @@ def status(runtime: Runtime, banks: Mapping[str, str], inbox: int, journal_last:
         clock_sure=now.sure,
         screen=runtime.screen.name,
         parcels_inside=sum(parcel.inside for parcel in state.all(Parcel)),
+        settings=dict(state.locker.settings),
+        backend_keys=tuple(name for name, _ in state.locker.keys)
+        or tuple(key.id for key in runtime.config.access.backend_keys),
         banks=dict(banks),
         inbox=inbox,
         uptime_s=runtime.uptime_ms() // 1_000,

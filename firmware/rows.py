@@ -1,15 +1,8 @@
-"""The nouns as rows: everything the locker believes, as the store keeps it.
-
-A row is a plain dataclass whose every assignment to a column marks it as changed in its `State`: so the store writes
-exactly what a handled event touched, and no change can be forgotten. Collections in rows are tuples, because a change
-inside a list would pass unseen. Deadlines are columns: `due_ms` is monotonic (milliseconds of the event loop's clock, of
-the boot in `Locker.boot`), `expires_ms` is wall time. A row's `generation` moves with its deadline, so that a timer that
-was overtaken is known as stale.
-"""
+"""The nouns as rows: everything the locker believes, as the store keeps it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from firmware.model import (
     Direction,
@@ -25,37 +18,7 @@ from firmware.model import (
     UseState,
     Why,
 )
-
-
-class Row:
-    """A row of the store; see the module's text."""
-
-    TABLE: ClassVar[str]
-    KEY: ClassVar[tuple[str, ...]]
-    COLUMNS: ClassVar[frozenset[str]]
-
-    _book: "State | None" = None
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.KEY)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)
-        if self._book is not None and name in self.COLUMNS:
-            self._book.mark(self)
-
-
-class Timed(Row):
-    """A row with a monotonic deadline, which the runtime arms as a timer of this generation."""
-
-    due_ms: int | None
-    generation: int
-
-    def arm(self, due_ms: int | None) -> None:
-        """Set the deadline, in milliseconds (None: none). A timer of an earlier generation becomes stale."""
-        self.due_ms = due_ms
-        self.generation += 1
+from firmware.row import Row, Timed
 
 
 @dataclass(eq=True)
@@ -84,6 +47,12 @@ class Locker(Timed):
     storage_low: bool = False  # the disk is full: visits that have begun are ended, and no other begins
     remote_opens: tuple[int, ...] = ()  # monotonic times of the last ones that nobody touched the screen for
     remote_asks: tuple[int, ...] = ()  # monotonic times of the last touches that were asked for in vain
+    settings: tuple[tuple[str, int | str], ...] = ()  # what the backend has set, before what the file says
+    settings_ms: int = 0  # wall time from which the command that set them was valid: an older one is refused
+    keys: tuple[tuple[str, str], ...] = ()  # the backend's, by id, in hex; none: those of the file
+    keys_ms: int = 0  # as `settings_ms`
+    refused: int = 0  # commands that were journalled as not for here and now, within an hour
+    refused_ms: int | None = None  # monotonic: when that hour began
     due_ms: int | None = None
     generation: int = 0
 
@@ -122,6 +91,7 @@ class Parcel(Timed):
     reopened: int = 0
     long_open: bool = False  # in this pickup its door stood open long enough to take it out
     ended_ms: int | None = None  # wall time of collected, expired …
+    reserved_ms: int | None = None  # wall time until which it is expected though no list names it
     expires_ms: int | None = None  # wall time
     due_ms: int | None = None  # monotonic end of the confirmation window, then of the quiet hour
     generation: int = 0
@@ -210,6 +180,9 @@ class Command(Timed):
     parcel: str
     not_after_ms: int  # wall time: from then on a repetition is refused by its date, and the row may go
     outcome: Outcome | None = None  # None while it waits or is being carried out
+    deed: str = "open"
+    place: int = 0  # among those that wait until their parcel is in nobody's hand; 0: it does not
+    expires_ms: int | None = None  # the end of the term that it waits to set
     due_ms: int | None = None  # monotonic: until then it waits for the screen
     generation: int = 0
 

@@ -169,6 +169,10 @@ class Runtime:
         if post.seq is not None and post.seq != self.seq:
             self._tell(post, Outcome.STALE)
             return True
+        refusal = post.refuse() if post.refuse is not None else None
+        if refusal is not None:
+            self._tell(post, refusal)
+            return True
         now = self.now()
         try:
             effects = self.controller.handle(post.event, now)

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from firmware.rows import ROWS, Row
+from firmware.row import Row
+from firmware.rows import ROWS
 
 APPLICATION_ID = 0x504F5354  # "POST": another program's database is refused before anything is written to it
 
@@ -163,7 +164,20 @@ CREATE TABLE anchor (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1_001, FIRST),)
+COMMANDS = """
+ALTER TABLE locker ADD COLUMN settings TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE locker ADD COLUMN settings_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE locker ADD COLUMN keys TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE locker ADD COLUMN keys_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE locker ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE locker ADD COLUMN refused_ms INTEGER;
+ALTER TABLE parcel ADD COLUMN reserved_ms INTEGER;
+ALTER TABLE command ADD COLUMN deed TEXT NOT NULL DEFAULT 'open';
+ALTER TABLE command ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE command ADD COLUMN expires_ms INTEGER;
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(1_001, FIRST), Migration(1_002, COMMANDS))
 
 
 def major(version: int) -> int:

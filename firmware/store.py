@@ -27,7 +27,8 @@ from firmware.control import JournalRow
 from firmware.errors import StoreCorrupt, StoreError, StoreFull
 from firmware.journal import JournalTable
 from firmware.model import Entry, Moment
-from firmware.rows import Change, Locker, Row, State
+from firmware.row import Row
+from firmware.rows import Change, Locker, State
 from firmware.schema import APPLICATION_ID, MIGRATIONS, TABLES, major
 
 PAGE_BYTES = 1_024
@@ -37,10 +38,8 @@ CHECKED_AT_OPEN = 256  # journal rows whose hashes are verified at each start; t
 
 _FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError)
-_NO_SPACE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-)  # also what a sync may fail with, where space is found for a write only then
+# Also what a sync may fail with, where space is found for a write only then.
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Store:

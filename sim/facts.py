@@ -28,7 +28,8 @@ from firmware.events import (
 )
 from firmware.inbox import Post
 from firmware.model import Action, Entry, EntryKind, SessionState
-from firmware.rows import ROWS, Change, Door, Grant, Row, Session, State, Timed
+from firmware.row import Row, Timed
+from firmware.rows import ROWS, Change, Door, Grant, Session, State
 from firmware.schema import TABLES
 from firmware.session import UNPROVED
 from sim.site import Site

@@ -20,7 +20,8 @@ import pytest
 from firmware.assembly import Assembly
 from firmware.errors import StoreCorrupt, StoreError
 from firmware.model import Entry, EntryKind, Moment
-from firmware.rows import ROWS, Change, Locker, Row
+from firmware.row import Row
+from firmware.rows import ROWS, Change, Locker
 from firmware.store import Store
 from sim import loop
 from sim.disk import Disk

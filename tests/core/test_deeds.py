@@ -81,7 +81,6 @@ WRONG = [
     (commands.extend("KZ1", deeds.TIME_MAX_MS + 1), "a time beyond the calendar"),
     (commands.block(0), "cell 0"),
     (commands.block(1_000), "cell 1000"),
-    (commands.configure({}), "no setting"),
     (commands.configure({f"k{n}": 1 for n in range(17)}), "too many settings"),
     (commands.configure({"": 1}), "a setting without a name"),
     (commands.configure({"k" * 41: 1}), "a setting with a long name"),

@@ -12,7 +12,8 @@ from firmware.chain import Sealed
 from firmware.errors import StoreError
 from firmware.journal import PRUNE_STEP
 from firmware.model import DoorState, Entry, EntryKind, Moment, ParcelState, Purpose, SessionState, UseState
-from firmware.rows import Door, Grant, Intent, Parcel, Row, Session, State, Use
+from firmware.row import Row
+from firmware.rows import Door, Grant, Intent, Parcel, Session, State, Use
 from firmware.sealed import JournalKey
 from firmware.store import Store
 from sim.disk import Disk

@@ -46,6 +46,7 @@ from firmware.storage import ACK_STEP
 from hal.ports import PulseResult
 from sim import loop as virtual
 from sim.backend import Signer, unsigned
+from sim.backend.commands import open_cell
 from sim.backend.signing import ACK, COMMAND, GRANTS, WELCOME, is_signed_by
 from sim.clock import START_UTC_MS
 from tests.core.harness import LOCKER, UTC_MS, cabinet
@@ -78,8 +79,14 @@ def claims(version: int = 2, **others: Any) -> dict[str, Any]:
 
 
 def order(id_: str = "c1", **others: Any) -> dict[str, Any]:
-    whole = {"id": id_, "locker": LOCKER, "epoch": 1, "do": {"type": "open", "grant": "g", "parcel": "KZ1"}}
-    return {**whole, "not_before_ms": START_UTC_MS, "not_after_ms": START_UTC_MS + 60_000, **others}
+    whole = {
+        "id": id_,
+        "locker": LOCKER,
+        "epoch": 1,
+        "not_before_ms": START_UTC_MS,
+        "not_after_ms": START_UTC_MS + 3_600_000,
+    }
+    return {**whole, "do": open_cell("g", "KZ1"), **others}
 
 
 def seq_of(kiosk: Face) -> Seq:

@@ -9,7 +9,8 @@ import pytest
 from transitions import MachineError
 
 from firmware.model import ParcelState, SessionState, UseState
-from firmware.rows import Door, Parcel, Row, Session, Use
+from firmware.row import Row
+from firmware.rows import Door, Parcel, Session, Use
 from firmware.table import Move, Table
 from tests import diagrams
 

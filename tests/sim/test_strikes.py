@@ -18,6 +18,7 @@ from sim.site import Site
 from sim.strikes import common, machine, matter
 from sim.strikes.common import Blow
 
+
 @asynccontextmanager
 async def a_site() -> AsyncIterator[Site]:
     """The standard cabinet, switched on, with nobody near."""
