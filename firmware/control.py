@@ -99,6 +99,12 @@ class Hello(Message, frozen=True):
     firmware: str
 
 
+class LinkState(Message, frozen=True):
+    """Whether the backend answers: told at each change, and now and then while it does (`link.state_period_s`)."""
+
+    confirmed: bool
+
+
 # service → controller
 class AskStatus(Message, frozen=True):
     pass
@@ -112,11 +118,15 @@ class AskCells(Message, frozen=True):
 
 # controller → any
 class Told(Message, frozen=True):
-    """The outcome of a request; `ask` or `command` says of which."""
+    """The outcome of a request; `ask` or `command` says of which.
+
+    `acked`: the object was the backend's word that it holds the journal up to there, and it was believed.
+    """
 
     outcome: Outcome
     ask: int | None = None
     command: str | None = None
+    acked: int | None = None
 
 
 class JournalRow(Struct, frozen=True):
@@ -187,7 +197,7 @@ class Cells(Message, frozen=True):
 
 
 KIOSK_REQUESTS = msgspec.json.Decoder(Press | Code | Heartbeat)
-LINK_REQUESTS = msgspec.json.Decoder(Signed | JournalAfter | AskHello)
+LINK_REQUESTS = msgspec.json.Decoder(Signed | JournalAfter | AskHello | LinkState)
 SERVICE_REQUESTS = msgspec.json.Decoder(AskStatus | AskCells | JournalAfter)
 KIOSK_PUSHES = msgspec.json.Decoder(Show | Superseded | Told)
 LINK_PUSHES = msgspec.json.Decoder(Told | Journal | Grown | Hello)

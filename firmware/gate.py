@@ -27,6 +27,7 @@ from firmware.control import (
     Journal,
     JournalAfter,
     JournalRow,
+    LinkState,
     Message,
     Press,
     Show,
@@ -113,7 +114,7 @@ class Peer:
         if self.open:
             self._send(control.encode(message))
 
-    def asked(self, ask: int | None = None) -> Callable[[Outcome], None] | None:
+    def asked(self, ask: int | None = None) -> Callable[..., None] | None:
         """Room for one more answer, and how to give it; None where too many wait already."""
         if self._pending >= PENDING_MAX:
             self.send(Told(Outcome.BUSY, ask=ask))
@@ -121,9 +122,9 @@ class Peer:
         self._pending += 1
         return partial(self._tell, ask)
 
-    def _tell(self, ask: int | None, outcome: Outcome) -> None:
+    def _tell(self, ask: int | None, outcome: Outcome, acked: int | None = None) -> None:
         self._pending -= 1
-        self.send(Told(outcome, ask=ask))
+        self.send(Told(outcome, ask=ask, acked=acked if outcome is Outcome.DONE else None))
 
     def drop(self) -> None:
         """End the connection; idempotent."""
@@ -208,7 +209,7 @@ class Gate:
                 )
             case AskCells(after):
                 peer.send(reports.cells(self._runtime.controller, after))
-            case Heartbeat():
+            case Heartbeat() | LinkState():
                 pass
 
     def _code_typed(self, code: str) -> CodeTyped:
@@ -227,6 +228,8 @@ class Gate:
         if isinstance(opened, Outcome):
             self._refusals.warning("a signed object was refused: %s", opened)
             tell(opened)
+        elif isinstance(opened, JournalAcked):
+            self._inbox.put(Post(opened, None, partial(tell, acked=opened.seq)))
         else:
             self._inbox.put(Post(opened, None, tell, partial(self._keys.refuse, raw, keyring)))
 
