@@ -145,6 +145,7 @@ def parser() -> argparse.ArgumentParser:
         "run", parents=[common], help="the controller: decides, drives locks, keeps the journal"
     )
     commands.add_parser("kiosk", parents=[common], help="the screen's server")
+    commands.add_parser("link", parents=[common], help="between the controller and the backend's broker")
     ctl = commands.add_parser("ctl", help="ask the running controller").add_subparsers(
         dest="question", required=True, metavar="QUESTION"
     )
@@ -208,6 +209,12 @@ def _kiosk(options: argparse.Namespace) -> None:
     asyncio.run(_until_stopped(serve(_load(options))))
 
 
+def _link(options: argparse.Namespace) -> None:
+    from firmware.link.process import serve
+
+    asyncio.run(_until_stopped(serve(_load(options))))
+
+
 def _ctl(options: argparse.Namespace) -> None:
     from firmware import ctl
 
@@ -240,6 +247,7 @@ def _say(text: str) -> None:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "run": _run,
     "kiosk": _kiosk,
+    "link": _link,
     "ctl": _ctl,
     "config": _config,
     "version": lambda options: _say(__version__),

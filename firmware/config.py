@@ -178,6 +178,27 @@ class Kiosk(Section, frozen=True):
     frame_ancestors: tuple[str, ...] = ()  # origins that may embed the page; none on a locker
 
 
+BrokerAddress = Annotated[
+    str, Meta(max_length=300, pattern=r"^mqtts?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$")
+]
+
+
+class Link(Section, frozen=True):
+    """How the backend is reached: MQTT 3.1.1 brokers, tried in turn; `mqtts` is TLS (port 8883), `mqtt` is not (1883).
+
+    With TLS the broker's certificate must be of `ca` (unset: of an authority that the system knows), and the locker shows
+    `certificate`, whose key is the credential `link_key`.
+    """
+
+    brokers: Annotated[tuple[BrokerAddress, ...], Meta(max_length=16)] = ()
+    ca: Path | None = None
+    certificate: Path | None = None
+    keepalive_s: Annotated[int, Meta(ge=5, le=1_200)] = 30
+    state_period_s: Annotated[int, Meta(ge=1, le=15)] = (
+        10  # how often the controller hears that the backend answers
+    )
+
+
 class Config(Section, frozen=True):
     """The whole file."""
 
@@ -191,4 +212,5 @@ class Config(Section, frozen=True):
     journal: Journal = Journal()
     locks: Locks = Locks()
     kiosk: Kiosk = Kiosk()
+    link: Link = Link()
     inbox_max: Annotated[int, Meta(ge=16, le=65_536)] = 1_024

@@ -17,7 +17,7 @@ FUNCTION_LINES_MAX = 50
 # Foreign packages that only one module of the device, and one of the simulator, may import: whoever replaces the
 # package changes one file, and whoever wants to know how it is used reads one.
 ONE_MODULE_EACH = frozenset(
-    {"aiohttp", "apsw", "cv2", "gpiozero", "lgpio", "pyzbar", "serial", "transitions", "zxingcpp"}
+    {"aiohttp", "aiomqtt", "apsw", "cv2", "gpiozero", "lgpio", "pyzbar", "serial", "transitions", "zxingcpp"}
 )
 FACES = ("firmware.kiosk", "firmware.link", "firmware.scanner", "firmware.console")
 COMPOSERS = {"firmware.__main__", "firmware.drivers"}  # they put real drivers and the real clock in
