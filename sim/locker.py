@@ -18,15 +18,17 @@ from firmware.assembly import Assembly, assemble
 from firmware.config import BackendKey, Config, Paths
 from firmware.drivers import connect, serial_port
 from firmware.errors import EpochEnded, StoreError
-from firmware.gate import Gate, Peer, Role
+from firmware.gate import Gate, Peer
 from firmware.reserve import NAME, Reserve
 from firmware.sealed import JournalKey
 from firmware.sockets import listen
 from firmware.store import Store
 from sim.backend import Backend, Link, Signer, Site
+from sim.broker import Broker
 from sim.cabinet import SimCabinet
 from sim.clock import SimClock
 from sim.disk import Disk
+from sim.uplink import MemoryFarEnd, MemoryUplink, Uplink
 
 
 class SimLocker:
@@ -66,8 +68,10 @@ class SimLocker:
         )
         self.backend = Backend(site, signer, self.clock.utc_ms, self.chance)
         self.link = Link(self.backend)
+        self.broker = Broker(random.Random(f"broker {seed}"))
+        self.uplink: Uplink = MemoryUplink(config.locker.id, self.broker, random.Random(f"link {seed}"))
+        self.far: object = None  # the backend's end of the link; unless one is given, in memory
         self.moved = asyncio.Event()  # something has changed: whoever waits looks again
-        self.is_linked = True  # False: the link stays down, also over a start
         self.boots = 1  # runs of the machine's monotonic clock
         self.assembly: Assembly | None = None
         self._observers: list[Callable[[Assembly], None]] = []
@@ -98,7 +102,7 @@ class SimLocker:
         await self.controller.body.known.wait()
 
     async def start(self) -> None:
-        """Start the controller, and attach the backend to it. Raises StoreError where its database cannot be opened."""
+        """Start the controller, and its link. Raises StoreError where its database cannot be opened."""
         locker = self.config.locker.id
         reserve = Reserve(self.folder / NAME, self.disk.space if self.disk else None)
         store = reserve.opened(partial(self._open_store, locker))
@@ -125,8 +129,8 @@ class SimLocker:
         self._running = asyncio.get_running_loop().create_task(parts.runtime.run())
         if self.live:
             self._servers = await listen(parts.gate, self.config)
-        if self.is_linked:
-            self.attach_backend()
+        self._join_backend()
+        self.uplink.attach(parts.gate)
 
     def _open_store(self, locker: str) -> Store:
         if self.disk is None:
@@ -181,7 +185,7 @@ class SimLocker:
 
     def _hang_up(self) -> None:
         """The controller's process is gone, and with it its sockets and all connections to them."""
-        self.link.detach()
+        self.uplink.detach()
         for server in self._servers:
             server.close()
         for peer in self._peers if self.live else ():
@@ -207,28 +211,11 @@ class SimLocker:
     def _port(self, bus: Any) -> Any:
         return serial_port(bus) if self.live else self.cabinet.port(bus)
 
-    def attach_backend(self) -> None:
-        """The link's end, in memory: its bytes are those of the socket."""
-        parts = self.controller
-        peer: Peer = parts.gate.join(Role.LINK, self._from_controller, self.link.detach)
-        self.link.attach(_ToPeer(peer))
-        self.link.sync()
+    def _join_backend(self) -> None:
+        """The backend's end of the broker in memory; where that one breaks, it comes back as any client does."""
+        self.link.newest = self._newest
+        if self.far is None and not self.link.is_connected:
+            self.far = MemoryFarEnd(self.link, self.broker, self.moved.set)
 
-    def _from_controller(self, line: bytes) -> None:
-        # Not within the controller's own step: the backend answers in a step of its own, as over a socket.
-        asyncio.get_running_loop().call_soon(self._feed_link, line)
-
-    def _feed_link(self, line: bytes) -> None:
-        if self.link.is_attached:
-            self.link.feed(line)
-            self.moved.set()
-
-
-class _ToPeer:
-    """What the backend's link writes to."""
-
-    def __init__(self, peer: Peer) -> None:
-        self._peer = peer
-
-    def send(self, data: bytes) -> None:
-        self._peer.feed(data)
+    def _newest(self) -> int:
+        return self.assembly.store.last_seq if self.assembly is not None else 0

@@ -99,12 +99,8 @@ class MachineSteps:
             line.cut = {"cut": True, "whole": False}[state]
 
     async def do_link(self, state: str) -> None:
-        """`link down`, `link up`: the backend's end; what is down stays down over a start."""
-        self._locker.is_linked = {"down": False, "up": True}[state]
-        if self._locker.is_linked:
-            self._locker.attach_backend()
-        else:
-            self._locker.link.detach()
+        """`link down`, `link up`: the locker's network; what is down stays down over a start."""
+        self._locker.uplink.network(up={"down": False, "up": True}[state])
 
     async def do_holds(self, cell: str, waybill: str) -> None:
         """Expect what really lies in a cell: a waybill, or `nothing`."""

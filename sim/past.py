@@ -91,6 +91,7 @@ async def go_on(config: Config, folder: Path, seed: int, past: Past) -> SimLocke
     locker = SimLocker(config, folder, seed, live=True, disk=before.disk)  # the same seed: the same keys
     locker.boots = before.boots + 1  # this loop's time has nothing to do with that of the virtual one
     locker.chance, locker.backend, locker.link = before.chance, before.backend, before.link
+    locker.link.detach()  # the broker of then is no more
     locker.clock = before.clock
     locker.clock.set(past.utc_ms)
     for number, cell in before.world.cells.items():

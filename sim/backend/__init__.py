@@ -6,7 +6,7 @@ It trusts the locker's journal for custody and nothing else: money moves only on
 from sim.backend.backend import Backend, Site
 from sim.backend.commands import Command
 from sim.backend.journal import JournalBroken, Ledger
-from sim.backend.link import Link, SocketLink
+from sim.backend.link import Link
 from sim.backend.orders import Order, Refund, Sms, Stage
 from sim.backend.signing import Signer, unsigned
 
@@ -21,7 +21,6 @@ __all__ = [
     "Signer",
     "Site",
     "Sms",
-    "SocketLink",
     "Stage",
     "unsigned",
 ]

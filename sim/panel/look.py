@@ -33,7 +33,7 @@ def look(stage: Stage) -> World:
         screen=stage.glass.show.screen.name if stage.glass.show is not None else None,
         banks=tuple(BankSeen(*bank) for bank in parts.body.banks.items()) if parts is not None else (),
         power=stage.powered,
-        link=locker.is_linked,
+        link=locker.uplink.is_up,
         disk=not stage.site.disk_fails,
         clock=_clock(stage),
         next_due_ms=_next_due(stage),

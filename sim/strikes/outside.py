@@ -16,13 +16,10 @@ from sim.strikes.common import Blow, in_hand
 async def link_down(site: Site, blow: Blow) -> None:
     """The backend cannot be reached."""
     chance = blow.chance
-    site.locker.is_linked = False
-    site.locker.link.detach()
+    site.locker.uplink.network(up=False)
     blow.fired()
     await blow.lasts(chance.uniform(10, 600))
-    site.locker.is_linked = True
-    if site.locker.assembly is not None and not site.locker.link.is_attached:
-        site.locker.attach_backend()
+    site.locker.uplink.network(up=True)
 
 
 async def forged_list(site: Site, blow: Blow) -> None:

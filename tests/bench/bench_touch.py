@@ -26,7 +26,7 @@ from firmware.errors import Unreachable
 from firmware.model import Action, Purpose, ScreenName
 from hal.rs485 import BITS_PER_BYTE, silence_ms
 from sim import web
-from sim.backend.link import SocketLink
+from sim.socket_link import SocketLink
 from tests.bench.boards import FRAME_BYTES
 from tests.bench.device import Device, device
 from tests.bench.harness import Against, BenchError, Measure, Peer, figure, p99

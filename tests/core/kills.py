@@ -24,8 +24,9 @@ from firmware.model import Action, EntryKind, Outcome, Purpose, ScreenName
 from firmware.sealed import JournalKey
 from firmware.store import Store
 from hal.clock import SystemClock
-from sim.backend import Backend, Link, Signer, Site, SocketLink
+from sim.backend import Backend, Link, Signer, Site
 from sim.cabinet import SimCabinet
+from sim.socket_link import SocketLink
 from sim.world import Cell
 from tests.core.traced import Died, Traced
 
@@ -114,7 +115,7 @@ class Street:
         try:
             self._kiosk = await Client.connect(self.folder / "kiosk.sock", KIOSK_PUSHES)
             self._looking = asyncio.get_running_loop().create_task(self._look(self._kiosk))
-            self._sockets = await _Sockets.join(self)
+            self._sockets = await _Sockets.meet(self)
             self.link.sync()
         except Unreachable:
             await self.process.end()
@@ -264,13 +265,13 @@ class _Sockets(SocketLink):
     street: Street | None = None
 
     @classmethod
-    async def join(cls, street: Street) -> "_Sockets":
+    async def meet(cls, street: Street) -> "_Sockets":
         joined = await cls.connect(street.folder / "link.sock", street.link)
         assert isinstance(joined, _Sockets)
         joined.street = street
         return joined
 
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+    def moved(self) -> None:
+        super().moved()
         if self.street is not None:
             self.street.told()

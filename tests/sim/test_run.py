@@ -21,7 +21,8 @@ from aiohttp import WSCloseCode, WSMsgType
 from playwright.async_api import Page, async_playwright, expect
 
 from sim import web
-from sim.live import CONFIG_FILE, free_port
+from sim.live import CONFIG_FILE
+from sim.ports import free_port
 from tests.kiosk.stage import CHROMIUM, QUIET
 
 SCREENS = Path("build/screens")

@@ -1,0 +1,246 @@
+"""The backend's end of the link and the locker's, over a broker in memory: who says what, and what comes of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from firmware.control import Told, encode
+from firmware.errors import Unreachable
+from firmware.events import Commanded, EpochDemanded, JournalAcked
+from firmware.model import Outcome
+from sim import loop as virtual
+from sim.backend import Signer, Stage, unsigned
+from sim.backend.link import ANSWER_S, GIVE_UP_S
+from tests.link.harness import NOON_MS, Book, Line, make_backend
+
+
+def play(story: Callable[[Line], Awaitable[None]], **options: object) -> Line:
+    """A story in virtual time."""
+
+    async def main() -> Line:
+        line = Line(**options)  # type: ignore[arg-type]
+        await asyncio.sleep(0.1)
+        await story(line)
+        return line
+
+    return virtual.run(main())
+
+
+def test_a_hello_brings_the_list_and_the_whole_journal() -> None:
+    async def story(line: Line) -> None:
+        line.backend.order("KZ1", 7, "Айгерим")
+        for _ in range(4):
+            line.controller.write("wrong_code")
+        line.controller.write("stored", parcel="KZ1")
+        line.link.sync()
+        assert not line.link.is_settled
+        await asyncio.sleep(0.1)
+        assert line.link.is_settled
+        assert line.backend.orders["KZ1"].stage is Stage.STORED
+        line.link.sync()
+        await asyncio.sleep(0.1)
+        assert [len(said.parcels) for said in line.controller.believed] == [0, 1]
+        line.backend.withdraw("KZ1")
+        assert not line.link.is_settled
+        line.link.sync()
+        await asyncio.sleep(0.1)
+        assert [said.version for said in line.controller.believed] == [1, 2, 3]
+
+    play(story)
+
+
+def test_a_list_that_is_older_than_the_lockers_is_sent_again_as_a_newer_one() -> None:
+    async def story(line: Line) -> None:
+        line.backend.order("KZ1", 7, "Айгерим")
+        line.controller.version = 5
+        line.controller.write("grants", count=5)
+        await asyncio.sleep(0.1)
+        line.link.sync()
+        await asyncio.sleep(0.1)
+        assert (line.link.is_settled, line.controller.version, line.backend.alarms) == (True, 6, [])
+
+    play(story)
+
+
+def test_each_batch_is_acknowledged_with_its_newest_entry_and_a_batch_said_twice_as_well() -> None:
+    async def story(line: Line) -> None:
+        for _ in range(5):
+            line.controller.book.write("wrong_code")
+        line.controller.write("wrong_code")
+        await asyncio.sleep(0.1)
+        hashes = [row.hash for row in line.controller.book.rows]
+        assert line.controller.acks == [JournalAcked("0123", 1, seq, hashes[seq - 1]) for seq in (2, 4, 6)]
+        rows = line.controller.book.rows
+        line.broker.publish(line.link.topics.journal, encode(line.controller.book.batch(rows[:2]))[:-1])
+        await asyncio.sleep(0.1)
+        assert [ack.seq for ack in line.controller.acks] == [2, 4, 6, 6]
+        assert line.backend.alarms == []
+
+    play(story)
+
+
+def test_an_acknowledgement_that_is_refused_is_an_alarm() -> None:
+    async def story(line: Line) -> None:
+        line.controller.ack_outcome = Outcome.MISMATCH
+        line.controller.write("wrong_code")
+        await asyncio.sleep(0.1)
+        assert line.backend.alarms == ["an acknowledgement or welcome was refused: mismatch"]
+
+    play(story)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.STALE, Outcome.OLDER, Outcome.STORAGE_FAILED])
+def test_one_that_comes_too_late_is_none(outcome: Outcome) -> None:
+    async def story(line: Line) -> None:
+        line.controller.ack_outcome = outcome
+        line.controller.write("wrong_code")
+        await asyncio.sleep(0.1)
+        assert line.backend.alarms == []
+
+    play(story)
+
+
+def test_a_list_that_is_refused_for_good_is_an_alarm_and_not_repeated() -> None:
+    async def story(line: Line) -> None:
+        assert line.controller.refused  # its welcome, too
+        line.controller.refused.clear()
+        line.backend.order("KZ1", 7, "Айгерим")
+        for _ in range(3):
+            line.link.sync()
+            await asyncio.sleep(0.1)
+        refused = [f"list {number} was refused: bad_signature" for number in (1, 2)]
+        assert [each for each in line.backend.alarms if "list" in each] == refused
+        assert line.controller.refused == [Outcome.BAD_SIGNATURE]
+
+    play(story, backend=make_backend(Signer(bytes(32), "backend-1")))
+
+
+def test_a_command_has_its_answer_and_later_its_outcome() -> None:
+    async def story(line: Line) -> None:
+        line.backend.order("KZ1", 7, "Айгерим")
+        command = line.link.send_open("KZ1")
+        await asyncio.sleep(0.1)
+        assert line.link.outcomes == {command: Outcome.BUSY}
+        line.controller.say(Told(Outcome.DONE, command=command))
+        await asyncio.sleep(0.1)
+        assert line.link.outcomes == {command: Outcome.DONE}
+
+    play(story)
+
+
+def test_a_bad_object_has_its_answer_too() -> None:
+    async def story(line: Line) -> None:
+        number = line.link.send(unsigned(line.backend.grants()))
+        await asyncio.sleep(0.1)
+        assert line.link.answers[number] is Outcome.UNSIGNED
+
+    play(story)
+
+
+def test_a_command_without_an_answer_is_said_again_as_the_same_object_and_given_up_in_the_end() -> None:
+    async def story(line: Line) -> None:
+        line.backend.order("KZ1", 7, "Айгерим")
+        line.link.sync()
+        await asyncio.sleep(0.1)
+        line.controller.silent = True
+        command = line.link.send_open("KZ1")
+        await asyncio.sleep(ANSWER_S)
+        line.controller.silent = False
+        line.link.sync()
+        await asyncio.sleep(0.1)
+        commands = [said for said in line.controller.believed if isinstance(said, Commanded)]
+        assert ([said.id for said in commands], line.link.outcomes) == ([command], {command: Outcome.BUSY})
+        line.controller.silent = True
+        lost = line.link.send_open("KZ1")
+        await asyncio.sleep(GIVE_UP_S)
+        line.link.sync()
+        await asyncio.sleep(0.1)
+        assert lost not in line.link.outcomes
+        assert not line.link._waiting
+
+    play(story)
+
+
+def test_a_locker_that_forgot_is_told_to_begin_a_new_epoch() -> None:
+    async def story(line: Line) -> None:
+        line.backend.order("KZ1", 7, "Айгерим")
+        line.controller.write("stored", parcel="KZ1")
+        await asyncio.sleep(0.1)
+        line.controller.book = Book()  # a card that was rolled back
+        line.controller.drop()
+        await asyncio.sleep(3)
+        assert line.controller.believed[-1] == EpochDemanded("0123", 1, 2)
+        assert not line.link.is_settled
+        assert line.backend.orders["KZ1"].stage is Stage.STORED
+
+    play(story)
+
+
+def test_a_new_epoch_is_told_what_lies_in_the_locker() -> None:
+    async def story(line: Line) -> None:
+        line.backend.order("KZ1", 7, "Айгерим")
+        line.backend.order("KZ2", 8, "Айгерим")
+        line.controller.write("stored", parcel="KZ1")
+        await asyncio.sleep(0.1)
+        line.controller.book, line.controller.version = Book(epoch=2), 0
+        line.controller.drop()
+        await asyncio.sleep(3)
+        told = line.controller.believed[-1]
+        assert (told.epoch, [parcel.state for parcel in told.parcels]) == (2, ["stored", "expected"])
+        assert told.parcels[0].expires_ms == NOON_MS + 72 * 3_600_000
+        assert line.link.is_settled
+
+    play(story)
+
+
+def test_a_rewritten_history_is_an_alarm_and_moves_nothing() -> None:
+    async def story(line: Line) -> None:
+        line.backend.order("KZ1", 7, "Айгерим")
+        line.controller.write("stored", parcel="KZ1")
+        await asyncio.sleep(0.1)
+        other = Book()
+        for _ in range(2):
+            other.write("expired", parcel="KZ1")
+        line.broker.publish(line.link.topics.journal, encode(other.batch(other.rows))[:-1])
+        await asyncio.sleep(0.1)
+        assert line.backend.alarms == ["a batch was refused: entry 1 was told differently before"]
+        assert (line.backend.refunds, line.backend.ledger.last) == ([], 1)
+
+    play(story)
+
+
+def test_the_backend_knows_whether_its_locker_is_there() -> None:
+    async def story(line: Line) -> None:
+        assert line.link.is_attached
+        line.uplink.network(up=False)
+        await asyncio.sleep(0.1)
+        assert not line.link.is_attached  # by the last will
+        line.uplink.network(up=True)
+        await asyncio.sleep(0.1)
+        assert line.link.is_attached
+        line.broker.wipe()
+        with pytest.raises(Unreachable, match="the broker cannot be reached"):
+            line.link.send_grants()
+        await asyncio.sleep(3)
+        assert line.link.is_attached
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"{}", b"\xff", b"[" * 100_000, b'{"type":"told","outcome":"done"}']
+)
+def test_nonsense_is_counted_and_nothing_else(payload: bytes) -> None:
+    async def story(line: Line) -> None:
+        before = line.link.nonsense
+        for topic in ("hello", "journal", "told", "state", "other"):
+            line.broker.publish(f"postomat/v1/0123/up/{topic}", payload)
+        await asyncio.sleep(0.1)
+        line.controller.write("wrong_code")
+        await asyncio.sleep(0.1)
+        assert line.is_even()
+        assert line.link.nonsense - before >= 4
+        assert line.backend.alarms == []
+
+    play(story)
