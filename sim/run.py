@@ -21,12 +21,14 @@ import msgspec
 from firmware.config import Config
 from sim import pace, past, web
 from sim.glass import Glass
-from sim.live import KioskProcess, free_port
+from sim.live import KioskProcess
+from sim.live_link import linked
 from sim.panel import server as panel
 from sim.panel.director import Director
 from sim.panel.messages import Setup
 from sim.panel.setup import setup
 from sim.panel.stage import Stage
+from sim.ports import free_port
 from sim.scenario import cabinet
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -101,10 +103,11 @@ async def _live(
         director = Director(Stage(locker, glass, cabinet=name, seed=seed))
         stack.push_async_callback(director.close)
         stack.callback(_let_time_run)  # first of all: whoever takes leave waits for a moment
+        link = await stack.enter_async_context(linked(locker))
         await director.stage.switch_on()
         kiosk = await KioskProcess.start(locker, origins, own_port)
         stack.push_async_callback(kiosk.stop)
-        director.stage.site.supplied.append(kiosk.supply)
+        director.stage.site.supplied += [kiosk.supply, link.supply]
         await stack.enter_async_context(glass.serving(window))
         (shown, *_) = web.origins(window.getsockname()[1])
         told = setup(locker, shown, director.stage.taps)
@@ -113,7 +116,7 @@ async def _live(
             await stack.enter_async_context(_browser(address))
         stack.callback(_let_time_run)
         _greet(address, folder, told, time.perf_counter() - began_s)
-        await _first(kiosk.ended(), director.stage.guard())
+        await _first(kiosk.ended(), link.ended(), director.stage.guard())
 
 
 def _let_time_run() -> None:

@@ -1,0 +1,113 @@
+"""The live link: a real broker, the shipped `postomat link` as a process, a network between them, and the backend's end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from firmware import config as configuration
+from firmware.config_file import text
+from firmware.link.mqtt import BrokerLost, Connection, Message, Session, connected
+from sim.backend.link import Link
+from sim.locker import SimLocker
+from sim.nats import NatsServer
+from sim.ports import Forwarder
+from sim.process import Process
+from sim.uplink import Joins
+
+RETRY_S = 0.5
+STATE_PERIOD_S = 1  # the simulator's time may run ten times as fast as this process's
+CONFIG_FILE = "link.toml"
+
+
+class LiveFarEnd:
+    """The backend at a real broker, again and again."""
+
+    def __init__(
+        self, link: Link, address: str, moved: Callable[[], None], session: Session | None = None
+    ) -> None:
+        self._link = link
+        self._address = address
+        self._moved = moved
+        # Without a keepalive: the simulator's time may stand still.
+        self._session = session or Session("postomat-backend", (link.topics.up,), keepalive_s=0)
+        self._connection: Connection | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                async with connected(self._address, self._session) as self._connection:
+                    self._link.attach(self._publish)
+                    await self._connection.carry(self._receive)
+            except BrokerLost:
+                pass  # it comes back, or is stopped
+            finally:
+                self._connection = None
+                self._link.detach()
+                self._moved()
+            await asyncio.sleep(RETRY_S)
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        if self._connection is not None:
+            self._connection.publish(Message(topic, payload))
+
+    def _receive(self, topic: str, payload: bytes) -> None:
+        self._link.receive(topic, payload)
+        self._moved()
+
+
+class LiveUplink:
+    """The network between a process of the locker's and the broker. What joins the controller is the process itself."""
+
+    def __init__(self, wire: Forwarder) -> None:
+        self.is_up = True
+        self._wire = wire
+        self._changing: asyncio.Task[None] | None = None
+
+    def attach(self, gate: Joins) -> None:
+        """The process finds its socket."""
+
+    def detach(self) -> None:
+        """It has gone with the controller."""
+
+    def network(self, *, up: bool) -> None:
+        self.is_up = up
+        self._changing = asyncio.get_running_loop().create_task(self._wire.up() if up else self._wire.down())
+
+
+@asynccontextmanager
+async def linked(locker: SimLocker) -> AsyncIterator[Process]:
+    """Before the locker is switched on: from now on its backend is reached through a real broker.
+
+    Raises PostomatError where there is no broker to be started.
+    """
+    async with AsyncExitStack() as stack:
+        broker = await stack.enter_async_context(NatsServer.running(locker.folder / "broker"))
+        wire = Forwarder(broker.port)
+        stack.push_async_callback(wire.down)
+        await wire.up()
+        locker.uplink = LiveUplink(wire)
+        locker.far = far = LiveFarEnd(locker.link, broker.address, locker.moved.set)
+        task = asyncio.get_running_loop().create_task(far.run())
+        stack.push_async_callback(_end, task)
+        process = await Process.launch("link", _config(locker, wire.port))
+        stack.push_async_callback(process.stop)
+        yield process
+
+
+def _config(locker: SimLocker, port: int) -> Path:
+    """What the process reads: the locker's own configuration, with this broker."""
+    section = configuration.Link(brokers=(f"mqtt://127.0.0.1:{port}",), state_period_s=STATE_PERIOD_S)
+    path = locker.folder / CONFIG_FILE
+    path.write_text(text(msgspec.structs.replace(locker.config, link=section)))
+    return path
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
