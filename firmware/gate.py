@@ -38,7 +38,7 @@ from firmware.control import (
 )
 from firmware.errors import ProtocolError, StoreError
 from firmware.events import CodeTyped, Event, JournalAcked, KioskJoined, Pressed
-from firmware.hello import Hellos
+from firmware.hello import Hellos, held
 from firmware.inbox import Inbox, Post
 from firmware.keys import BackendKeys
 from firmware.limited import LimitedLog
@@ -228,10 +228,9 @@ class Gate:
         if isinstance(opened, Outcome):
             self._refusals.warning("a signed object was refused: %s", opened)
             tell(opened)
-        elif isinstance(opened, JournalAcked):
-            self._inbox.put(Post(opened, None, partial(tell, acked=opened.seq)))
         else:
-            self._inbox.put(Post(opened, None, tell, partial(self._keys.refuse, raw, keyring)))
+            told = partial(tell, acked=held(opened))
+            self._inbox.put(Post(opened, None, told, partial(self._keys.refuse, raw, keyring)))
 
     def _fresh(self, said: Answering) -> Event | Outcome:
         """The event, with what this process knows of its own; STALE where it answers another hello than the last."""

@@ -6,7 +6,17 @@ next hello is said.
 
 from collections.abc import Callable
 
+from firmware.events import Event, JournalAcked, Welcomed
+
 NONCE_BYTES = 16
+
+
+def held(event: Event) -> int | None:
+    """Up to where the backend says in it that it holds the journal; None where it says nothing of it."""
+    match event:
+        case JournalAcked(seq=seq) | Welcomed(acked_seq=seq, accepted=True):
+            return seq
+    return None
 
 
 class Hellos:

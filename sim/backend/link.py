@@ -20,7 +20,7 @@ from sim.backend.backend import Backend
 from sim.backend.journal import JournalBroken
 
 REPEATED = frozenset({Outcome.OLDER, Outcome.BUSY, Outcome.STORAGE_FAILED})  # a list refused so is sent again
-PASSING = REPEATED | {Outcome.STALE}  # of a welcome or an acknowledgement: the next one will do
+PASSING = REPEATED | {Outcome.DONE, Outcome.STALE}  # of a welcome or an acknowledgement: the next one will do
 ANSWER_S = 12.0  # what has had no answer for so long is sent again
 GIVE_UP_S = 120.0  # and after so long no more: it has no answer
 ACKS_KEPT = 64

@@ -22,9 +22,9 @@ from firmware.config_file import text
 from firmware.sealed import JournalKey
 from sim import plan
 from sim.backend import Backend, Link, Signer, Site
-from sim.backend.link import SocketLink
-from sim.live import free_port
+from sim.ports import free_port
 from sim.scenario import cabinet
+from sim.socket_link import SocketLink
 from tests.bench.process import helper, started
 
 

@@ -21,12 +21,13 @@ from firmware.model import DoorState
 from firmware.rows import Door
 from sim import pace, plan, web
 from sim.glass import Glass
-from sim.live import KioskProcess, free_port
+from sim.live import KioskProcess
 from sim.locker import SimLocker
 from sim.panel import server
 from sim.panel.director import Director
 from sim.panel.setup import setup
 from sim.panel.stage import Stage
+from sim.ports import free_port
 from sim.run import scaled
 from sim.scenario import cabinet
 from sim.world import Sensor

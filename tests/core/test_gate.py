@@ -261,7 +261,7 @@ def test_an_acknowledgement_is_taken_where_it_is_of_this_very_journal(
         assert caplog.text.count("is not of this journal") == 2
         link.send(Signed(99, acked(seq, digest, nonce)))
         await shell.quiet()
-        assert (link.got[-1], shell.state.locker.acked_seq) == (Told(Outcome.DONE, ask=99), seq)
+        assert (link.got[-1], shell.state.locker.acked_seq) == (Told(Outcome.DONE, ask=99, acked=seq), seq)
         link.send(Signed(100, acked(seq - 1, shell.store.hash_at(seq - 1), nonce)))
         await shell.quiet()
         assert link.got[-1] == Told(Outcome.OLDER, ask=100)

@@ -1,12 +1,9 @@
 """The reference backend: what it signs, whom it tells, and what it believes of a journal."""
 
-import asyncio
 import hashlib
 import json
 import random
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -16,25 +13,16 @@ from hypothesis import strategies as st
 
 from firmware.control import (
     FRAME_MAX_BYTES,
-    LINK_REQUESTS,
-    AskHello,
-    Grown,
-    Hello,
     Journal,
-    JournalAfter,
     JournalRow,
-    Lines,
     Signed,
     SignedHead,
-    Told,
-    decode,
     encode,
 )
 from firmware.deeds import Open
-from firmware.errors import ProtocolError, Unreachable
-from firmware.events import Commanded, EpochDemanded, GrantsCame, JournalAcked, Welcomed
+from firmware.events import Commanded, GrantsCame
 from firmware.model import Direction, Outcome, Purpose
-from firmware.signed import Answering, Keyring, code_digest, open_signed
+from firmware.signed import Keyring, code_digest, open_signed
 from sim.backend import Backend, JournalBroken, Refund, Signer, Site, Stage, unsigned
 
 NOON_MS = 1_764_054_000_000  # 25 November 2025, 07:00 UTC, 12:00 in Almaty
