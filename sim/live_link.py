@@ -9,7 +9,7 @@ import msgspec
 
 from firmware import config as configuration
 from firmware.config_file import text
-from firmware.link.mqtt import BrokerLost, Connection, Message, Session, connected
+from firmware.link.mqtt import BrokerLost, Connection, Message, Session, connected, first
 from sim.backend.link import Link
 from sim.locker import SimLocker
 from sim.nats import NatsServer
@@ -75,11 +75,35 @@ class LiveUplink:
 
     def network(self, *, up: bool) -> None:
         self.is_up = up
-        self._changing = asyncio.get_running_loop().create_task(self._wire.up() if up else self._wire.down())
+        if self._changing is None or self._changing.done():
+            self._changing = asyncio.get_running_loop().create_task(self._change())
+
+    async def close(self) -> None:
+        """Down for good."""
+        self.is_up = False
+        if self._changing is not None:
+            await asyncio.wait([self._changing])
+        await self._wire.down()
+
+    async def _change(self) -> None:
+        while self._wire.is_up != self.is_up:
+            await (self._wire.up() if self.is_up else self._wire.down())
+
+
+class LiveLink:
+    """What runs between a live locker and its backend. Make it with `linked`."""
+
+    def __init__(self, process: Process, broker: NatsServer) -> None:
+        self.process = process
+        self.broker = broker
+
+    async def ended(self) -> None:
+        """Wait for an end of either that nobody asked for. Raises PostomatError then."""
+        await first(self.process.ended(), self.broker.ended())
 
 
 @asynccontextmanager
-async def linked(locker: SimLocker) -> AsyncIterator[Process]:
+async def linked(locker: SimLocker) -> AsyncIterator[LiveLink]:
     """Before the locker is switched on: from now on its backend is reached through a real broker.
 
     Raises PostomatError where there is no broker to be started.
@@ -87,15 +111,15 @@ async def linked(locker: SimLocker) -> AsyncIterator[Process]:
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(NatsServer.running(locker.folder / "broker"))
         wire = Forwarder(broker.port)
-        stack.push_async_callback(wire.down)
         await wire.up()
-        locker.uplink = LiveUplink(wire)
+        locker.uplink = uplink = LiveUplink(wire)
+        stack.push_async_callback(uplink.close)
         locker.far = far = LiveFarEnd(locker.link, broker.address, locker.moved.set)
         task = asyncio.get_running_loop().create_task(far.run())
         stack.push_async_callback(_end, task)
         process = await Process.launch("link", _config(locker, wire.port))
         stack.push_async_callback(process.stop)
-        yield process
+        yield LiveLink(process, broker)
 
 
 def _config(locker: SimLocker, port: int) -> Path:

@@ -73,6 +73,11 @@ class NatsServer:
                 raise PostomatError(f"{self._program} does not come up: {words}") from None
             raise
 
+    async def ended(self) -> None:
+        """Wait for its end. Raises PostomatError then."""
+        if self._process is not None:
+            raise PostomatError(f"the broker ended with {await self._process.wait()}")
+
     async def kill(self) -> None:
         """From one moment to the next."""
         if self._process is not None and self._process.returncode is None:

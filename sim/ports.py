@@ -24,6 +24,10 @@ class Forwarder:
         self._server: asyncio.Server | None = None
         self._going: set[asyncio.Task[None]] = set()
 
+    @property
+    def is_up(self) -> bool:
+        return self._server is not None
+
     async def up(self) -> None:
         if self._server is None:
             self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)

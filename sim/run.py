@@ -107,7 +107,7 @@ async def _live(
         await director.stage.switch_on()
         kiosk = await KioskProcess.start(locker, origins, own_port)
         stack.push_async_callback(kiosk.stop)
-        director.stage.site.supplied += [kiosk.supply, link.supply]
+        director.stage.site.supplied += [kiosk.supply, link.process.supply]
         await stack.enter_async_context(glass.serving(window))
         (shown, *_) = web.origins(window.getsockname()[1])
         told = setup(locker, shown, director.stage.taps)

@@ -90,11 +90,16 @@ def test_it_says_what_its_start_took_downloads_and_all(monkeypatch: pytest.Monke
 
 
 def children(pid: int) -> list[int]:
+    return list(commands(pid))
+
+
+def commands(pid: int) -> dict[int, str]:
+    """The command line of each child that is not dead."""
     listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
     )
-    rows = [line.split() for line in listing.stdout.splitlines()]
-    return [int(row[0]) for row in rows if int(row[1]) == pid and not row[2].startswith("Z")]
+    rows = [line.split(maxsplit=3) for line in listing.stdout.splitlines()]
+    return {int(row[0]): row[3] for row in rows if int(row[1]) == pid and not row[2].startswith("Z")}
 
 
 def is_alive(pid: int) -> bool:
@@ -290,10 +295,11 @@ def test_a_signal_leaves_nothing_behind(number: signal.Signals) -> None:
     assert [pid for pid in started if is_alive(pid)] == []
 
 
-def test_it_does_not_outlive_its_kiosk() -> None:
+@pytest.mark.parametrize("command", ["firmware kiosk", "firmware link", "nats-server"])
+def test_it_does_not_outlive_its_processes(command: str) -> None:
     simulator = start("--no-browser")
-    (kiosk,) = children(simulator.process.pid)
-    os.kill(kiosk, signal.SIGKILL)
+    (process,) = [pid for pid, line in commands(simulator.process.pid).items() if command in line]
+    os.kill(process, signal.SIGKILL)
     assert simulator.process.wait(WAIT_S) == 1
     simulator.process.communicate()
     assert not simulator.folder.exists()
