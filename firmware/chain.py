@@ -4,8 +4,9 @@ A body is JSON without spaces: locker, epoch, seq, utc_ms, sure, then the entry'
 `model.Entry`. Its hash is SHA-256(previous hash ‖ body in UTF-8). Whoever has the rows can verify them with these two
 sentences, and must: the backend does so with code of its own.
 
-A place in the journal is signed as `postomat/v1/` and what it is (head, anchor), a line feed, and JSON without spaces:
-[locker, epoch, seq, hash in hex].
+A place in the journal is signed as `postomat/v1/` and what it is (head, anchor, hello), a line feed, and JSON without spaces:
+[locker, epoch, seq, hash in hex], and for a hello its nonce as well: a backend that could be told by anybody that a locker has
+forgotten would demand a new epoch of it.
 """
 
 import hashlib
@@ -47,6 +48,7 @@ class Sealed(StrEnum):
 
     HEAD = "head"  # the last entry of a batch that goes out
     ANCHOR = "anchor"  # the last entry that was pruned
+    HELLO = "hello"  # the newest entry at the moment of a hello
 
 
 class Place(NamedTuple):
@@ -58,7 +60,17 @@ class Place(NamedTuple):
     hash: str  # in hex
 
 
-def sealed(what: Sealed, place: Place) -> bytes:
+class Greeting(NamedTuple):
+    """Where a locker stands as it says hello."""
+
+    locker: str
+    epoch: int
+    last_seq: int  # 0: there is no entry
+    head: str  # in hex; "" with none
+    nonce: str  # in hex
+
+
+def sealed(what: Sealed, place: Place | Greeting) -> bytes:
     """What a signature over this place covers."""
     return b"postomat/v1/" + what.encode("ascii") + b"\n" + msgspec.json.encode(place)
 

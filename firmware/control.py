@@ -85,7 +85,7 @@ class AskHello(Message, frozen=True):
 class Hello(Message, frozen=True):
     """What a backend compares with its own copy of the journal. `head` is the newest entry's hash in hex, "" with none.
 
-    `nonce`, in hex, comes back in the welcome, which tells the time, and in acknowledgements. The link says hello whenever it
+    `nonce`, in hex, comes back in the welcome, which tells the time, in acknowledgements, and in the demand for a new epoch. The link says hello whenever it
     has connected, and every HELLO_PERIOD_S after that, so that the locker's clock stays right.
     """
 
@@ -93,8 +93,9 @@ class Hello(Message, frozen=True):
     epoch: int
     last_seq: int
     head: str
-    grants_version: int
     nonce: str
+    signature: str  # of the locker, over all above (`firmware.chain.sealed`), in hex
+    grants_version: int
     cells: dict[str, int]  # size → how many are configured
     firmware: str
 

@@ -87,6 +87,7 @@ class Epoch(Struct, frozen=True, forbid_unknown_fields=True):
     locker: Locker
     epoch: Count
     next: Count
+    nonce: Nonce
 
 
 class Ack(Struct, frozen=True, forbid_unknown_fields=True):

@@ -37,7 +37,7 @@ from firmware.control import (
     Told,
 )
 from firmware.errors import ProtocolError, StoreError
-from firmware.events import CodeTyped, Event, JournalAcked, KioskJoined, Pressed
+from firmware.events import CodeTyped, EpochDemanded, Event, JournalAcked, KioskJoined, Pressed
 from firmware.hello import Hellos, held
 from firmware.inbox import Inbox, Post
 from firmware.keys import BackendKeys
@@ -234,8 +234,12 @@ class Gate:
 
     def _fresh(self, said: Answering) -> Event | Outcome:
         """The event, with what this process knows of its own; STALE where it answers another hello than the last."""
+        if not self._hellos.is_last(said.nonce):
+            return Outcome.STALE
         if isinstance(said.event, JournalAcked):
-            return self._beside_own(said.event) if self._hellos.is_last(said.nonce) else Outcome.STALE
+            return self._beside_own(said.event)
+        if isinstance(said.event, EpochDemanded):
+            return said.event
         asked_ms = self._hellos.welcomed(said.nonce)
         if asked_ms is None:
             return Outcome.STALE
@@ -290,13 +294,12 @@ class Gate:
 
     def _hello(self) -> Hello:
         locker = self._runtime.controller.state.locker
+        nonce = self._hellos.say(self._runtime.now().mono_ms).hex()
+        said = chain.Greeting(locker.id, locker.epoch, self._store.last_seq, self._store.head, nonce)
         return Hello(
-            locker=locker.id,
-            epoch=locker.epoch,
-            last_seq=self._store.last_seq,
-            head=self._store.head,
+            *said,
+            signature=self._journal_key.sign(chain.Sealed.HELLO, said).hex(),
             grants_version=locker.grants_version,
-            nonce=self._hellos.say(self._runtime.now().mono_ms).hex(),
             cells=dict(Counter(cell.size for cell in self._runtime.config.cells)),
             firmware=__version__,
         )

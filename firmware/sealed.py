@@ -1,4 +1,4 @@
-"""What the locker itself signs: the head of each batch of its journal that goes out, and the anchor that pruning leaves.
+"""What the locker itself signs: the head of each batch of its journal that goes out, its hellos, and the anchor that pruning leaves.
 
 The backend learns the public key when a locker is provisioned. With `firmware.signed` the only module of the firmware that
 imports `cryptography`. What a signature covers is `firmware.chain.sealed`; Ed25519 (RFC 8032) over it.
@@ -19,7 +19,7 @@ class JournalKey:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
-    def sign(self, what: chain.Sealed, place: chain.Place) -> bytes:
+    def sign(self, what: chain.Sealed, place: chain.Place | chain.Greeting) -> bytes:
         """The signature, 64 bytes, over this place in the journal."""
         return self._key.sign(chain.sealed(what, place))
 

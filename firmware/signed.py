@@ -103,7 +103,7 @@ class Answering(Struct, frozen=True):
     """What counts only where the last hello had this nonce, which no event holds."""
 
     nonce: bytes
-    event: Welcomed | JournalAcked
+    event: Welcomed | JournalAcked | EpochDemanded
 
 
 _Event: TypeAlias = GrantsCame | Commanded | EpochDemanded | JournalAcked | Welcomed
@@ -140,7 +140,8 @@ def open_signed(
     except ValueError:  # msgspec.ValidationError is one
         return Outcome.MALFORMED
     opened = msgspec.convert(_said(bounded, is_fresh), event)
-    return Answering(bounded.nonce, opened) if isinstance(bounded, forms.Ack | forms.Welcome) else opened  # type: ignore[arg-type]
+    answers = isinstance(bounded, forms.Ack | forms.Welcome | forms.Epoch)
+    return Answering(bounded.nonce, opened) if answers else opened  # type: ignore[arg-type, attr-defined]
 
 
 def _said(bounded: Struct, is_fresh: Callable[[bytes], bool]) -> Any:
@@ -150,7 +151,7 @@ def _said(bounded: Struct, is_fresh: Callable[[bytes], bool]) -> Any:
         case forms.Ack():
             said["hash"] = said["hash"].hex()
             del said["nonce"]
-        case forms.Welcome():
+        case forms.Welcome() | forms.Epoch():
             del said["nonce"]
         case forms.Grants():
             for right in said["grants"]:

@@ -162,10 +162,13 @@ class Backend:
         self.version = 0
         self.revision += 1
 
-    def epoch_demand(self, epoch: int) -> bytes:
+    def epoch_demand(self, epoch: int, nonce: str) -> bytes:
         """The signed demand that the locker end this epoch: its memory is not what it told us."""
         following = max(epoch, self.ledger.epoch) + 1
-        return self.signer.sign(EPOCH, {"locker": self.site.locker, "epoch": epoch, "next": following})
+        return self.signer.sign(
+            EPOCH,
+            {"locker": self.site.locker, "epoch": epoch, "next": following, "nonce": bytes.fromhex(nonce)},
+        )
 
     def command(self, do: commands.Deed, valid_s: int = 60, not_before_ms: int | None = None) -> Command:
         """Sign a command to do this, valid for `valid_s` from now (or from `not_before_ms`)."""

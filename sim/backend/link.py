@@ -18,12 +18,14 @@ from firmware.link.topics import Answer, State, Topics, name_of
 from firmware.model import Outcome
 from sim.backend.backend import Backend
 from sim.backend.journal import JournalBroken
+from sim.backend.signing import HELLO, is_signed_by
 
 REPEATED = frozenset({Outcome.OLDER, Outcome.BUSY, Outcome.STORAGE_FAILED})  # a list refused so is sent again
 PASSING = REPEATED | {Outcome.DONE, Outcome.STALE}  # of a welcome or an acknowledgement: the next one will do
 ANSWER_S = 12.0  # what has had no answer for so long is sent again
 GIVE_UP_S = 120.0  # and after so long no more: it has no answer
 ACKS_KEPT = 64
+NONCES_KEPT = 1_024
 
 _answers = msgspec.json.Decoder(Answer)
 _states = msgspec.json.Decoder(State)
@@ -66,6 +68,7 @@ class Link:
         self._own: deque[str] = deque(maxlen=ACKS_KEPT)  # names of welcomes and acknowledgements
         self._last = 0  # of the locker's entries, as far as it has told
         self._nonce = ""  # of the last hello, in hex
+        self._nonces: deque[str] = deque(maxlen=NONCES_KEPT)  # of hellos before
         self._compared = False  # whether the locker at the other end is the one that we know
 
     @property
@@ -166,8 +169,9 @@ class Link:
     def _take_hello(self, payload: bytes) -> None:
         """Is this the locker whose journal we hold? Where it forgot, it must begin a new epoch."""
         hello = decode(LINK_PUSHES, payload)
-        if not isinstance(hello, Hello) or hello.locker != self.backend.site.locker:
-            raise ProtocolError("no hello")
+        if not isinstance(hello, Hello) or hello.nonce in self._nonces or not self._is_lockers(hello):
+            raise ProtocolError("no hello of this locker's, or one that was said before")
+        self._nonces.append(hello.nonce)
         self._online, self._last, self._nonce = True, hello.last_seq, hello.nonce
         if hello.epoch > self.backend.ledger.epoch:
             self.backend.begin_epoch(hello.epoch)
@@ -177,12 +181,17 @@ class Link:
         if not accepted:
             self.backend.alarms.append(f"the locker forgot: epoch {hello.epoch}, entry {hello.last_seq}")
             self._compared = False
-            self.send(self.backend.epoch_demand(hello.epoch))
+            self.send(self.backend.epoch_demand(hello.epoch, hello.nonce))
             return
         if not self._compared or hello.grants_version != self.backend.version:
             self._list = self._offered = None
         self._compared = True
         self.sync()
+
+    def _is_lockers(self, hello: Hello) -> bool:
+        """Whether the locker has signed it: else anybody could tell us that it has forgotten everything."""
+        place = self.backend.site.locker, hello.epoch, hello.last_seq, hello.head, hello.nonce
+        return is_signed_by(self.backend.site.journal_key, HELLO, place, hello.signature)
 
     def _take_journal(self, payload: bytes) -> None:
         journal = decode(LINK_PUSHES, payload)

@@ -18,6 +18,7 @@ EPOCH = "epoch"
 ACK = "ack"
 WELCOME = "welcome"
 HEAD = "head"  # what a locker signs of its journal
+HELLO = "hello"
 
 _ALGORITHM, _KEY_ID, _TYPE = 1, 4, 16  # labels of RFC 9052 section 3.1 and RFC 9596
 _EDDSA = -8
@@ -51,8 +52,8 @@ class Signer:
         return self._sealed(kind, header, body)
 
 
-def is_signed_by(public: bytes, what: str, place: tuple[str, int, int, str], signature: str) -> bool:
-    """Whether a locker's Ed25519 key signed this place in its journal: locker, epoch, seq, hash in hex."""
+def is_signed_by(public: bytes, what: str, place: tuple[str | int, ...], signature: str) -> bool:
+    """Whether a locker's Ed25519 key signed this place in its journal: locker, epoch, seq, hash in hex, of a hello its nonce too."""
     covered = f"postomat/v1/{what}\n".encode() + json.dumps(place, separators=(",", ":")).encode()
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(bytes.fromhex(signature), covered)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from firmware import __version__
+from firmware.chain import Greeting
 from firmware.config import Cell, Times, Xor8a80
 from firmware.control import (
     FRAME_MAX_BYTES,
@@ -47,7 +48,7 @@ from hal.ports import PulseResult
 from sim import loop as virtual
 from sim.backend import Signer, unsigned
 from sim.backend.commands import open_cell
-from sim.backend.signing import ACK, COMMAND, GRANTS, WELCOME, is_signed_by
+from sim.backend.signing import ACK, COMMAND, EPOCH, GRANTS, WELCOME, is_signed_by
 from sim.clock import START_UTC_MS
 from tests.core.harness import LOCKER, UTC_MS, cabinet
 from tests.core.shell import CODE_KEY, JOURNAL_KEY, SIGNER, Face, Shell, running
@@ -281,10 +282,31 @@ def test_a_hello_says_who_the_locker_is_and_where_it_stands(tmp_path: Path) -> N
     async def act(shell: Shell) -> None:
         link = Face(shell, Role.LINK)
         nonce = hello(link)
-        assert link.got[-1] == Hello(
-            LOCKER, 1, shell.store.last_seq, shell.store.head, 1, nonce.hex(), {"M": 4}, __version__
-        )
+        place = Greeting(LOCKER, 1, shell.store.last_seq, shell.store.head, nonce.hex())
+        said = link.got[-1]
+        assert isinstance(said, Hello)
+        assert said == Hello(*place, said.signature, 1, {"M": 4}, __version__)
+        assert is_signed_by(JOURNAL_KEY.public, "hello", place, said.signature)
+        for changed in (place._replace(last_seq=0), place._replace(nonce="00" * 16)):
+            assert not is_signed_by(JOURNAL_KEY.public, "hello", changed, said.signature)
         assert (len(nonce), hello(link) == nonce) == (16, False)
+
+    play(tmp_path, act)
+
+
+def test_a_new_epoch_is_demanded_in_answer_to_the_last_hello_only(tmp_path: Path) -> None:
+    """Found by a broker that said an old hello again: the backend's demand, honest and for this epoch, would have been obeyed."""
+
+    async def act(shell: Shell) -> None:
+        link = Face(shell, Role.LINK)
+        overtaken, nonce = hello(link), hello(link)
+        for ask, (said, outcome) in enumerate(
+            [(overtaken, Outcome.STALE), (bytes(16), Outcome.STALE), (nonce, Outcome.WRONG_LOCKER)]
+        ):
+            demand = {"locker": "0124", "epoch": 1, "next": 2, "nonce": said}
+            link.send(Signed(ask, SIGNER.sign(EPOCH, demand)))
+            await shell.quiet()
+            assert link.got[-1] == Told(outcome, ask=ask)
 
     play(tmp_path, act)
 

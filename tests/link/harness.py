@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from firmware.control import (
@@ -119,12 +120,17 @@ class Controller:
         self.book.write(kind, **columns)
         self.say(Grown(len(self.book.rows)))
 
+    def hello(self, key: Ed25519PrivateKey = JOURNAL_KEY, **changed: object) -> Hello:
+        told = [LOCKER, self.book.epoch, len(self.book.rows), self.book.head, self.nonces[-1]]
+        place = b"postomat/v1/hello\n" + json.dumps(told, separators=(",", ":")).encode()
+        hello = Hello(*told, key.sign(place).hex(), self.version, {"M": 4}, "1.0")  # type: ignore[arg-type, call-arg]
+        return msgspec.structs.replace(hello, **changed)
+
     def _hear(self, message: Message) -> None:
         match message:
             case AskHello():
                 self.nonces.append(f"{len(self.nonces):032}")
-                told = LOCKER, self.book.epoch, len(self.book.rows), self.book.head, self.version
-                self.say(Hello(*told, self.nonces[-1], {"M": 4}, "1.0"))
+                self.say(self.hello())
             case JournalAfter(seq=seq):
                 self.asked.append(seq)
                 rows = self.book.rows[seq : seq + self.batch]

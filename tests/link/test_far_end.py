@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from firmware.control import Told, encode
+from firmware.control import Message, Told, encode
 from firmware.errors import Unreachable
 from firmware.events import Commanded, EpochDemanded, JournalAcked
 from firmware.model import Outcome
 from sim import loop as virtual
 from sim.backend import Signer, Stage, unsigned
 from sim.backend.link import ANSWER_S, GIVE_UP_S
-from tests.link.harness import NOON_MS, Book, Line, make_backend
+from tests.link.harness import NOON_MS, Book, Controller, Line, make_backend
 
 
 def play(story: Callable[[Line], Awaitable[None]], **options: object) -> Line:
@@ -189,6 +190,48 @@ def test_a_new_epoch_is_told_what_lies_in_the_locker() -> None:
         told = line.controller.believed[-1]
         assert (told.epoch, [parcel.state for parcel in told.parcels]) == (2, ["stored", "expected"])
         assert told.parcels[0].expires_ms == NOON_MS + 72 * 3_600_000
+        assert line.link.is_settled
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        lambda there: there.hello(last_seq=0, head=""),
+        lambda there: there.hello(epoch=2),
+        lambda there: there.hello(nonce="00" * 16),
+        lambda there: there.hello(signature=""),
+        lambda there: there.hello(Ed25519PrivateKey.from_private_bytes(b"t" * 32)),
+    ],
+)
+def test_a_hello_that_the_locker_did_not_sign_brings_about_nothing(
+    forged: Callable[[Controller], Message],
+) -> None:
+    async def story(line: Line) -> None:
+        line.controller.write("started")
+        await asyncio.sleep(0.1)
+        line.controller.nonces.append("11" * 16)
+        line.broker.publish(line.link.topics.hello, encode(forged(line.controller))[:-1])
+        line.controller.nonces.pop()
+        await asyncio.sleep(0.1)
+        assert (line.link.nonsense, line.backend.alarms, line.backend.ledger.epoch) == (1, [], 1)
+        assert len(line.controller.welcomes) == 1
+
+    play(story)
+
+
+def test_a_hello_that_is_said_again_brings_about_nothing() -> None:
+    async def story(line: Line) -> None:
+        heard: list[bytes] = []
+        line.broker.overheard = lambda topic, payload: heard.append(payload) if "hello" in topic else None
+        line.controller.drop()
+        await asyncio.sleep(3)
+        line.controller.write("started")
+        await asyncio.sleep(0.1)
+        line.broker.publish(line.link.topics.hello, heard[0])
+        await asyncio.sleep(0.1)
+        assert (line.link.nonsense, line.backend.alarms, len(line.controller.welcomes)) == (1, [], 2)
         assert line.link.is_settled
 
     play(story)
