@@ -14,6 +14,7 @@ from firmware.errors import ConfigError, StoreError
 from firmware.gate import Gate
 from firmware.hello import Hellos
 from firmware.inbox import Inbox
+from firmware.offer import Offer
 from firmware.reserve import Reserve
 from firmware.runtime import Runtime
 from firmware.sealed import JournalKey
@@ -70,5 +71,7 @@ def assemble(
         keyring = Keyring({key.id: bytes.fromhex(key.public) for key in config.access.backend_keys})
     except ValueError as error:
         raise ConfigError(f"access.backend_keys: {error}") from None
-    gate = Gate(runtime, inbox, store, body, keyring, code_key, journal_key, Hellos(draw))
+    gate = Gate(
+        runtime, inbox, store, body, keyring, code_key, journal_key, Hellos(draw), Offer(config, draw)
+    )
     return Assembly(config, store, inbox, body, runtime, gate)

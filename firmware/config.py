@@ -30,6 +30,8 @@ class LockerSection(Section, frozen=True):
     support_phone: Annotated[str, Meta(min_length=3, max_length=32)]
     code_digits: Annotated[int, Meta(ge=6, le=10)] = 8
     timezone: Annotated[str, Meta(min_length=1, max_length=64)] = "Asia/Almaty"
+    # What stands before id and nonce in the screen's QR code; in capitals it is small. Empty: the screen shows none.
+    app_link: Annotated[str, Meta(max_length=100)] = ""
 
 
 class Paths(Section, frozen=True):
@@ -139,6 +141,12 @@ class Times(Section, frozen=True):
     remote_open_window_s: Count = 600
     await_touch_s: Annotated[int, Meta(ge=5, le=120)] = 20  # then the app is told `not_touched`
     remote_wait_s: Annotated[int, Meta(ge=1, le=120)] = 20  # for the screen; then the app is told `busy`
+    screen_qr_period_s: Annotated[int, Meta(ge=10, le=300)] = 30  # then the screen's QR code is another one
+    screen_qr_valid_s: Annotated[int, Meta(ge=10, le=600)] = 60  # for so long it claims the locker
+    link_confirmed_s: Annotated[int, Meta(ge=10, le=600)] = (
+        30  # without a word of the link, the QR leaves the screen
+    )
+    claim_s: Annotated[int, Meta(ge=10, le=600)] = 120  # for whom the locker waits that has scanned it
     attempts_max: Annotated[int, Meta(ge=1, le=1_000)] = 40  # wrong codes, then the phone is asked as well
     attempt_refill_s: Annotated[int, Meta(ge=60, le=100_000)] = 2_160  # of uptime, for one more
 

@@ -25,6 +25,7 @@ FILE_MAX_BYTES = 1_048_576
 SHOWN_MAX = 60  # characters of a wrong value in a message
 
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
+_LINK = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:[!-~]+)?")
 _WORDS = {
     "int": "an integer",
     "float": "a number",
@@ -205,6 +206,10 @@ def _locker_problems(config: Config) -> Iterator[str]:
     alarm, refusal = config.journal.alarm_percent, config.journal.no_deposits_percent
     if alarm >= refusal:
         yield f"journal.alarm_percent: {alarm}, must be below the {refusal} of journal.no_deposits_percent"
+    if not _LINK.fullmatch(config.locker.app_link):
+        yield f"locker.app_link: {_shown(config.locker.app_link)} is not a link such as HTTPS://APP.EXAMPLE/P/"
+    if config.times.screen_qr_valid_s < config.times.screen_qr_period_s:
+        yield "times.screen_qr_valid_s: must be at least times.screen_qr_period_s"
     yield from _repeated(
         (f"access.backend_keys[{n}].id", key.id) for n, key in enumerate(config.access.backend_keys)
     )

@@ -51,12 +51,27 @@ class Heartbeat(Message, frozen=True):
 
 
 # controller → kiosk
+class Qr(Struct, frozen=True, omit_defaults=True):
+    """A QR code on the screen. The controller says what a camera reads; the kiosk's server draws it for its page.
+
+    `path` is of an SVG whose unit is one module: the dark ones, row by row, in a square of `size`, with no quiet zone.
+    """
+
+    text: str
+    size: int = 0
+    path: str = ""
+
+
 class Show(Message, frozen=True):
-    """The screen now. `left_ms` counts down to the moment when it changes by itself."""
+    """The screen now. `left_ms` counts down to the moment when it changes by itself.
+
+    With the same `seq` as before, the screen is the same, and at most its QR code is another one.
+    """
 
     seq: Seq
     screen: Screen
     left_ms: int | None = None
+    qr: Qr | None = None
 
 
 class Superseded(Message, frozen=True):
@@ -82,6 +97,12 @@ class AskHello(Message, frozen=True):
     """Where the locker stands; asked by the link before anything else."""
 
 
+class LinkState(Message, frozen=True):
+    """Whether the backend answers: sent at changes, and again and again while it does (at least every 10 s)."""
+
+    confirmed: bool
+
+
 class Hello(Message, frozen=True):
     """What a backend compares with its own copy of the journal. `head` is the newest entry's hash in hex, "" with none.
 
@@ -98,12 +119,6 @@ class Hello(Message, frozen=True):
     grants_version: int
     cells: dict[str, int]  # size → how many are configured
     firmware: str
-
-
-class LinkState(Message, frozen=True):
-    """Whether the backend answers: told at each change, and now and then while it does (`link.state_period_s`)."""
-
-    confirmed: bool
 
 
 # service → controller

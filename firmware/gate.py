@@ -43,6 +43,7 @@ from firmware.inbox import Inbox, Post
 from firmware.keys import BackendKeys
 from firmware.limited import LimitedLog
 from firmware.model import PHONE_DIGITS, Outcome
+from firmware.offer import Offer
 from firmware.runtime import Runtime
 from firmware.sealed import JournalKey
 from firmware.signed import Answering, Keyring, code_digest, open_signed
@@ -151,6 +152,7 @@ class Gate:
         code_key: bytes,
         journal_key: JournalKey,
         hellos: Hellos,
+        offer: Offer,
     ) -> None:
         self._runtime = runtime
         self._inbox = inbox
@@ -161,10 +163,13 @@ class Gate:
         self._code_key = code_key
         self._journal_key = journal_key
         self._hellos = hellos
+        self._offer = offer
         self._peers: dict[Role, list[Peer]] = {role: [] for role in Role}
         self._told_seq = store.last_seq
         runtime.on_screen = self._push_screen
         runtime.on_answer = self._push_answer
+        runtime.on_end = offer.stop
+        offer.on_change = self._push_screen
         runtime.observers.append(lambda post, effects: self._push_grown())
 
     def join(self, role: Role, send: Callable[[bytes], None], drop: Callable[[], None]) -> Peer:
@@ -203,13 +208,15 @@ class Gate:
                 )
             case AskHello():
                 peer.send(self._hello())
+            case LinkState(confirmed):
+                self._offer.link(self._runtime.now().mono_ms, confirmed=confirmed)
             case AskStatus():
                 peer.send(
                     reports.status(self._runtime, self._body.banks, len(self._inbox), self._store.last_seq)
                 )
             case AskCells(after):
                 peer.send(reports.cells(self._runtime.controller, after))
-            case Heartbeat() | LinkState():
+            case Heartbeat():
                 pass
 
     def _code_typed(self, code: str) -> CodeTyped:
@@ -276,7 +283,8 @@ class Gate:
     def _show(self) -> Show:
         screen, now = self._runtime.screen, self._runtime.now()
         left_ms = max(0, screen.due_ms - now.mono_ms) if screen.due_ms is not None else None
-        return Show(self._runtime.seq, msgspec.structs.replace(screen, due_ms=None), left_ms)
+        qr = self._offer.qr(screen.name, now.mono_ms)
+        return Show(self._runtime.seq, msgspec.structs.replace(screen, due_ms=None), left_ms, qr)
 
     def _push_screen(self) -> None:
         for peer in self._peers[Role.KIOSK]:

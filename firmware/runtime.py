@@ -105,6 +105,7 @@ class Runtime:
         self.screen = STORAGE_FAILED
         self.on_screen: Callable[[], None] = lambda: None  # the gate's: the screen has changed
         self.on_answer: Callable[[str, Outcome], None] = lambda command, outcome: None  # the gate's
+        self.on_end: Callable[[], None] = lambda: None  # the gate's: nothing is handled any more
         self.begin_epoch: Callable[[int], None] = lambda epoch: None  # makes the next epoch's database
         self.observers: list[Callable[[Post, list[Effect]], None]] = []  # called after each commit
 
@@ -128,6 +129,7 @@ class Runtime:
         finally:
             self._body.off()
             self._house.stop()
+            self.on_end()
             if self._timer is not None:
                 self._timer.cancel()
 

@@ -19,6 +19,7 @@ from firmware.gate import Gate, Peer, Role
 from firmware.hello import Hellos
 from firmware.inbox import Inbox, Post
 from firmware.model import Entry, Moment, Outcome, Purpose, ScreenName
+from firmware.offer import Offer
 from firmware.reserve import Reserve
 from firmware.rows import Change, State
 from firmware.runtime import Runtime
@@ -142,10 +143,11 @@ class Shell:
             start="s",
             boot="boot-1",
         )
+        offer = Offer(self.config, random.Random("nonces").randbytes)
         keyring = Keyring({SIGNER.key_id: SIGNER.public})
         hellos = Hellos(random.Random(1).randbytes)
         self.gate = Gate(
-            self.runtime, self.inbox, self.store, self.hands, keyring, CODE_KEY, JOURNAL_KEY, hellos
+            self.runtime, self.inbox, self.store, self.hands, keyring, CODE_KEY, JOURNAL_KEY, hellos, offer
         )
         self.seen: list[Event] = []
         self.runtime.observers.append(self._observe)

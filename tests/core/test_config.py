@@ -255,6 +255,15 @@ CASES = {
         "[journal]\nalarm_percent = 90",
         "journal.alarm_percent: 90, must be below the 90 of journal.no_deposits_percent",
     ),
+    "a QR code that is dead while it is shown": added(
+        "[times]\nscreen_qr_valid_s = 29",
+        "times.screen_qr_valid_s: must be at least times.screen_qr_period_s",
+    ),
+    "an app link that is none": changed(
+        '"Алматы"',
+        '"A"\napp_link = "APP.EXAMPLE/P/"',
+        'locker.app_link: "APP.EXAMPLE/P/" is not a link such as HTTPS://APP.EXAMPLE/P/',
+    ),
     "a journal too small": added(
         "[journal]\nentries_max = 99", "journal.entries_max: expected an integer >= 100, got 99"
     ),
