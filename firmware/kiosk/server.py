@@ -31,6 +31,7 @@ from firmware.control import (
 )
 from firmware.errors import PostomatError, ProtocolError, Unreachable
 from firmware.kiosk import site
+from firmware.kiosk.drawing import drawn
 from firmware.kiosk.watch import PageWatch
 
 PAGE_MESSAGE_MAX_BYTES = 1_024  # the longest request, a report with its seq, has about 150
@@ -195,7 +196,7 @@ class Relay:
                         log.warning("another kiosk has taken the screen")
                         await self.end(push)
                         return
-                    await self._tell(push)
+                    await self._tell(drawn(push) if isinstance(push, Show) else push)
             except (Unreachable, ProtocolError) as error:
                 if not failures:
                     log.warning("%s", error)

@@ -31,10 +31,20 @@ A, N, P = Action, ScreenName, Purpose
 
 CLOSING = (A.CONFIRM, A.REOPEN, A.PROBLEM, A.MORE_TIME)
 MAY_1 = 1_777_632_600_000
+CODE = "HTTPS://APP.EXAMPLE/POSTOMAT/ALA-0123/ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # on the screens of cases that end in -scan
 _CASES: dict[str, tuple[Screen, int | None]] = {
     "idle": (Screen(N.IDLE, actions=(A.START,)), None),
     "idle-one-open": (Screen(N.IDLE, open_cells=(7,), actions=(A.START,)), None),
     "idle-many-open": (Screen(N.IDLE, open_cells=(3, 7, 12, 21, 28), actions=(A.START,)), None),
+    "idle-scan": (Screen(N.IDLE, actions=(A.START,)), None),
+    "idle-one-open-scan": (Screen(N.IDLE, open_cells=(7,), actions=(A.START,)), None),
+    "idle-many-open-scan": (Screen(N.IDLE, open_cells=(3, 7, 12, 21, 28), actions=(A.START,)), None),
+    "keypad-scan": (Screen(N.KEYPAD, actions=(A.BACK, A.MORE_TIME)), 44_000),
+    "keypad-third-wrong-scan": (Screen(N.KEYPAD, wrong=3, actions=(A.BACK, A.MORE_TIME)), 44_000),
+    "keypad-with-phone-scan": (
+        Screen(N.KEYPAD, with_phone=True, wrong=7, actions=(A.BACK, A.MORE_TIME)),
+        44_000,
+    ),
     "keypad": (Screen(N.KEYPAD, actions=(A.BACK, A.MORE_TIME)), 44_000),
     "keypad-third-wrong": (Screen(N.KEYPAD, wrong=3, actions=(A.BACK, A.MORE_TIME)), 44_000),
     "keypad-more-time": (Screen(N.KEYPAD, actions=(A.BACK, A.MORE_TIME)), 9_000),
@@ -103,8 +113,8 @@ async def tour(
     await page.click(f"[data-language={language}]")
     for name in cases:
         screen, left_ms = CASES[name]
-        await kiosk.show(page, screen, left_ms)
-        if name in ("keypad", "keypad-with-phone"):
+        await kiosk.show(page, screen, left_ms, CODE if name.endswith("-scan") else None)
+        if screen.name is N.KEYPAD and left_ms is not None and "more" not in name:
             await page.keyboard.type("314159")
         yield name
     if not own:

@@ -15,6 +15,7 @@ from firmware.control import (
     Heartbeat,
     Message,
     Press,
+    Qr,
     Seq,
     Show,
     Superseded,
@@ -59,12 +60,17 @@ class ScriptedController:
             await self.left.get()
         self.path.unlink(missing_ok=True)
 
-    async def show(self, screen: Screen, left_ms: int | None = None) -> Seq:
+    async def show(self, screen: Screen, left_ms: int | None = None, qr: str | None = None) -> Seq:
         """Push a screen to whoever is there, and to whoever comes."""
         seq = Seq("t", self.screen.seq.count + 1)
-        self.screen = Show(seq, screen, left_ms)
+        self.screen = Show(seq, screen, left_ms, Qr(qr) if qr else None)
         await self.push(self.screen)
         return seq
+
+    async def renew(self, qr: str | None) -> None:
+        """Push the same screen with another QR code, or none."""
+        self.screen = msgspec.structs.replace(self.screen, qr=Qr(qr) if qr else None)
+        await self.push(self.screen)
 
     async def push(self, message: Message) -> None:
         for face in self._faces:

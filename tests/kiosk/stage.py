@@ -79,9 +79,11 @@ class Kiosk:
         await page.wait_for_selector("html[data-shown]", state="attached")
         return page, complaints
 
-    async def show(self, page: Page, screen: Screen, left_ms: int | None = None) -> None:
+    async def show(
+        self, page: Page, screen: Screen, left_ms: int | None = None, qr: str | None = None
+    ) -> None:
         """Push a screen and wait until the page stands on it."""
-        seq = await self.controller.show(screen, left_ms)
+        seq = await self.controller.show(screen, left_ms, qr)
         await page.evaluate(SHOWN, str(seq.count))
 
 

@@ -44,7 +44,7 @@ FAULTS = """
     const [p, q] = [e.getBoundingClientRect(), child.getBoundingClientRect()];
     if (q.top < p.top - 1 || q.bottom > p.bottom + 1) faults.push(`${name(child)} hangs out of its room`);
   }
-  const drawings = [...document.querySelectorAll(".scene .picture, .scene .cabinet, .more .picture")].filter(seen)
+  const drawings = [...document.querySelectorAll(".scene .picture, .scene .cabinet, .scene .code, .more .picture")].filter(seen)
     .map((e) => e.getBoundingClientRect()).map((box) => Math.min(box.width, box.height) / bounds.mm);
   if (!(Math.max(...drawings) >= 20)) faults.push(`no picture of at least 20 mm: ${drawings.map(Math.round)}`);
   for (const e of [...document.querySelectorAll(".cabinet text")].filter(seen)) {

@@ -17,6 +17,7 @@ class Page {
     this.language = layout.language;
     this.screen = { ...LOCAL, name: "connecting" };
     this.seq = null;
+    this.qr = null; // what a phone may read from this screen: { size, path }
     this.until = null; // performance.now() at which the screen changes by itself
     this.sent = false; // a press is on its way: one at a time
     this.countdown = new Countdown();
@@ -41,7 +42,9 @@ class Page {
     this.connection.open();
   }
 
-  receive({ seq, screen, left_ms = null }) {
+  receive({ seq, screen, left_ms = null, qr = null }) {
+    this.qr = qr;
+    if (this.seq?.start === seq.start && this.seq.count === seq.count) return this.view.renew(qr); // the same screen
     this.seq = seq;
     this.become({ ...LOCAL, ...screen }, left_ms === null ? null : performance.now() + left_ms);
     document.documentElement.dataset.shown = seq.count; // for whoever watches the page, as the tests do
@@ -54,7 +57,7 @@ class Page {
   }
 
   local(name, until) {
-    this.seq = null;
+    this.seq = this.qr = null;
     this.become({ ...LOCAL, name }, until);
   }
 
@@ -75,7 +78,7 @@ class Page {
 
   render() {
     const left = this.until === null ? null : Math.max(0, this.until - performance.now());
-    this.view.show(this.screen, SCREENS[this.screen.name](this.screen), this.language, left);
+    this.view.show(this.screen, SCREENS[this.screen.name](this.screen), this.language, left, this.qr);
     this.countdown.start(this.until, (now) => this.view.tick(now));
   }
 

@@ -40,9 +40,9 @@ export class Texts {
   }
 }
 
-/** No line ends after a short word or №, and none begins with a unit or with the particle of a Kazakh question. */
+/** No line ends after a short word, № or «QR-», and none begins with a unit or with the particle of a Kazakh question. */
 function bind(text) {
-  return text.replace(/(?<=(?:^|[\s\u00ab])(?:№|\p{L}{1,2})) |(?<=\d) (?=\p{L}(?!\p{L}))| (?=[бмп][ае]\?)/gu, "\u00a0");
+  return text.replace("QR-", "QR\u2011").replace(/(?<=(?:^|[\s\u00ab])(?:№|\p{L}{1,2})) |(?<=\d) (?=\p{L}(?!\p{L}))| (?=[бмп][ае]\?)/gu, "\u00a0");
 }
 
 /** A telephone number or a date is read in one piece. */

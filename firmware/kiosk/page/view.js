@@ -2,6 +2,7 @@
 
 import { drawCabinet } from "./cabinet.js";
 import { h } from "./dom.js";
+import { drawCode } from "./code.js";
 import { picture, reachIcon } from "./pictures.js";
 import { MORE_TIME_FROM_MS, moreTime } from "./screens.js";
 import { LANGUAGES } from "./texts.js";
@@ -19,16 +20,18 @@ export class View {
     this.name = "";
   }
 
-  /** Show `screen`, described by `description`, in `language`; `left` milliseconds until it changes, or null. */
-  show(screen, description, language, left) {
+  /** Show `screen`, described by `description`, in `language`; `left` milliseconds until it changes, and a QR code, or null. */
+  show(screen, description, language, left, qr) {
     this.texts = this.catalogues[language];
     this.moving = [];
     document.documentElement.lang = language;
     document.documentElement.dataset.screen = screen.name;
     this.header.replaceChildren(this.whose(description), ...this.tools(description));
     const idle = screen.name === "idle";
+    const spoken = idle ? this.together(language) : [this.texts];
+    this.scene = (code) => this.drawScene(description, idle, code && drawCode(code, spoken));
     this.main.replaceChildren(
-      this.stage(screen, description, idle),
+      this.stage(screen, qr),
       idle ? this.greeting(description, language) : this.words(description),
       this.controls(description, idle, language),
     );
@@ -37,6 +40,11 @@ export class View {
     const heading = this.main.querySelector("h1").innerText;
     if (this.spoken.textContent !== heading) this.spoken.textContent = heading;
     this.spoken.lang = language;
+  }
+
+  /** The same screen with another QR code, or none: nothing else is touched, so that typed digits and the focus stay. */
+  renew(qr) {
+    this.main.querySelector(".scene").replaceWith(this.scene(qr));
   }
 
   /** Paint what depends on the milliseconds left. */
@@ -79,15 +87,18 @@ export class View {
       }, reachIcon(low)))];
   }
 
-  stage(screen, description, idle) {
+  stage(screen, qr) {
+    return h("section", { class: "stage" }, this.scene(qr), screen.actions.includes("more_time") ? this.offer() : null);
+  }
+
+  drawScene(description, idle, code) {
     const marked = description.cells ?? [];
     const alt = marked.length ? this.texts.say("cabinet.alt_cells", { cells: marked }) : this.texts.say("cabinet.alt");
-    return h("section", { class: "stage" },
-      h("div", { class: "scene" },
-        description.picture ? picture(description.picture) : null,
-        idle || marked.length ? drawCabinet(this.layout.cells, marked, alt) : null,
-        idle && !marked.length ? picture("welcome") : null),
-      screen.actions.includes("more_time") ? this.offer() : null);
+    return h("div", { class: "scene" },
+      description.picture ? picture(description.picture) : null,
+      idle || marked.length ? drawCabinet(this.layout.cells, marked, alt) : null,
+      idle && !marked.length && !code ? picture("welcome") : null,
+      code);
   }
 
   words(description) {
