@@ -13,14 +13,16 @@ Rules:
 from collections.abc import Callable
 from typing import Any
 
-from firmware import answers, cells, receipts, remote, terms, upkeep
+from firmware import answers, cells, claims, receipts, remote, terms, upkeep
 from firmware.deeds import (
     Block,
     Cancel,
+    Claim,
     Configure,
     Confirm,
     Deed,
     Extend,
+    Leave,
     Open,
     Report,
     Reserve,
@@ -36,11 +38,13 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 COMMANDS_MAX = 4_096  # kept at a time; a busy locker's day has some 1,500
 FOREIGN_MAX = 32
-ENDS_A_VISIT = (Confirm, Report)  # which a full disk has room for
+ENDS_A_VISIT = (Confirm, Leave, Report)  # which a full disk has room for
 
 # What carries a deed out, and says what became of it.
 DEEDS: dict[type[Deed], Callable[[Turn, Any, Command], Outcome]] = {
     Open: lambda turn, event, command: remote.ask(turn, command),
+    Claim: lambda turn, event, command: remote.claim(turn, event.do, command),
+    Leave: lambda turn, event, command: claims.leave(turn, event.do),
     Confirm: lambda turn, event, command: receipts.confirm(turn, event.do),
     Report: lambda turn, event, command: receipts.report(turn, event.do),
     Reserve: lambda turn, event, command: cells.reserve(turn, event.do, command.id),

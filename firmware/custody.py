@@ -3,9 +3,9 @@
 Each function changes parcel and authorisation together and journals it, so that no right outlives its parcel.
 """
 
-from firmware import access, parcel, terms
+from firmware import access, parcel, session, terms
 from firmware.model import EntryKind, ParcelState, Problem, Purpose, UseState
-from firmware.rows import Intent, Parcel, Use
+from firmware.rows import Intent, Parcel, Session, Use
 from firmware.turn import Turn
 
 CLAIMS = {Purpose.PICKUP: parcel.T.CLAIM, Purpose.WITHDRAWAL: parcel.T.BEGIN_WITHDRAWAL}
@@ -57,6 +57,16 @@ def release(turn: Turn, use: Use) -> None:
         fall_back(turn, row)
     turn.note(EntryKind.RELEASED, cell=row.cell, parcel=row.waybill, grant=use.grant)
     terms.settle(turn, row)
+
+
+def let_fall(turn: Turn, at: Session) -> None:
+    """Its person has gone from the screen: a pickup that nobody vouched for falls back, unless its outcome is still open."""
+    row = turn.state.find(Parcel, at.parcel)
+    if row is None or at.grant is None or at.state in session.UNPROVED:
+        return
+    intent = turn.intent_of(turn.door(row.cell))
+    if row.state is ParcelState.OPENED and (intent is None or intent.parcel != row.waybill):
+        release(turn, turn.use(at.grant, row.waybill))
 
 
 def fall_back(turn: Turn, row: Parcel) -> None:

@@ -13,6 +13,7 @@ from firmware.model import Direction, Problem
 TIME_MAX_MS = 253_402_300_799_999  # the year 9999: what a calendar can show
 KEYS_MAX = SETTINGS_MAX = 16
 NONCE_BYTES = 16
+CLAIMED_GRANTS_MAX = 64  # one buyer's at one locker
 
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9-]+\Z")]
 Waybill: TypeAlias = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"\A[A-Za-z0-9-]+\Z")]
@@ -40,16 +41,19 @@ class Open(Deed, frozen=True):
 
 
 class Claim(Deed, frozen=True):
-    """Whoever has scanned the screen's code has the locker for a while. `fresh`: the nonce was one of the screen's."""
+    """Whoever has scanned the screen's code has the locker for a while, and opens from the phone under these grants.
 
-    grant: Name
+    `fresh`: the nonce was one of the screen's.
+    """
+
+    grants: tuple[Name, ...]
     fresh: bool
 
 
 class ClaimByNonce(Deed, frozen=True, tag="claim"):
     """`Claim` as it is signed."""
 
-    grant: Name
+    grants: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=CLAIMED_GRANTS_MAX)]
     nonce: Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
 
 

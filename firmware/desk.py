@@ -5,10 +5,10 @@ An action counts only where the screen lists it (`screen_of`), so that what may 
 
 from collections.abc import Callable
 
-from firmware import access, attempts, custody, opening, remote, session
+from firmware import access, attempts, claims, custody, opening, remote, session
 from firmware.events import Answer, CodeTyped, Pressed
-from firmware.model import Action, EntryKind, Outcome, ParcelState, Problem, ScreenName, SessionState
-from firmware.rows import Grant, Parcel, Session
+from firmware.model import Action, EntryKind, Outcome, Problem, ScreenName, SessionState
+from firmware.rows import Grant, Session
 from firmware.screen import screen_of
 from firmware.turn import Turn
 
@@ -79,18 +79,14 @@ def due(turn: Turn, at: Session) -> None:
 
 def end(turn: Turn, at: Session) -> None:
     """The person has gone, or is done. An open door is left overdue; a pickup that nobody vouched for falls back."""
-    parcel = turn.state.find(Parcel, at.parcel)
     turn.state.drop(at)
     if at.state is SessionState.AWAITS_TOUCH:
         remote.untouched(turn, at)
     for cell in (at.cell, at.other):
         if cell is not None and at.state in session.AT_THE_DOOR | {SessionState.WRONG_CELL}:
             opening.leave(turn, turn.door(cell))
-    if parcel is None or at.grant is None or at.state in session.UNPROVED:
-        return
-    intent = turn.intent_of(turn.door(parcel.cell))
-    if parcel.state is ParcelState.OPENED and (intent is None or intent.parcel != parcel.waybill):
-        custody.release(turn, turn.use(at.grant, parcel.waybill))
+    custody.let_fall(turn, at)
+    claims.go_on(turn, at)
 
 
 def _open(turn: Turn, at: Session) -> None:
@@ -113,6 +109,8 @@ def _again(turn: Turn, at: Session) -> None:
 
 
 def _back(turn: Turn, at: Session) -> None:
+    if at.state is SessionState.CLAIMED:
+        claims.end(turn, at, "screen")
     if at.state is SessionState.PROBLEM:
         session.fire(turn, at, session.T.RETURN)
         custody.begin_window(turn, turn.parcel(at.parcel or ""))

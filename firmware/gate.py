@@ -229,8 +229,8 @@ class Gate:
         tell = peer.asked(ask)
         if tell is None:
             return
-        keyring = self._keys.now()
-        said = open_signed(raw, keyring)
+        keyring, now_ms = self._keys.now(), self._runtime.now().mono_ms
+        said = open_signed(raw, keyring, lambda nonce, claim: self._offer.use(nonce, claim, now_ms))
         opened = self._fresh(said) if isinstance(said, Answering) else said
         if isinstance(opened, Outcome):
             self._refusals.warning("a signed object was refused: %s", opened)

@@ -89,6 +89,7 @@ class SessionState(StrEnum):
     WRONG_CELL = "wrong_cell"
     THANKS = "thanks"
     AWAITS_TOUCH = "awaits_touch"  # a remote open asks whether anybody stands here
+    CLAIMED = "claimed"  # from the app, by whoever has scanned the screen's code
 
 
 class Fill(StrEnum):
@@ -217,6 +218,8 @@ class EntryKind(StrEnum):
     COMMAND = "command"
     CONFIGURED = "configured"  # why: the settings that now go before those of the file
     KEYS = "keys"  # the backend's keys are others (count) now; why: their ids
+    CLAIMED = "claimed"  # the locker is that of whoever has scanned its screen (command)
+    UNCLAIMED = "unclaimed"  # it is free again (why: screen, app, timeout, done, left, storage, restart)
     STORAGE = "storage"  # the disk is full and the reserve released (why: low), or held again (why: restored)
     JOURNAL = "journal"  # it has come nearer to its cap, or away from it (why: model.Fill; count: percent)
 
@@ -253,6 +256,7 @@ class ScreenName(StrEnum):
     WRONG_CELL = "wrong_cell"
     THANKS = "thanks"
     AWAIT_TOUCH = "await_touch"
+    CLAIMED = "claimed"
     BUSY = "busy"
     OUT_OF_SERVICE = "out_of_service"
 

@@ -118,7 +118,7 @@ class Grant(Row):
     not_before_ms: int = 0
     not_after_ms: int = 0
     unlisted_ms: int | None = (
-        None  # wall time since when no signed list names it: kept to explain, not to open
+        None  # wall time since when no signed list names it: it explains, and opens nothing
     )
 
 
@@ -165,6 +165,7 @@ class Session(Timed):
     other: int | None = None  # the cell that opened instead
     command: str | None = None  # opened by this signed command, not at the keypad
     extended: int = 0  # how often "more time" was asked for
+    claim: str | None = None  # under the claim that this signed command made
     due_ms: int | None = None
     generation: int = 0
 
@@ -179,6 +180,7 @@ class Command(Timed):
     grant: str
     parcel: str
     not_after_ms: int  # wall time: from then on a repetition is refused by its date, and the row may go
+    covers: tuple[str, ...] = ()  # of a claim: its grants
     outcome: Outcome | None = None  # None while it waits or is being carried out
     deed: str = "open"
     place: int = 0  # among those that wait until their parcel is in nobody's hand; 0: it does not

@@ -177,7 +177,16 @@ ALTER TABLE command ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE command ADD COLUMN expires_ms INTEGER;
 """
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1_001, FIRST), Migration(1_002, COMMANDS))
+CLAIMS = """
+ALTER TABLE session ADD COLUMN claim TEXT;
+ALTER TABLE command ADD COLUMN covers TEXT NOT NULL DEFAULT '[]';
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1_001, FIRST),
+    Migration(1_002, COMMANDS),
+    Migration(1_003, CLAIMS),
+)
 
 
 def major(version: int) -> int:

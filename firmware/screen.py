@@ -153,4 +153,5 @@ _SCREENS: dict[SessionState, Callable[[State, Cabinet, Session], Screen]] = {
     SessionState.WRONG_CELL: _wrong_cell,
     SessionState.THANKS: _simple(ScreenName.THANKS, A.BACK),
     SessionState.AWAITS_TOUCH: _simple(ScreenName.AWAIT_TOUCH, A.OPEN, A.BACK),
+    SessionState.CLAIMED: _simple(ScreenName.CLAIMED, A.BACK),
 }

@@ -3,7 +3,7 @@
 Rules:
 - There is at most one session; no session means the idle screen.
 - Before `OPENING` nothing has been proved: such a session may be replaced at any time. Only one that awaits a touch may not:
-  a signed command stands behind it, and its finger opens the cell.
+  a signed command stands behind it, and its finger opens the cell; nor one that is claimed, but by its own buyer's commands.
 - A session leaves `OPEN` and `REMINDED` by its door alone, or detached; its end is not a state: the row is dropped.
 - Only a pickup has a closing screen; a deposit and a withdrawal are over when their door closes.
 """
@@ -26,6 +26,7 @@ class T(StrEnum):
     FIND_BUSY = "find_busy"  # another person's door is open
     RETURN = "return"  # back to the keypad, or from the problems to the closing screen
     ASK_TOUCH = "ask_touch"  # a signed command would open a cell, if somebody stands here
+    CLAIM = "claim"  # whoever has scanned the screen's code goes on in the app
     GO = "go"  # authorised: an opening begins (again)
     DOOR_OPENED = "door_opened"
     STAYED_SHUT = "stayed_shut"
@@ -42,62 +43,66 @@ class T(StrEnum):
 _REFUSED: dict[T, tuple[S, ...]] = {
     T.WRONG_CODE: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.KNOWN_CODE: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.FIND_BUSY: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.RETURN: (
         S.KEYPAD, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.NOTED, S.UNOPENED, S.WRONG_CELL,
-        S.THANKS, S.AWAITS_TOUCH
+        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.ASK_TOUCH: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.GO: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.PROBLEM, S.NOTED, S.WRONG_CELL, S.THANKS
     ),
     T.DOOR_OPENED: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.THANKS, S.AWAITS_TOUCH
+        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.STAYED_SHUT: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.THANKS, S.AWAITS_TOUCH
+        S.UNOPENED, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.MISDIRECT: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.REMIND: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.DOOR_CLOSED: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED, S.UNOPENED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.CLOSED_SHORTLY: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED, S.UNOPENED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.FINISH: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.PROBLEM, S.NOTED, S.UNOPENED, S.WRONG_CELL,
-        S.THANKS, S.AWAITS_TOUCH
+        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.COMPLAIN: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.PROBLEM, S.NOTED, S.UNOPENED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
     T.REPORT: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+    ),
+    T.CLAIM: (
+        S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
     ),
 }
 # fmt: on
@@ -113,7 +118,8 @@ TABLE: Table[S, T] = Table(
         Move(T.RETURN, (S.WRONG, S.NOTICE, S.BUSY), S.KEYPAD),
         Move(T.RETURN, (S.PROBLEM,), S.CLOSING),
         Move(T.ASK_TOUCH, (S.KEYPAD,), S.AWAITS_TOUCH),
-        Move(T.GO, (S.KEYPAD, S.AWAITS_TOUCH, S.CLOSING, S.ASKED, S.UNOPENED), S.OPENING),
+        Move(T.CLAIM, (S.KEYPAD,), S.CLAIMED),
+        Move(T.GO, (S.KEYPAD, S.AWAITS_TOUCH, S.CLAIMED, S.CLOSING, S.ASKED, S.UNOPENED), S.OPENING),
         Move(T.DOOR_OPENED, (S.OPENING, S.UNOPENED, S.WRONG_CELL), S.OPEN),
         Move(T.STAYED_SHUT, (S.OPENING, S.WRONG_CELL), S.UNOPENED),
         Move(T.MISDIRECT, (S.OPENING, S.UNOPENED), S.WRONG_CELL),
@@ -149,6 +155,7 @@ LINGER_S: dict[S, Callable[[Times], int]] = {
     S.WRONG_CELL: lambda times: times.detach_s,
     S.THANKS: lambda times: times.thanks_s,
     S.AWAITS_TOUCH: lambda times: times.await_touch_s,
+    S.CLAIMED: lambda times: times.claim_s,
 }  # an opening has no deadline of its own: its pulses and readings end it
 
 

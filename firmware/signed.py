@@ -118,10 +118,11 @@ _KINDS = {kind.typ: kind for kind in Kind}
 
 
 def open_signed(
-    raw: bytes, keyring: Keyring, is_fresh: Callable[[bytes], bool] = lambda nonce: False
+    raw: bytes, keyring: Keyring, is_fresh: Callable[[bytes, str], bool] = lambda nonce, claim: False
 ) -> _Event | Answering | Outcome:
-    """What a signed object says, or why it is not believed. `is_fresh`: whether a claim's nonce is one of the screen's.
+    """What a signed object says, or why it is not believed.
 
+    `is_fresh(nonce, id)`: whether the nonce of the claim with this id is one of the screen's.
     UNSIGNED: no COSE_Sign1 of the form above. UNKNOWN_KEY and BAD_SIGNATURE: as they say. MALFORMED: too large, or
     signed well and yet not what its kind must hold.
     """
@@ -144,7 +145,7 @@ def open_signed(
     return Answering(bounded.nonce, opened) if answers else opened  # type: ignore[arg-type, attr-defined]
 
 
-def _said(bounded: Struct, is_fresh: Callable[[bytes], bool]) -> Any:
+def _said(bounded: Struct, is_fresh: Callable[[bytes, str], bool]) -> Any:
     """What an event is made of: bytes are hex there, and of a nonce there is its judgement."""
     said = msgspec.to_builtins(bounded, builtin_types=(bytes,))
     match bounded:
@@ -157,9 +158,9 @@ def _said(bounded: Struct, is_fresh: Callable[[bytes], bool]) -> Any:
             for right in said["grants"]:
                 for name in ("codes", "phone_codes"):
                     right[name] = [digest.hex() for digest in right[name]]
-        case forms.Command(do=ClaimByNonce(nonce=nonce)):
+        case forms.Command(id=claim, do=ClaimByNonce(nonce=nonce)):
             del said["do"]["nonce"]
-            said["do"]["fresh"] = is_fresh(nonce)
+            said["do"]["fresh"] = is_fresh(nonce, claim)
         case forms.Command(do=RotateTo()):
             for key in said["do"]["keys"]:
                 key["public"] = key["public"].hex()

@@ -7,7 +7,7 @@ journal nearly full, because the backend has not taken it for long, nothing more
 from firmware import desk, session
 from firmware.config import Journal
 from firmware.events import Answer, JournalAcked, StorageChanged
-from firmware.model import EntryKind, Fill, Outcome
+from firmware.model import EntryKind, Fill, Outcome, SessionState
 from firmware.turn import Turn
 
 # Each acknowledgement is good, and says no less than the one before it; so only every hundredth entry is worth a commit.
@@ -40,7 +40,7 @@ def changed(turn: Turn, event: StorageChanged) -> None:
         return
     locker.storage_low = event.low
     turn.note(EntryKind.STORAGE, why="low" if event.low else "restored")
-    if event.low and at is not None and at.state in session.UNPROVED:
+    if event.low and at is not None and at.state in session.UNPROVED | {SessionState.CLAIMED}:
         desk.end(turn, at)
 
 

@@ -36,7 +36,7 @@ from sim.site import Site
 from sim.world import Cell
 
 LAST_EVENTS = 12
-UNPROVED_OR_ASKED = UNPROVED | {SessionState.AWAITS_TOUCH}
+UNPROVED_OR_ASKED = UNPROVED | {SessionState.AWAITS_TOUCH, SessionState.CLAIMED}
 GENERATION = {kind.TABLE: TABLES[kind].names.index("generation") for kind in ROWS if issubclass(kind, Timed)}
 ENDINGS = (EntryKind.COLLECTED, EntryKind.WITHDRAWN)
 Columns = dict[tuple[str, tuple[Any, ...]], tuple[Any, ...]]

@@ -3,7 +3,7 @@
 Not made with the firmware's structs: so a mistake in one is found by the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 Deed = dict[str, Any]
@@ -21,9 +21,9 @@ def open_cell(grant: str, waybill: str) -> Deed:
     return {"type": "open", "grant": grant, "parcel": waybill}
 
 
-def claim(grant: str, nonce: bytes) -> Deed:
-    """The buyer has scanned the screen's code."""
-    return {"type": "claim", "grant": grant, "nonce": nonce}
+def claim(grants: Iterable[str], nonce: bytes) -> Deed:
+    """The buyer of these has scanned the screen's code."""
+    return {"type": "claim", "grants": list(grants), "nonce": nonce}
 
 
 def leave(claimed_by: str) -> Deed:

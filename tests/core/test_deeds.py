@@ -19,7 +19,7 @@ KEY = bytes(range(1, 33))
 
 EACH: list[tuple[dict[str, Any], deeds.AnyDeed]] = [
     (commands.open_cell("g", "KZ1"), deeds.Open("g", "KZ1")),
-    (commands.claim("g", NONCE), deeds.Claim("g", fresh=True)),
+    (commands.claim(["g", "h"], NONCE), deeds.Claim(("g", "h"), fresh=True)),
     (commands.leave("claim-1"), deeds.Leave("claim-1")),
     (commands.confirm("g", "KZ1"), deeds.Confirm("g", "KZ1")),
     (commands.report("g", "KZ1", "damaged"), deeds.Report("g", "KZ1", Problem.DAMAGED)),
@@ -46,7 +46,7 @@ def signed(do: object, **others: object) -> bytes:
 
 @pytest.mark.parametrize(("do", "deed"), EACH, ids=NAMES)
 def test_each_deed_is_what_the_backend_wrote(do: dict[str, Any], deed: deeds.AnyDeed) -> None:
-    said = open_signed(signed(do), KEYRING, NONCE.__eq__)
+    said = open_signed(signed(do), KEYRING, lambda nonce, claim: nonce == NONCE)
     assert said == Commanded("c1", "0123", 1, 5, 9, deed)
 
 
@@ -67,9 +67,12 @@ WRONG = [
     (commands.open_cell("g" * 65, "KZ1"), "a long grant"),
     (commands.open_cell("g", "K" * 41), "a long waybill"),
     (commands.open_cell("g", "КZ1"), "a Cyrillic waybill"),
-    (commands.claim("g", NONCE[1:]), "a short nonce"),
-    (commands.claim("g", NONCE + b"0"), "a long nonce"),
-    ({"type": "claim", "grant": "g", "fresh": 1}, "a claim that judges itself"),
+    (commands.claim(["g"], NONCE[1:]), "a short nonce"),
+    (commands.claim(["g"], NONCE + b"0"), "a long nonce"),
+    ({"type": "claim", "grants": ["g"], "fresh": 1}, "a claim that judges itself"),
+    (commands.claim([], NONCE), "a claim of nothing"),
+    (commands.claim(["g"] * 65, NONCE), "too many grants"),
+    (commands.claim(["g", ""], NONCE), "a grant without a name"),
     (commands.leave("c 1"), "no name of a command"),
     (commands.report("g", "KZ1", "too small"), "a problem that is none"),
     ({**commands.reserve("KZ1", "", size="S"), "cell": 1}, "size and cell"),
@@ -111,8 +114,8 @@ def test_a_command_is_valid_for_a_month_at_most() -> None:
 
 
 def test_of_a_claims_nonce_the_event_has_the_judgement_only() -> None:
-    said = open_signed(signed(commands.claim("g", NONCE)), KEYRING, lambda nonce: False)
+    said = open_signed(signed(commands.claim(["g"], NONCE)), KEYRING, lambda nonce, claim: False)
     assert isinstance(said, Commanded)
-    assert said.do == deeds.Claim("g", fresh=False)
+    assert said.do == deeds.Claim(("g",), fresh=False)
     assert NONCE.hex() not in repr(said)
-    assert set(msgspec.structs.asdict(said.do)) == {"grant", "fresh"}
+    assert set(msgspec.structs.asdict(said.do)) == {"grants", "fresh"}

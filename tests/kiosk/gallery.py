@@ -87,6 +87,7 @@ _CASES: dict[str, tuple[Screen, int | None]] = {
     "wrong-cell": (Screen(N.WRONG_CELL, cell=7, open_cells=(8,)), None),
     **{f"thanks-{p}": (Screen(N.THANKS, purpose=p, actions=(A.BACK,)), 5_000) for p in Purpose},
     "await-touch": (Screen(N.AWAIT_TOUCH, cell=7, purpose=P.PICKUP, actions=(A.OPEN, A.BACK)), 20_000),
+    "claimed": (Screen(N.CLAIMED, purpose=P.PICKUP, actions=(A.BACK,)), 120_000),
     "busy": (Screen(N.BUSY, actions=(A.BACK,)), 20_000),
     "out-of-service": (Screen(N.OUT_OF_SERVICE), None),
     **{

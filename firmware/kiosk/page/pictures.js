@@ -96,6 +96,8 @@ const PICTURES = {
   serviced: both("cell", "check"),
   touch: () => [...THINGS.cell(), group({ class: "press" }, path("al", "M104 62a22 22 0 0 1 44 0"),
     path("p l", "M118 118V64a8 8 0 0 1 16 0v30l20 5a11 11 0 0 1 8 13l-5 22a14 14 0 0 1-14 11h-13a18 18 0 0 1-14-7l-16-20a8 8 0 0 1 11-11z"))],
+  in_app: () => [rect("p l", 18, 2, 92, 148, 14), path("l", "M56 138h16"), rect("t", 32, 22, 64, 44, 4), rect("a", 32, 80, 64, 24, 8),
+    group({ class: "press" }, path("p l", "M98 128V92a8 8 0 0 1 16 0v22l20 5a11 11 0 0 1 8 13l-5 17a14 14 0 0 1-14 11h-13a18 18 0 0 1-14-7l-12-15a8 8 0 0 1 11-11z"))],
   busy: THINGS.hourglass,
   broken: both("locker", "wrench"),
   offline: THINGS.plug,

@@ -11,11 +11,13 @@ const LABELS = {
   open: "action.open", problem: "action.problem", reopen: "action.reopen", start: "action.start",
 };
 
+const QUIET = [LABELS.back, "action.cancel"]; // what leads away
+
 /** Buttons for those of `wanted` that may be pressed now. The first one is the one to see, but for the way back. */
 function buttons(screen, wanted, labels = {}) {
   return wanted.filter((action) => screen.actions.includes(action)).map((action, index) => {
     const label = labels[action] ?? LABELS[action];
-    return { action, label: [label], look: label === LABELS.back ? "quiet" : index === 0 ? "first" : "other" };
+    return { action, label: [label], look: QUIET.includes(label) ? "quiet" : index === 0 ? "first" : "other" };
   });
 }
 
@@ -114,6 +116,10 @@ export const SCREENS = {
     buttons: buttons(screen, ["back"], { back: "action.done" }),
   }),
   await_touch: (screen) => ({ ...atCell("touch")(screen), countdown: true, buttons: buttons(screen, ["open", "back"]) }),
+  claimed: (screen) => ({
+    picture: "in_app", title: ["screen.claimed"], lines: [["claimed.text"]], countdown: true,
+    buttons: buttons(screen, ["back"], { back: "action.cancel" }),
+  }),
   busy: (screen) => ({
     picture: "busy", title: ["screen.busy"], lines: [["busy.text"]], countdown: true, buttons: buttons(screen, ["back"]),
   }),
