@@ -14,11 +14,11 @@ from firmware.control import JournalRow
 from firmware.model import Action, DoorState, Problem, Purpose, Screen
 from firmware.rows import Door, Parcel
 from sim import faces
-from sim.backend_steps import BackendSteps
 from sim.blows import Blows
 from sim.faces import Touch
 from sim.locker import SimLocker
 from sim.machine_steps import PATIENCE
+from sim.screen_steps import ScreenSteps
 from sim.script import Failed, matches, seconds
 from sim.site import Site
 
@@ -26,12 +26,11 @@ GUESSING = (Action.START, Action.AGAIN)  # the way back to the keypad
 REACH_S = 4.0  # what a person takes to put something in or take it out
 
 
-class Steps(BackendSteps):
+class Steps(ScreenSteps):
     """One play of a scenario."""
 
     def __init__(self, locker: SimLocker, face: Touch) -> None:
-        super().__init__(locker)
-        self._face = face
+        super().__init__(locker, face)
         self._epoch, self._read = 1, 0  # the newest journal entry that was expected
         self._marked_s = asyncio.get_running_loop().time()
         self._blows: Blows | None = None

@@ -16,6 +16,7 @@ from firmware.control import LINK_PUSHES, Hello, Journal, decode
 from firmware.errors import ProtocolError, Unreachable
 from firmware.link.topics import Answer, State, Topics, name_of
 from firmware.model import Outcome
+from sim.backend import commands
 from sim.backend.backend import Backend
 from sim.backend.journal import JournalBroken
 from sim.backend.signing import HELLO, is_signed_by
@@ -121,6 +122,12 @@ class Link:
         signed = self.backend.grants()
         self._list = name_of(signed)
         return self._send(signed, None)
+
+    def send_command(self, do: commands.Deed, valid_s: int = 60) -> str:
+        """Send a command; returns the id under which its outcome will stand."""
+        command = self.backend.command(do, valid_s)
+        self._send(command.object, command.id)
+        return command.id
 
     def send_open(self, waybill: str, valid_s: int = 60) -> str:
         """Send the command to open this parcel's cell; returns the id under which its outcome will stand."""
