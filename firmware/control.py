@@ -1,18 +1,16 @@
-"""The language of the local sockets through which every face talks to the controller: messages, framing, client.
+"""The language of the local sockets through which every face talks to the controller: messages and framing.
 
 One Unix socket per role, one JSON object per line, at most `FRAME_MAX_BYTES` with its newline. A face sends the requests
-of its role and nothing else: what does not decode ends the connection. The server's side is `firmware.gate`.
+of its role and nothing else: what does not decode ends the connection. A face's end is `firmware.client`, the controller's `firmware.gate`.
 """
 
-import asyncio
 import re
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from firmware.errors import ProtocolError, Unreachable
+from firmware.errors import ProtocolError
 from firmware.model import Action, Outcome, Problem, Screen
 
 FRAME_MAX_BYTES = 65_536
@@ -220,7 +218,6 @@ LINK_PUSHES = msgspec.json.Decoder(Told | Journal | Grown | Hello)
 SERVICE_PUSHES = msgspec.json.Decoder(Status | Cells | Journal | Told)
 
 _encoder = msgspec.json.Encoder()
-M = TypeVar("M", bound=Message)
 
 
 def encode(message: Message) -> bytes:
@@ -254,51 +251,3 @@ class Lines:
         if max(map(len, [*lines, self._rest])) >= FRAME_MAX_BYTES:
             raise ProtocolError(f"a line is above {FRAME_MAX_BYTES} bytes")
         return lines
-
-
-class Client(Generic[M]):
-    """A face's end of a control socket."""
-
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pushes: msgspec.json.Decoder[M]
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._pushes = pushes
-
-    @classmethod
-    async def connect(cls, path: Path, pushes: "msgspec.json.Decoder[M]") -> "Client[M]":
-        """Raises Unreachable, naming the socket, where nobody listens or the caller may not come in."""
-        try:
-            reader, writer = await asyncio.open_unix_connection(path, limit=FRAME_MAX_BYTES)
-        except OSError as error:
-            raise Unreachable(
-                f"{path}: the controller cannot be reached ({error.strerror or error})"
-            ) from None
-        return cls(reader, writer, pushes)
-
-    async def send(self, message: Message) -> None:
-        """Raises Unreachable when the controller has gone."""
-        try:
-            self._writer.write(encode(message))
-            await self._writer.drain()
-        except ConnectionError:
-            raise Unreachable("the controller closed the connection") from None
-
-    async def receive(self) -> M:
-        """The next push. Raises Unreachable when the controller has gone, ProtocolError on nonsense."""
-        try:
-            line = await self._reader.readuntil(b"\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            raise Unreachable("the controller closed the connection") from None
-        except asyncio.LimitOverrunError:
-            raise ProtocolError(f"a line is above {FRAME_MAX_BYTES} bytes") from None
-        message: M = decode(self._pushes, line)
-        return message
-
-    async def close(self) -> None:
-        self._writer.close()
-        try:
-            await self._writer.wait_closed()
-        except ConnectionError:
-            pass  # it went first

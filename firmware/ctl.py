@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from firmware.client import Client
 from firmware.control import (
     SERVICE_PUSHES,
     AskCells,
     AskStatus,
     CellRow,
     Cells,
-    Client,
     Journal,
     JournalAfter,
     JournalRow,

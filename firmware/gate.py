@@ -1,20 +1,18 @@
 """The controller's side of the control sockets: who may ask what, and what becomes of it.
 
-A peer is one connection in one role. It feeds bytes in and is given bytes to send, so the same code serves the Unix sockets
-and a simulated world without any. Secrets stop here: a typed code becomes its digest and a signed object its verified
+Secrets stop here: a typed code becomes its digest and a signed object its verified
 claims before an event exists. A peer that sends nonsense, or does not read what it is sent, is dropped; the others go on.
 """
 
 import logging
 from collections import Counter
 from collections.abc import Callable
-from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
 import msgspec
 
-from firmware import __version__, chain, control, reports
+from firmware import __version__, chain, reports
 from firmware.body import Body
 from firmware.control import (
     AskCells,
@@ -36,7 +34,7 @@ from firmware.control import (
     Superseded,
     Told,
 )
-from firmware.errors import ProtocolError, StoreError
+from firmware.errors import StoreError
 from firmware.events import CodeTyped, EpochDemanded, Event, JournalAcked, KioskJoined, Pressed
 from firmware.hello import Hellos, held
 from firmware.inbox import Inbox, Post
@@ -44,6 +42,7 @@ from firmware.keys import BackendKeys
 from firmware.limited import LimitedLog
 from firmware.model import PHONE_DIGITS, Outcome
 from firmware.offer import Offer
+from firmware.peer import PEERS_MAX, Peer, Role
 from firmware.runtime import Runtime
 from firmware.sealed import JournalKey
 from firmware.signed import Answering, Keyring, code_digest, open_signed
@@ -51,24 +50,6 @@ from firmware.signed import Answering, Keyring, code_digest, open_signed
 log = logging.getLogger(__name__)
 
 BATCH_MAX = 256
-PENDING_MAX = 64  # requests of one peer that wait for their answer
-SERVICE_PEERS_MAX = 8
-
-
-class Role(StrEnum):
-    """What a connection may ask for: one socket each."""
-
-    KIOSK = "kiosk"
-    LINK = "link"
-    SERVICE = "service"
-
-
-REQUESTS: dict[Role, msgspec.json.Decoder[Message]] = {
-    Role.KIOSK: control.KIOSK_REQUESTS,
-    Role.LINK: control.LINK_REQUESTS,
-    Role.SERVICE: control.SERVICE_REQUESTS,
-}
-PEERS_MAX = {Role.KIOSK: 1, Role.LINK: 1, Role.SERVICE: SERVICE_PEERS_MAX}  # beyond it, the oldest goes
 
 
 class Journals(Protocol):
@@ -85,58 +66,6 @@ class Journals(Protocol):
 
     def journal(self, after: int, limit: int) -> list[JournalRow]:
         """Entries above `after`, oldest first. Raises StoreError."""
-
-
-class Peer:
-    """One connection. `send` writes a line, `drop` ends the connection."""
-
-    def __init__(
-        self, gate: "Gate", role: Role, send: Callable[[bytes], None], drop: Callable[[], None]
-    ) -> None:
-        self.role = role
-        self._gate = gate
-        self._send = send
-        self._drop = drop
-        self._lines = control.Lines()
-        self._pending = 0
-        self.open = True
-
-    def feed(self, data: bytes) -> None:
-        """Bytes from the peer. Nonsense ends the connection; behind its end nothing is heard."""
-        try:
-            for line in self._lines.feed(data) if self.open else ():
-                if self.open:
-                    self._gate.request(self, control.decode(REQUESTS[self.role], line))
-        except ProtocolError as error:
-            log.warning("%s peer dropped: %s", self.role, error)
-            self.drop()
-
-    def send(self, message: Message) -> None:
-        if self.open:
-            self._send(control.encode(message))
-
-    def asked(self, ask: int | None = None) -> Callable[..., None] | None:
-        """Room for one more answer, and how to give it; None where too many wait already."""
-        if self._pending >= PENDING_MAX:
-            self.send(Told(Outcome.BUSY, ask=ask))
-            return None
-        self._pending += 1
-        return partial(self._tell, ask)
-
-    def _tell(self, ask: int | None, outcome: Outcome, acked: int | None = None) -> None:
-        self._pending -= 1
-        self.send(Told(outcome, ask=ask, acked=acked if outcome is Outcome.DONE else None))
-
-    def drop(self) -> None:
-        """End the connection; idempotent."""
-        if self.open:
-            self.gone()
-            self._drop()
-
-    def gone(self) -> None:
-        """The connection has ended."""
-        self.open = False
-        self._gate.leave(self)
 
 
 class Gate:

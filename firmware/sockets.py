@@ -14,7 +14,8 @@ from typing import cast
 from firmware.config import Config
 from firmware.control import FRAME_MAX_BYTES
 from firmware.errors import ConfigError
-from firmware.gate import Gate, Peer, Role
+from firmware.gate import Gate
+from firmware.peer import Peer, Role
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 from firmware.assembly import Assembly
 from firmware.control import KIOSK_PUSHES, Code, Message, Press, Show, Told, decode, encode
-from firmware.gate import Peer, Role
 from firmware.model import Action, Outcome, Problem
+from firmware.peer import Peer, Role
 from sim.locker import SimLocker
 
 

@@ -18,7 +18,8 @@ from firmware.assembly import Assembly, assemble
 from firmware.config import BackendKey, Config, Paths
 from firmware.drivers import connect, serial_port
 from firmware.errors import EpochEnded, StoreError
-from firmware.gate import Gate, Peer
+from firmware.gate import Gate
+from firmware.peer import Peer
 from firmware.reserve import NAME, Reserve
 from firmware.sealed import JournalKey
 from firmware.sockets import listen

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from firmware.errors import Unreachable
-from firmware.gate import Role
+from firmware.peer import Role
 from sim.backend.link import Link
 from sim.broker import Broker
 from sim.uplink import MemoryFarEnd, MemoryUplink

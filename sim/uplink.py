@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from firmware.control import Message, encode
-from firmware.gate import Role
 from firmware.link.protocol import LinkProtocol
 from firmware.link.topics import Topics
+from firmware.peer import Role
 from sim.backend.link import Link
 from sim.broker import Broker, Letter
 

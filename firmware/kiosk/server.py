@@ -16,11 +16,11 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.typedefs import Handler, Middleware
 
 from firmware import notify
+from firmware.client import Client
 from firmware.config import Config
 from firmware.control import (
     KIOSK_PUSHES,
     KIOSK_REQUESTS,
-    Client,
     Heartbeat,
     Message,
     Show,

@@ -17,8 +17,9 @@ from typing import Self
 
 import msgspec
 
+from firmware.client import Client
 from firmware.config_file import load
-from firmware.control import KIOSK_PUSHES, Client, Code, Message, Press, Show, Told
+from firmware.control import KIOSK_PUSHES, Code, Message, Press, Show, Told
 from firmware.errors import ProtocolError, Unreachable
 from firmware.model import Action, EntryKind, Outcome, Purpose, ScreenName
 from firmware.sealed import JournalKey

@@ -15,11 +15,12 @@ from firmware.config import Config, Paths
 from firmware.control import KIOSK_PUSHES, LINK_PUSHES, SERVICE_PUSHES, Message, Seq, decode, encode
 from firmware.errors import StoreError, StoreFull
 from firmware.events import Checked, DoorRead, Effect, Event, GrantedParcel, GrantsCame, Pulse, ReadDoor
-from firmware.gate import Gate, Peer, Role
+from firmware.gate import Gate
 from firmware.hello import Hellos
 from firmware.inbox import Inbox, Post
 from firmware.model import Entry, Moment, Outcome, Purpose, ScreenName
 from firmware.offer import Offer
+from firmware.peer import Peer, Role
 from firmware.reserve import Reserve
 from firmware.rows import Change, State
 from firmware.runtime import Runtime

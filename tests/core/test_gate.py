@@ -38,9 +38,10 @@ from firmware.control import (
 )
 from firmware.errors import StoreError
 from firmware.events import CodeTyped, DoorRead, PulseEnded, Welcomed
-from firmware.gate import BATCH_MAX, PENDING_MAX, SERVICE_PEERS_MAX, Role
+from firmware.gate import BATCH_MAX
 from firmware.inbox import Post
 from firmware.model import Action, DoorState, Entry, EntryKind, Moment, Outcome, ParcelState, ScreenName
+from firmware.peer import PENDING_MAX, SERVICE_PEERS_MAX, Role
 from firmware.rows import Command, Door, Grant, Parcel
 from firmware.signed import code_digest
 from firmware.storage import ACK_STEP

@@ -20,9 +20,10 @@ import serial
 
 from firmware import __version__
 from firmware.chain import Sealed
+from firmware.client import Client
 from firmware.config import Bus, Cell, Config, Gpio, Paths, Xor8a80
 from firmware.config_file import text
-from firmware.control import KIOSK_PUSHES, SERVICE_PUSHES, AskCells, Cells, Client, Code, Press, Show
+from firmware.control import KIOSK_PUSHES, SERVICE_PUSHES, AskCells, Cells, Code, Press, Show
 from firmware.model import Action, Entry, EntryKind, Moment, ScreenName
 from firmware.sealed import JournalKey
 from firmware.store import Store

@@ -13,10 +13,10 @@ import pytest
 from firmware.config import Config, Times
 from firmware.control import LinkState, Press, Qr, Seq, Show
 from firmware.deeds import NONCE_BYTES
-from firmware.gate import Role
 from firmware.model import Action, ScreenName
 from firmware.nonces import Nonces
 from firmware.offer import OFFERED_ON, Offer, content
+from firmware.peer import Role
 from sim import loop as virtual
 from tests.core.harness import cabinet
 from tests.core.shell import Face, Shell, running

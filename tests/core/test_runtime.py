@@ -23,7 +23,6 @@ from firmware.events import (
     Pressed,
     Pulse,
 )
-from firmware.gate import Role
 from firmware.housekeeping import LOOK_S, PRUNE_S, STEP_S
 from firmware.inbox import Post
 from firmware.journal import PRUNE_STEP
@@ -39,6 +38,7 @@ from firmware.model import (
     Purpose,
     ScreenName,
 )
+from firmware.peer import Role
 from firmware.reserve import NEEDED_BYTES, RESERVE_BYTES
 from firmware.rows import Command, Door, Parcel, Session
 from firmware.runtime import RETRY_MS, SLEEP_MAX_MS, STORAGE_FAILED

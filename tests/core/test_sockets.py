@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from firmware import reports
+from firmware.client import Client
 from firmware.config import Config
 from firmware.control import (
     FRAME_MAX_BYTES,
@@ -21,7 +22,6 @@ from firmware.control import (
     AskCells,
     AskStatus,
     Cells,
-    Client,
     Code,
     Press,
     Seq,
@@ -33,8 +33,8 @@ from firmware.control import (
 )
 from firmware.controller import Controller
 from firmware.errors import ConfigError, Unreachable
-from firmware.gate import Role
 from firmware.model import Action, Outcome, ScreenName
+from firmware.peer import Role
 from firmware.sockets import BACKLOG_MAX_BYTES, PATH_MAX_BYTES, listen, peer_uid
 from tests.core.harness import cabinet
 from tests.core.shell import Shell, running

@@ -28,8 +28,8 @@ from firmware.control import (
 )
 from firmware.errors import ProtocolError
 from firmware.events import EpochDemanded, GrantsCame, JournalAcked, Welcomed
-from firmware.gate import Role
 from firmware.model import Outcome
+from firmware.peer import Role
 from firmware.signed import Answering, Keyring, open_signed
 from sim.backend import Backend, Link, Signer, Site
 from sim.broker import Broker

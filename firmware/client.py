@@ -1,0 +1,60 @@
+"""A face's end of a control socket (`firmware.control`)."""
+
+import asyncio
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+from firmware.control import FRAME_MAX_BYTES, Message, decode, encode
+from firmware.errors import ProtocolError, Unreachable
+
+M = TypeVar("M", bound=Message)
+
+
+class Client(Generic[M]):
+    """A face's end of a control socket."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pushes: msgspec.json.Decoder[M]
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._pushes = pushes
+
+    @classmethod
+    async def connect(cls, path: Path, pushes: "msgspec.json.Decoder[M]") -> "Client[M]":
+        """Raises Unreachable, naming the socket, where nobody listens or the caller may not come in."""
+        try:
+            reader, writer = await asyncio.open_unix_connection(path, limit=FRAME_MAX_BYTES)
+        except OSError as error:
+            raise Unreachable(
+                f"{path}: the controller cannot be reached ({error.strerror or error})"
+            ) from None
+        return cls(reader, writer, pushes)
+
+    async def send(self, message: Message) -> None:
+        """Raises Unreachable when the controller has gone."""
+        try:
+            self._writer.write(encode(message))
+            await self._writer.drain()
+        except ConnectionError:
+            raise Unreachable("the controller closed the connection") from None
+
+    async def receive(self) -> M:
+        """The next push. Raises Unreachable when the controller has gone, ProtocolError on nonsense."""
+        try:
+            line = await self._reader.readuntil(b"\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise Unreachable("the controller closed the connection") from None
+        except asyncio.LimitOverrunError:
+            raise ProtocolError(f"a line is above {FRAME_MAX_BYTES} bytes") from None
+        message: M = decode(self._pushes, line)
+        return message
+
+    async def close(self) -> None:
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except ConnectionError:
+            pass  # it went first
