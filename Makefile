@@ -25,7 +25,7 @@ CHECKS := $(wildcard tests/test_house.py tests/test_texts.py tests/*/test_texts.
 comma := ,
 empty :=
 JUDGES := $(subst $(empty) $(empty),$(comma),$(patsubst %,firmware/%.py,door parcel session access controller store \
-  orders desk opening custody attempts coil))
+  orders desk opening custody attempts coil commands remote receipts terms cells upkeep settings answers keys))
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -442,10 +442,20 @@ def _check_commands(mind: Mind) -> None:
     assert len(waiting) <= 1
     assert all(command.outcome is None for command in waiting)
     for command in mind.state.all(Command):
-        under_way = command.id in open_commands or command in waiting
+        under_way = command.id in open_commands or command in waiting or _is_remembered(mind, command)
         assert command.outcome is not None or under_way, f"{command} is never answered"
         if command.id in mind.later and command.outcome is not None:
             assert mind.later[command.id] is command.outcome
+
+
+def _is_remembered(mind: Mind, command: Command) -> bool:
+    """A cancellation or extension whose parcel somebody has in hand just now, or is about to put in."""
+    if command.place == 0:
+        return False
+    claimed = any(
+        use.parcel == command.parcel and use.state is UseState.CLAIMED for use in mind.state.all(Use)
+    )
+    return claimed and mind.parcel(command.parcel).state is not ParcelState.WITHDRAWING
 
 
 def lost(bank: str) -> BankLost:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from firmware import deeds
 from firmware.config import Times
 from firmware.events import (
     Checked,
@@ -28,7 +29,7 @@ from firmware.model import Action, Direction, EntryKind, Fill, ParcelState, Prob
 from firmware.parcel import FINISHED
 from firmware.rows import Parcel
 from hal.ports import PulseResult
-from tests.core.harness import HOUR_MS, LOCKER, Mind, cabinet, digest, lost, right
+from tests.core.harness import HOUR_MS, LOCKER, PUBLIC, Mind, cabinet, digest, lost, right
 
 CELLS = (1, 2, 3, 4)
 BANKS = {"board": (1, 2), "pins": (3, 4)}
@@ -59,9 +60,9 @@ IN_HAND = (ParcelState.CLAIMED, ParcelState.OPENED, ParcelState.WITHDRAWING)
 class Walk:
     """One locker and whoever comes by."""
 
-    def __init__(self, path: Path, seed: int) -> None:
+    def __init__(self, path: Path, seed: int, mind: type[Mind] = Mind) -> None:
         self.chance = random.Random(seed)
-        self.mind = Mind(path, cabinet(TIMES[seed % len(TIMES)], remote_open=POLICIES[seed % len(POLICIES)]))
+        self.mind = mind(path, cabinet(TIMES[seed % len(TIMES)], remote_open=POLICIES[seed % len(POLICIES)]))
         self.closed = dict.fromkeys(CELLS, True)
         self.lost: set[str] = set()
         self.boots = 1
@@ -205,7 +206,8 @@ class Walk:
 
     def list_well(self) -> None:
         """Every parcel that is in the locker's hands, and a new one for each cell that is free."""
-        live = [row for row in self.mind.state.all(Parcel) if row.state not in FINISHED]
+        gone = (*FINISHED, ParcelState.CANCELLED)
+        live = [row for row in self.mind.state.all(Parcel) if row.inside or row.state not in gone]
         parcels = [GrantedParcel(row.waybill, row.cell, row.direction, "Kaspi Red") for row in live]
         for cell in CELLS:
             if cell not in {row.cell for row in live}:
@@ -242,6 +244,28 @@ class Walk:
             "locker": self.one("0123", "9"),
         }
         self.mind.command(waybill, **others)
+
+    def deed(self) -> None:
+        """Whatever the backend or an app may want, well or badly timed."""
+        row = self.one(*self.mind.state.all(Parcel))
+        grant, waybill = digest(Purpose.PICKUP, row.waybill), row.waybill
+        self.orders += 1
+        do: deeds.AnyDeed = self.one(
+            deeds.Cancel(waybill),
+            deeds.Extend(waybill, self.mind.utc_ms + self.one(-1, 1, 80) * HOUR_MS),
+            deeds.Confirm(grant, waybill),
+            deeds.Report(grant, waybill, self.one(*Problem)),
+            deeds.Reserve(f"R{self.orders}", size=self.one("S", "M", "L")),
+            deeds.Reserve(f"R{self.orders}", cell=self.one(*CELLS)),
+            deeds.Block(self.one(*CELLS)),
+            deeds.Unblock(self.one(*CELLS)),
+            deeds.Unblock(self.one(*CELLS)),
+            deeds.Configure(
+                self.one({}, {"reopen_max": 2}, {"remote_open": self.one(*POLICIES)}, {"detach_s": 1})
+            ),
+            deeds.Rotate((deeds.Key("k2", PUBLIC),)),
+        )
+        self.mind.told(do, not_before_ms=self.mind.utc_ms - self.one(0, 1, 5_000))
 
     # The machine
 
@@ -334,6 +358,7 @@ WEIGHED: dict[Callable[[Walk], None], float] = {
     Walk.clock_is_doubted: 1,
     Walk.list_anyhow: 1,
     Walk.odd_command: 0.5,
+    Walk.deed: 4,
     Walk.kiosk_joins: 0.5,
     Walk.wall_jumps: 0.3,
     Walk.disk_fills: 0.2,
