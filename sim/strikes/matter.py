@@ -36,7 +36,8 @@ async def jammed_for_a_courier(site: Site, blow: Blow) -> None:
     Of what lies there the rare stages are struck as often as the usual one; every other time the courier comes at once.
     """
     chance = blow.chance
-    if not (lying := await to_fetch(site, 3_600)):
+    lying = site.office.to_be_fetched() if blow.aimed else await to_fetch(site)
+    if not lying:
         return
     stage = chance.choice(sorted({order.stage for order in lying}))
     order = chance.choice([each for each in lying if each.stage is stage])
@@ -45,7 +46,7 @@ async def jammed_for_a_courier(site: Site, blow: Blow) -> None:
     forget = site.world.observe(lambda each: tried.set() if cell.coil.pulses >= pulses + 3 else None)
     site.world.afflict(cell.number, Condition.JAMMED)
     blow.fired()
-    if chance.random() < 0.5:
+    if chance.random() < 0.5 and not blow.aimed:
         site.office.fetch(order.waybill)
         await Visitor(site, chance, order.waybill, Purpose.WITHDRAWAL, "usual").come(tries=1)
     with contextlib.suppress(TimeoutError):
