@@ -6,14 +6,12 @@ rule compares what the locker believes with what is so, the one comes from its s
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
 from copy import copy
 from typing import Any, NamedTuple
 
 from firmware.assembly import Assembly
 from firmware.control import Seq
 from firmware.deeds import Open
-from firmware.errors import PostomatError
 from firmware.events import (
     CodeTyped,
     Commanded,
@@ -40,17 +38,6 @@ UNPROVED_OR_ASKED = UNPROVED | {SessionState.AWAITS_TOUCH, SessionState.CLAIMED}
 GENERATION = {kind.TABLE: TABLES[kind].names.index("generation") for kind in ROWS if issubclass(kind, Timed)}
 ENDINGS = (EntryKind.COLLECTED, EntryKind.WITHDRAWN)
 Columns = dict[tuple[str, tuple[Any, ...]], tuple[Any, ...]]
-
-
-class Broken(PostomatError):
-    """An invariant does not hold."""
-
-    def __init__(self, rule: str, at_s: float, what: str, last: Iterable[str]) -> None:
-        self.rule = rule
-        self.at_s = at_s
-        self.what = what
-        self.last = tuple(last)
-        super().__init__(f"{rule} at {at_s:.3f} s: {what}")
 
 
 class Spell(NamedTuple):

@@ -22,9 +22,9 @@ from firmware.table import Table
 from sim import loop as virtual
 from sim.disk import Disk
 from sim.errands import LIFE
-from sim.facts import Broken, Facts
+from sim.facts import Facts
 from sim.faults import CATALOGUE
-from sim.invariants import AFTER_EVENT, AFTER_MATTER, AT_TIMES, Rule
+from sim.invariants import AFTER_EVENT, AFTER_MATTER, AT_TIMES, Broken, Rule
 from sim.locker import SimLocker
 from sim.plan import Happening, Plan
 from sim.scenario import Trace, cabinet

@@ -28,6 +28,7 @@ FACES_MAY_IMPORT = frozenset(
         "firmware.control",
         "firmware.errors",
         "firmware.model",
+        "firmware.client",
         "firmware.notify",
         "hal",
         "hal.ports",

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from firmware.commands import FOREIGN_MAX
 from firmware.control import Signed, Told
-from firmware.gate import PENDING_MAX, Role
 from firmware.limited import LINES_MAX, WINDOW_S, LimitedLog
 from firmware.model import Outcome, ParcelState, Purpose
+from firmware.peer import PENDING_MAX, Role
 from firmware.rows import Command, Parcel
 from firmware.signed import Keyring, open_signed
 from sim import loop as virtual

@@ -7,8 +7,8 @@ from typing import Any
 
 from firmware import control
 from firmware.control import AskStatus, Signed, Status, Told
-from firmware.gate import Role
 from firmware.model import Outcome
+from firmware.peer import Role
 from firmware.rows import Command, Door
 from sim import loop as virtual
 from sim.backend import Signer, commands
