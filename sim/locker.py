@@ -24,12 +24,15 @@ from firmware.reserve import NAME, Reserve
 from firmware.sealed import JournalKey
 from firmware.sockets import listen
 from firmware.store import Store
-from sim.backend import Backend, Link, Signer, Site
+from sim.backend import Backend, Database, Link, Signer, Site
 from sim.broker import Broker
 from sim.cabinet import SimCabinet
 from sim.clock import SimClock
 from sim.disk import Disk
 from sim.uplink import MemoryFarEnd, MemoryUplink, Uplink
+
+BACKEND = "backend.db"  # in a live locker's folder
+LOOK_S = 60.0  # how often the backend looks at its clock
 
 
 class SimLocker:
@@ -65,9 +68,11 @@ class SimLocker:
             self.code_key,
             self.journal_key.public,
             code_digits=config.locker.code_digits,
+            storage_term_h=config.times.storage_term_h,
             quiet_after_pickup_s=config.times.quiet_after_pickup_s,
         )
-        self.backend = Backend(site, signer, self.clock.utc_ms, self.chance)
+        database = Database(folder / BACKEND) if live else None
+        self.backend = Backend(site, signer, self.clock.utc_ms, self.chance, database)
         self.link = Link(self.backend)
         self.broker = Broker(random.Random(f"broker {seed}"))
         self.uplink: Uplink = MemoryUplink(config.locker.id, self.broker, random.Random(f"link {seed}"))
@@ -79,6 +84,7 @@ class SimLocker:
         self._running: asyncio.Task[None] | None = None
         self._servers: list[asyncio.Server] = []
         self._peers: list[Peer] = []  # of the running controller
+        self._clockwork = asyncio.get_running_loop().call_later(LOOK_S, self._pass_time)
         self.world.observe(lambda cell: self.moved.set())
 
     @property
@@ -172,6 +178,8 @@ class SimLocker:
     async def close(self) -> None:
         """Switch off, and remove the device files."""
         await self.switch_off()
+        self._clockwork.cancel()
+        self.backend.close()
         self.cabinet.close()
 
     def _follow_peers(self, gate: Gate) -> None:
@@ -208,6 +216,13 @@ class SimLocker:
         if self._running is not None:
             await asyncio.wait([self._running])
             self.check()
+
+    def _pass_time(self) -> None:
+        """The backend's, which goes on while the locker is off."""
+        self._clockwork = asyncio.get_running_loop().call_later(LOOK_S, self._pass_time)
+        if self.backend.pass_time():
+            self.link.sync()
+            self.moved.set()
 
     def _port(self, bus: Any) -> Any:
         return serial_port(bus) if self.live else self.cabinet.port(bus)

@@ -3,10 +3,9 @@
 import random
 
 from firmware.model import Direction, Purpose
-from sim.backend.orders import Order, Stage
+from sim.backend.orders import FETCHED, Order, Stage
 from sim.locker import SimLocker
 
-FETCHED_AT = (Stage.EXPIRED, Stage.REFUSED, Stage.DISPUTED, Stage.SUSPECT, Stage.UNCONFIRMED)
 DOUBTFUL = (Stage.SUSPECT, Stage.UNCONFIRMED)
 
 
@@ -50,7 +49,7 @@ class Office:
     def to_be_fetched(self) -> list[Order]:
         """What lies here for a courier, and not for its buyer alone."""
         orders = self.backend.orders.values()
-        return [each for each in orders if each.stage in FETCHED_AT or _is_sent(each)]
+        return [each for each in orders if _is_left(each) or _is_sent(each)]
 
     def to_fetch(self) -> list[str]:
         """What a courier takes away now, each with a withdrawal grant."""
@@ -87,6 +86,10 @@ class Office:
         cells = [cell for cell in sorted(self._locker.world.cells) if cell not in taken]
         good = [cell for cell in cells if cell not in self._avoided]
         return self._chance.choice(good or cells) if cells else None
+
+
+def _is_left(order: Order) -> bool:
+    return order.stage in FETCHED and not order.has_ended
 
 
 def _is_sent(order: Order) -> bool:

@@ -13,7 +13,7 @@ from firmware.config import Config
 from sim import loop as virtual
 from sim.disk import Disk
 from sim.faces import MemoryKiosk
-from sim.locker import SimLocker
+from sim.locker import BACKEND, SimLocker
 from sim.script import parse
 from sim.steps import Steps
 
@@ -88,11 +88,10 @@ def play(cabinet: str, config: Config, folder: Path, seed: int) -> Past:
 async def go_on(config: Config, folder: Path, seed: int, past: Past) -> SimLocker:
     """A live locker on the same disk, which goes on where the past ended. It is still to be switched on."""
     before = past.locker
+    before.backend.backup(folder / BACKEND)
     locker = SimLocker(config, folder, seed, live=True, disk=before.disk)  # the same seed: the same keys
     locker.boots = before.boots + 1  # this loop's time has nothing to do with that of the virtual one
-    locker.chance, locker.backend, locker.link = before.chance, before.backend, before.link
-    locker.link.detach()  # the broker of then is no more
-    locker.clock = before.clock
+    locker.chance = before.chance
     locker.clock.set(past.utc_ms)
     for number, cell in before.world.cells.items():
         locker.world.cells[number].parcel = cell.parcel

@@ -48,10 +48,11 @@ def the_chain_verifies(facts: Facts) -> Iterator[str]:
     """
     facts.parts.store.verify_chain(256)
     rows = facts.parts.store.journal(0, 64)
-    held = facts.site.office.backend.ledger.rows
-    for row in rows[: max(0, len(held) - rows[0].seq + 1)] if rows else ():
-        if facts.state.locker.epoch == facts.site.office.backend.ledger.epoch and held[row.seq - 1] != row:
-            yield f"entry {row.seq} is not what the backend was told"
+    ledger = facts.site.office.backend.ledger
+    if rows and facts.state.locker.epoch == ledger.epoch:
+        for row, held in zip(rows, ledger.after(rows[0].seq - 1, len(rows)), strict=False):
+            if held != row:
+                yield f"entry {row.seq} is not what the backend was told"
 
 
 def what_went_is_held_by_the_backend(facts: Facts) -> Iterator[str]:
@@ -63,5 +64,5 @@ def what_went_is_held_by_the_backend(facts: Facts) -> Iterator[str]:
         yield f"entry {locker.acked_seq} counts as acknowledged, and the backend has {ledger.last}"
     if anchor is not None and not anchor[0].seq <= locker.acked_seq:
         yield f"entry {anchor[0].seq} was pruned, and {locker.acked_seq} acknowledged"
-    elif anchor is not None and ledger.rows[anchor[0].seq - 1].hash != anchor[0].hash:
+    elif anchor is not None and ledger.after(anchor[0].seq - 1, 1)[0].hash != anchor[0].hash:
         yield f"the anchor {anchor[0]} is not what the backend holds"

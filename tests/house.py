@@ -14,11 +14,13 @@ ROOMS = ("firmware", "hal", "sim")
 MODULE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 50
 
-# Foreign packages that only one module of the device, and one of the simulator, may import: whoever replaces the
-# package changes one file, and whoever wants to know how it is used reads one.
+# Foreign packages that only one module of the device, one of the reference backend, and one of the rest of the simulator
+# may import: whoever replaces the package changes one file, and whoever wants to know how it is used reads one.
 ONE_MODULE_EACH = frozenset(
     {"aiohttp", "aiomqtt", "apsw", "cv2", "gpiozero", "lgpio", "pyzbar", "serial", "transitions", "zxingcpp"}
 )
+BACKEND = ("sim.backend",)
+SIDES = {"the device": ("firmware", "hal"), "the backend": BACKEND, "the simulator": ("sim",)}
 FACES = ("firmware.kiosk", "firmware.link", "firmware.scanner", "firmware.console")
 COMPOSERS = {"firmware.__main__", "firmware.drivers"}  # they put real drivers and the real clock in
 FACES_MAY_IMPORT = frozenset(
@@ -98,12 +100,12 @@ def long_functions(root: Path) -> Iterator[str]:
 
 
 def shared_packages(root: Path) -> Iterator[str]:
-    """Packages of ONE_MODULE_EACH that more than one module of the device, or of the simulator, imports."""
+    """Packages of ONE_MODULE_EACH that more than one module of the device, of the backend, or of the simulator imports."""
     known = modules(root)
-    for side, rooms in {"the device": ("firmware", "hal"), "the simulator": ("sim",)}.items():
+    for side, rooms in SIDES.items():
         importers: dict[str, list[str]] = {}
         for name in known:
-            if _within(name, *rooms):
+            if _within(name, *rooms) and (rooms == BACKEND or not _within(name, *BACKEND)):
                 for package in {
                     imported.partition(".")[0] for imported in imports(name, known)
                 } & ONE_MODULE_EACH:

@@ -35,6 +35,11 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
         "serial: one module of the device may import it, and these do: firmware.b, hal.a",
     ),
     (
+        house.shared_packages,
+        {"sim/backend/a.py": "import apsw", "sim/backend/b.py": "import apsw", "sim/disk.py": "import apsw"},
+        "apsw: one module of the backend may import it, and these do: sim.backend.a, sim.backend.b",
+    ),
+    (
         house.strangers,
         {
             "firmware/kiosk/__init__.py": "",
@@ -100,6 +105,7 @@ def test_what_is_allowed_is_not_an_offence(tmp_path: Path) -> None:
         "firmware/control.py": "",
         "hal/ports.py": "import enum",
         "hal/locks/xor.py": "from ..ports import LockBank",
+        "sim/backend/api.py": "import aiohttp",
         "sim/live.py": "import aiohttp\nfrom hal.locks import xor",
         "sim/wire.py": "from hal.ports import SerialPort",
     }

@@ -153,6 +153,10 @@ class Link:
                 self._put(sent.object)
         if self._list is None and self._offered != self.backend.revision:
             self.send_grants()
+        waiting = {sent.command for sent in self._waiting.values()}
+        for command in self.backend.due_commands():
+            if command.id not in waiting and self.outcomes.get(command.id) in (None, *REPEATED):
+                self._send(command.object, command.id)
 
     def _send(self, signed: bytes, command: str | None) -> int:
         self._numbers += 1
@@ -186,7 +190,7 @@ class Link:
         accepted = hello.epoch == ledger.epoch and ledger.knows(hello.last_seq, hello.head)
         self._put_own(self.backend.welcome(hello, accepted=accepted))
         if not accepted:
-            self.backend.alarms.append(f"the locker forgot: epoch {hello.epoch}, entry {hello.last_seq}")
+            self.backend.alarm(f"the locker forgot: epoch {hello.epoch}, entry {hello.last_seq}")
             self._compared = False
             self.send(self.backend.epoch_demand(hello.epoch, hello.nonce))
             return
@@ -211,7 +215,7 @@ class Link:
         try:
             self.backend.batch(journal)
         except JournalBroken as error:
-            self.backend.alarms.append(f"a batch was refused: {error}")
+            self.backend.alarm(f"a batch was refused: {error}")
             return
         self._last = max(self._last, journal.last)
         self._put_own(self.backend.ack(self._nonce))
@@ -225,7 +229,7 @@ class Link:
         self._online = True
         if told.object in self._own:
             if told.outcome not in PASSING:
-                self.backend.alarms.append(f"an acknowledgement or welcome was refused: {told.outcome}")
+                self.backend.alarm(f"an acknowledgement or welcome was refused: {told.outcome}")
             return
         sent = self._waiting.pop(told.object, None) if told.object is not None else None
         command = sent.command if sent is not None else told.command
@@ -238,4 +242,4 @@ class Link:
             if told.outcome in REPEATED:
                 self._offered = None
             elif told.outcome is not Outcome.DONE:
-                self.backend.alarms.append(f"list {self.backend.version} was refused: {told.outcome}")
+                self.backend.alarm(f"list {self.backend.version} was refused: {told.outcome}")

@@ -1,7 +1,6 @@
-"""What the backend knows of one parcel: who ordered it, what became of it, and what it tells people by SMS."""
+"""What the backend knows of one parcel: who ordered it, what became of it, and what it owes to whom."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from msgspec import Struct
@@ -20,6 +19,7 @@ class Stage(StrEnum):
     DISPUTED = "disputed"
     UNCONFIRMED = "unconfirmed"
     SUSPECT = "suspect"
+    CANCELLED = "cancelled"
     WITHDRAWN = "withdrawn"  # an inbound parcel goes back to its shop, an outbound one on its way
 
 
@@ -33,8 +33,10 @@ STAGES = {
     EntryKind.UNCONFIRMED: Stage.UNCONFIRMED,
     EntryKind.SUSPECT: Stage.SUSPECT,
     EntryKind.WITHDRAWN: Stage.WITHDRAWN,
+    EntryKind.CANCELLED: Stage.CANCELLED,
 }
 DEPOSITABLE = frozenset({Stage.ORDERED, Stage.UNCONFIRMED})
+WAITING = frozenset({Stage.STORED, Stage.SUSPECT})  # for its buyer: a term runs
 # What a new epoch is told of the parcels that lie in the locker, or were taken out of it within the quiet hour.
 HELD = {
     Stage.STORED: "stored",
@@ -45,9 +47,28 @@ HELD = {
     Stage.SUSPECT: "suspect",
     Stage.UNCONFIRMED: "unconfirmed",
 }
+# By a courier. In this order: whoever draws from it must not depend on a set's.
+FETCHED = (
+    Stage.EXPIRED,
+    Stage.REFUSED,
+    Stage.DISPUTED,
+    Stage.SUSPECT,
+    Stage.UNCONFIRMED,
+    Stage.CANCELLED,
+)
 ENDED = frozenset({Stage.COLLECTED, Stage.WITHDRAWN})
 # The buyer will not have it any more. A dispute is settled by people first.
-REFUNDED_AT = frozenset({Stage.EXPIRED, Stage.REFUSED, Stage.WITHDRAWN})
+REFUNDED_AT = frozenset({Stage.EXPIRED, Stage.REFUSED, Stage.CANCELLED, Stage.WITHDRAWN})
+
+PRICE_TENGE = 12_900  # of what the simulator's people order, unless told
+
+
+class Hold(StrEnum):
+    """Why a person decides before money moves."""
+
+    NO = ""
+    DISPUTE = "dispute"  # the buyer says that it is not there, not the right one, or damaged
+    LOST = "lost"  # entries of the journal are gone: nobody can say what became of it
 
 
 class Sms(Struct, frozen=True):
@@ -59,11 +80,13 @@ class Sms(Struct, frozen=True):
 
 
 class Refund(Struct, frozen=True):
-    """Money on its way back, by the locker's entry `seq`."""
+    """Money on its way back, by the locker's entry `seq` of an epoch."""
 
     waybill: str
     account: str
     seq: int
+    tenge: int = PRICE_TENGE
+    epoch: int = 1
 
 
 @dataclass
@@ -80,34 +103,33 @@ class Grant:
 
 @dataclass
 class Order:
-    """One parcel. `person` is its buyer, or its sender where it is outbound."""
+    """One parcel. `person` is its buyer, or its sender where it is outbound. Times are UTC, 0: none."""
 
     waybill: str
     cell: int
     person: str
-    account: str
+    account: str  # that it was paid with
     direction: Direction
     stage: Stage = Stage.ORDERED
-    expires_ms: int = 0  # UTC; 0: unknown
+    tenge: int = PRICE_TENGE
+    seq: int = 0  # the entry that brought it to this stage, and its epoch
+    epoch: int = 0
+    expires_ms: int = 0  # by the locker's entry
     told: bool = False  # whether the buyer has the code
+    resent: int = 0  # how often the code was sent again
+    reminded_ms: int = 0  # the deadline that the buyer was reminded of
+    extended: int = 0  # how often its buyer has put the end off
+    waits: bool = False  # for the locker, which has said nothing since the deadline
+    opened: bool = False  # its cell stood open for its buyer, and what came of it is still to come
+    held: Hold = Hold.NO
+    returned_ms: int = 0  # when the shop said that it has the goods back
     grants: dict[Purpose, Grant] = field(default_factory=dict)
 
+    @property
+    def is_inbound(self) -> bool:
+        return self.direction is Direction.INBOUND
 
-def sms_of_grant(locker: str, address: str, order: Order, grant: Grant, until: str = "") -> str:
-    """The words that carry a code: which locker, where, what for, and until when."""
-    at = f"Постамат № {locker}, {address}."
-    match grant.purpose:
-        case Purpose.PICKUP:
-            return f"Посылка {order.waybill} ждёт вас. {at} Код: {grant.code}.{until}"
-        case Purpose.DEPOSIT if order.direction is Direction.OUTBOUND:
-            return f"Отправление {order.waybill}: положите его в ячейку. {at} Код: {grant.code}."
-        case Purpose.DEPOSIT:
-            return f"Доставка {order.waybill}, ячейка {order.cell}. {at} Код: {grant.code}."
-        case _:
-            return f"Забрать {order.waybill}, ячейка {order.cell}. {at} Код: {grant.code}."
-
-
-def kept_until(deadline_ms: int, zone: tzinfo) -> str:
-    """The end of the storage term, in the locker's own zone."""
-    moment = datetime.fromtimestamp(deadline_ms / 1_000, zone)
-    return f" Хранится до {moment:%d.%m.%Y %H:%M}, потом заказ отменят и вернут деньги."
+    @property
+    def has_ended(self) -> bool:
+        """Whether the locker has nothing to do with it any more: a cancellation before the deposit leaves nothing there."""
+        return self.stage in ENDED or (self.stage is Stage.CANCELLED and not self.told)

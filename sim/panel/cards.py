@@ -176,8 +176,8 @@ async def _three_days(teller: Teller) -> None:
     if await stage.hours.move(DAYS * 86_400.0) is not None:
         raise Stuck
     teller.tell("three_days", "expired", **about)
-    refunds = stage.locker.backend.refunds
-    await teller.until(lambda: any(refund.waybill == order.waybill for refund in refunds))
+    backend = stage.locker.backend
+    await teller.until(lambda: any(refund.waybill == order.waybill for refund in backend.refunds))
     teller.tell("three_days", "type", **about)
     await teller.type(order)
     await teller.until(lambda: (show := stage.glass.show) is not None and show.screen.notice == "expired")

@@ -4,7 +4,6 @@ from firmware.config import Cell
 from firmware.model import Purpose
 from firmware.rows import Door, Intent
 from sim.backend import Order, Stage
-from sim.backend.orders import ENDED
 from sim.deeds import Deed, Deeds, done_by
 from sim.locker import SimLocker
 from sim.panel import acts
@@ -182,7 +181,7 @@ class Scene:
             tuple(
                 waybill
                 for waybill, holder in self._hands.items()
-                if holder == name and waybill in orders and orders[waybill].stage not in ENDED
+                if holder == name and waybill in orders and not orders[waybill].has_ended
             ),
         )
 

@@ -9,8 +9,7 @@ from typing import TypeVar
 
 from firmware.model import DoorState, ScreenName
 from firmware.rows import Door
-from sim.backend.orders import Order, Stage
-from sim.office import FETCHED_AT
+from sim.backend.orders import FETCHED, Order, Stage
 from sim.site import Site
 from sim.wire import Line
 
@@ -49,7 +48,7 @@ def likely_cell(site: Site, blow: Blow) -> int:
     chance = blow.chance
     orders = site.office.backend.orders.values()
     usual = sorted({order.cell for order in orders if order.stage in (Stage.ORDERED, Stage.STORED)})
-    rare = sorted({order.cell for order in orders if order.stage in FETCHED_AT})
+    rare = sorted({order.cell for order in orders if order.stage in FETCHED})
     return chance.choice((rare if chance.random() < 0.5 else usual) or usual or site.cells)
 
 

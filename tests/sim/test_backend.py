@@ -23,7 +23,7 @@ from firmware.deeds import Open
 from firmware.events import Commanded, GrantsCame
 from firmware.model import Direction, Outcome, Purpose
 from firmware.signed import Keyring, code_digest, open_signed
-from sim.backend import Backend, JournalBroken, Refund, Signer, Site, Stage, unsigned
+from sim.backend import Backend, CodeAt, JournalBroken, Refund, Signer, Site, Stage, unsigned
 
 NOON_MS = 1_764_054_000_000  # 25 November 2025, 07:00 UTC, 12:00 in Almaty
 CODE_KEY = b"k" * 32
@@ -47,11 +47,12 @@ class Book:
 
     def __init__(self, locker: str = "0123", epoch: int = 1) -> None:
         self.locker, self.epoch = locker, epoch
+        self.utc_ms = NOON_MS
         self.rows: list[JournalRow] = []
 
     def write(self, kind: str, *, sure: bool = True, **columns: object) -> JournalRow:
         seq = len(self.rows) + 1
-        head = {"locker": self.locker, "epoch": self.epoch, "seq": seq, "utc_ms": NOON_MS, "sure": sure}
+        head = {"locker": self.locker, "epoch": self.epoch, "seq": seq, "utc_ms": self.utc_ms, "sure": sure}
         return self.write_body(json.dumps({**head, "kind": kind, **columns}, separators=(",", ":")))
 
     def write_body(self, body: str) -> JournalRow:
@@ -105,11 +106,16 @@ def test_an_order_gives_the_courier_a_code_and_the_buyer_none_yet(backend: Backe
     assert pickup.codes == (code_digest(CODE_KEY, backend.code("KZ1", Purpose.PICKUP), 8),)
 
 
-def test_the_buyer_may_have_the_code_with_the_order_and_then_gets_no_second_one(backend: Backend) -> None:
-    backend.order("KZ1", 7, "Айгерим", sms_at_order=True)
-    assert backend.last_code("Айгерим") == backend.code("KZ1", Purpose.PICKUP)
+def test_the_buyer_may_have_the_code_with_the_order_and_gets_it_again_with_the_deadline() -> None:
+    backend = make(site=msgspec.structs.replace(SITE, code_at=CodeAt.ORDER))
+    backend.order("KZ1", 7, "Айгерим")
+    backend.order("KZ2", 8, "Айгерим", sms_at_order=False)
+    code = backend.code("KZ1", Purpose.PICKUP)
+    assert backend.last_code("Айгерим") == code
     backend.journal([Book().write("stored", parcel="KZ1")])
-    assert len(texts(backend, "Айгерим")) == 1
+    early, late = texts(backend, "Айгерим")
+    assert (code in early, "заработает" in early, "Хранится" in early) == (True, True, False)
+    assert (code in late, "Хранится до 28.11.2025" in late) == (True, True)
 
 
 def test_each_list_has_the_next_version_and_an_older_one_stays_older(backend: Backend) -> None:
@@ -247,7 +253,10 @@ def test_expired_pays_back_once_to_the_account_it_was_paid_from(account: str) ->
     backend = moved("stored", "expired", "withdrawn", account=account)
     assert backend.refunds == [Refund("KZ1", account, seq=2)]
     assert backend.orders["KZ1"].stage is Stage.WITHDRAWN
-    assert texts(backend, "Айгерим")[-1] == f"Срок хранения KZ1 истёк. Деньги вернутся на {account}."
+    assert texts(backend, "Айгерим")[-2:] == [
+        f"Срок хранения KZ1 истёк. Деньги вернутся на {account}.",
+        f"Возврат за KZ1: 12\u00a0900 ₸ на {account}.",
+    ]
     assert (listed(backend).parcels, listed(backend).grants, backend.alarms) == ((), (), [])
 
 
