@@ -1,0 +1,469 @@
+"""The reference backend's rules: SMS and deadlines, money, people who decide, keys, and what outlives a crash or a loss."""
+
+import copy
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+import pytest
+
+from firmware.events import Commanded
+from firmware.model import Direction, Outcome, Purpose
+from firmware.signed import Keyring, open_signed
+from sim.backend import Backend, Database, Signer, Stage
+from sim.backend.bank import OPENING_TENGE, Bank, Payment
+from sim.backend.custody import CLOCKS_MS, LATE_MS, SILENT_MS
+from sim.backend.database import VERSION, DatabaseError
+from sim.backend.desk import EXTENDED_H, EXTENSIONS_MAX, Errand
+from sim.backend.orders import PRICE_TENGE, Hold
+from sim.backend.rights import RESENDS_MAX
+from tests.sim.test_backend import KEYRING, NOON_MS, SIGNER, SITE, Book, texts
+
+HOUR_MS = 3_600_000
+TERM_MS = 72 * HOUR_MS
+
+
+class World:
+    """A backend, the time, and its locker's journal."""
+
+    def __init__(self, database: Database | None = None, bank: Bank | None = None) -> None:
+        self.now_ms = NOON_MS
+        self.book = Book()
+        self.backend = Backend(SITE, SIGNER, lambda: self.now_ms, random.Random(1), database, bank)
+
+    def told(self, kind: str, *, at_ms: int | None = None, **columns: Any) -> None:
+        """The locker tells of something that happened at a moment, or now."""
+        self.write(kind, at_ms=at_ms, **columns)
+        self.sync()
+
+    def write(self, kind: str, *, at_ms: int | None = None, **columns: Any) -> None:
+        self.book.utc_ms = self.now_ms if at_ms is None else at_ms
+        self.book.write(kind, **columns)
+
+    def sync(self) -> None:
+        self.backend.journal(self.book.rows[self.backend.ledger.last :])
+
+    def later(self, ms: int) -> None:
+        self.now_ms += ms
+        self.backend.pass_time()
+
+    def store(self, waybill: str = "KZ1", account: str = "Kaspi Gold") -> None:
+        self.backend.order(waybill, 7, "Айгерим", account)
+        self.told("stored", cell=7, parcel=waybill)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.backend.close()
+
+
+def asked(backend: Backend, verb: str) -> list[Commanded]:
+    """The commands of this kind that wait for an answer."""
+    said = [open_signed(command.object, KEYRING) for command in backend.due_commands()]
+    return [each for each in said if isinstance(each, Commanded) and each.do.__class__.__name__ == verb]
+
+
+# --- SMS and deadlines
+
+
+def test_the_same_code_is_sent_again_so_often_and_no_more(world: World) -> None:
+    world.backend.order("KZ1", 7, "Айгерим")
+    with pytest.raises(ValueError, match="KZ1: no code is out"):
+        world.backend.resend("KZ1")
+    world.told("stored", parcel="KZ1")
+    code = world.backend.code("KZ1", Purpose.PICKUP)
+    for _ in range(RESENDS_MAX):
+        world.backend.resend("KZ1")
+    assert [sms.code for sms in world.backend.phones["Айгерим"]] == [code] * (1 + RESENDS_MAX)
+    with pytest.raises(ValueError, match=f"sent again {RESENDS_MAX} times"):
+        world.backend.resend("KZ1")
+    world.told("collected", parcel="KZ1")
+    with pytest.raises(ValueError, match="no code is out"):
+        world.backend.resend("KZ1")
+
+
+def test_a_reminder_comes_once_a_day_before_the_end(world: World) -> None:
+    world.store()
+    world.later(TERM_MS - 24 * HOUR_MS - 1)
+    assert len(texts(world.backend, "Айгерим")) == 1
+    world.later(1)
+    world.later(HOUR_MS)
+    _, reminder = texts(world.backend, "Айгерим")
+    assert "Напоминаем: KZ1 хранится до 28.11.2025 12:00" in reminder
+    assert world.backend.code("KZ1", Purpose.PICKUP) in reminder
+
+
+def test_an_extended_term_has_a_reminder_of_its_own(world: World) -> None:
+    world.store()
+    world.later(TERM_MS - 24 * HOUR_MS)
+    world.told("extended", parcel="KZ1", until_ms=NOON_MS + TERM_MS + 24 * HOUR_MS)
+    world.later(HOUR_MS)
+    assert sum("Напоминаем" in text for text in texts(world.backend, "Айгерим")) == 1
+    world.later(23 * HOUR_MS)
+    assert "29.11.2025 12:00" in texts(world.backend, "Айгерим")[-1]
+
+
+def test_a_term_of_a_day_or_less_has_no_reminder() -> None:
+    site = msgspec.structs.replace(SITE, storage_term_h=24)
+    world = World()
+    world.backend = Backend(site, SIGNER, lambda: world.now_ms, random.Random(1))
+    world.store()
+    world.later(1)
+    assert len(texts(world.backend, "Айгерим")) == 1
+
+
+def test_nobody_is_reminded_of_what_was_collected(world: World) -> None:
+    world.store()
+    world.told("collected", parcel="KZ1")
+    world.later(TERM_MS - HOUR_MS)
+    assert len(texts(world.backend, "Айгерим")) == 1
+
+
+@pytest.mark.parametrize("late_ms", [LATE_MS, LATE_MS + 1])
+def test_an_sms_that_goes_out_late_costs_its_buyer_nothing_of_the_term(world: World, late_ms: int) -> None:
+    world.backend.order("KZ1", 7, "Айгерим")
+    world.told("stored", at_ms=NOON_MS - late_ms, parcel="KZ1")
+    extensions = asked(world.backend, "Extend")
+    if late_ms == LATE_MS:
+        assert extensions == []
+    else:
+        assert [each.do.expires_ms for each in extensions] == [NOON_MS + TERM_MS]  # type: ignore[union-attr]
+        assert "Хранится до 28.11.2025 12:00" in texts(world.backend, "Айгерим")[0]
+    assert (
+        world.backend.orders["KZ1"].expires_ms == NOON_MS - late_ms + TERM_MS
+    )  # until the locker says otherwise
+
+
+def test_a_locker_offline_for_longer_than_the_term_gives_the_whole_term_from_the_sms_on(world: World) -> None:
+    world.backend.order("KZ1", 7, "Айгерим")
+    world.now_ms += TERM_MS + HOUR_MS
+    world.write("stored", at_ms=NOON_MS, parcel="KZ1")
+    world.write("expired", at_ms=NOON_MS + TERM_MS, parcel="KZ1")
+    world.sync()
+    (extension,) = asked(world.backend, "Extend")
+    assert (world.backend.refunds, len(texts(world.backend, "Айгерим"))) == ([], 1)  # nothing is certain yet
+    world.write("extended", parcel="KZ1", until_ms=world.now_ms + TERM_MS)
+    world.write("command", command=extension.id, parcel="KZ1", why="done")
+    world.sync()
+    assert (world.backend.orders["KZ1"].stage, world.backend.refunds) == (Stage.STORED, [])
+    assert world.backend.due_commands() == []
+    world.told("collected", parcel="KZ1")
+    assert (world.backend.refunds, world.backend.alarms) == ([], [])
+
+
+# --- waiting for the locker
+
+
+def test_a_silent_locker_makes_the_order_wait_and_only_its_entry_ends_that(world: World) -> None:
+    world.store()
+    order = world.backend.orders["KZ1"]
+    world.later(TERM_MS + SILENT_MS)
+    assert not order.waits
+    world.later(1)
+    assert (order.waits, order.stage, world.backend.refunds) == (True, Stage.STORED, [])
+    world.later(30 * 24 * HOUR_MS)
+    world.told("wrong_code")
+    assert order.waits
+    world.told("collected", at_ms=NOON_MS + HOUR_MS, parcel="KZ1")
+    assert (order.waits, order.stage, world.backend.refunds, world.backend.alarms) == (
+        False,
+        Stage.COLLECTED,
+        [],
+        [],
+    )
+
+
+def test_an_extension_ends_the_waiting_too(world: World) -> None:
+    world.store()
+    world.later(TERM_MS + SILENT_MS + 1)
+    world.told("extended", parcel="KZ1", until_ms=world.now_ms + HOUR_MS)
+    assert not world.backend.orders["KZ1"].waits
+
+
+# --- extension and cancellation
+
+
+def test_a_buyer_puts_the_end_off_so_often_and_only_the_entry_makes_it_so(world: World) -> None:
+    world.backend.order("KZ1", 7, "Айгерим")
+    with pytest.raises(ValueError, match="KZ1: no term runs"):
+        world.backend.extend("KZ1")
+    world.told("stored", parcel="KZ1")
+    for _ in range(EXTENSIONS_MAX):
+        world.backend.extend("KZ1")
+    with pytest.raises(ValueError, match=f"was extended {EXTENSIONS_MAX} times"):
+        world.backend.extend("KZ1")
+    until_ms = NOON_MS + TERM_MS + EXTENDED_H * HOUR_MS
+    assert [each.do.expires_ms for each in asked(world.backend, "Extend")] == [until_ms] * EXTENSIONS_MAX  # type: ignore[union-attr]
+    assert world.backend.orders["KZ1"].expires_ms == NOON_MS + TERM_MS
+    world.told("extended", parcel="KZ1", until_ms=until_ms)
+    assert world.backend.orders["KZ1"].expires_ms == until_ms
+
+
+@pytest.mark.parametrize("outcome", ["too_late", "not_allowed", "no_such_parcel"])
+def test_an_extension_that_is_refused_lets_the_money_go(world: World, outcome: str) -> None:
+    world.store()
+    extension = world.backend.extend("KZ1")
+    world.told("expired", parcel="KZ1")
+    assert world.backend.refunds == []
+    world.told("command", command=extension.id, parcel="KZ1", why=outcome)
+    assert [refund.seq for refund in world.backend.refunds] == [2]
+    assert len(texts(world.backend, "Айгерим")) == 3  # code, expiry, refund
+
+
+def test_an_extension_that_never_came_lets_the_money_go_once_it_can_come_no_more(world: World) -> None:
+    world.store()
+    world.backend.extend("KZ1")
+    until_ms = world.backend.books.commands[world.backend.due_commands()[0].id].not_after_ms
+    world.told("expired", at_ms=until_ms, parcel="KZ1")
+    world.told("wrong_code", at_ms=until_ms + CLOCKS_MS)
+    assert world.backend.refunds == []
+    world.told("wrong_code", at_ms=until_ms + CLOCKS_MS + 1)
+    assert len(world.backend.refunds) == 1
+    world.now_ms = until_ms + 1
+    assert world.backend.due_commands() == []
+
+
+def test_what_was_withdrawn_cannot_be_extended_any_more(world: World) -> None:
+    world.store()
+    world.backend.extend("KZ1")
+    for kind in ("expired", "withdrawn"):
+        world.told(kind, parcel="KZ1")
+    assert (len(world.backend.refunds), world.backend.orders["KZ1"].stage) == (1, Stage.WITHDRAWN)
+
+
+def test_extended_after_its_refund_is_an_alarm(world: World) -> None:
+    world.store()
+    world.told("expired", parcel="KZ1")
+    world.told("extended", parcel="KZ1", until_ms=NOON_MS)
+    assert world.backend.alarms == ["entry 3: KZ1 was extended after its refund"]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_cancellation_is_the_lockers_entry_and_leaves_something_to_fetch_or_nothing(
+    world: World, stored: bool
+) -> None:
+    world.backend.order("KZ1", 7, "Айгерим")
+    if stored:
+        world.told("stored", parcel="KZ1")
+    command = world.backend.cancel("KZ1")
+    assert (len(asked(world.backend, "Cancel")), world.backend.refunds) == (1, [])
+    world.told("cancelled", parcel="KZ1")
+    world.told("command", command=command.id, parcel="KZ1", why="done")
+    assert len(world.backend.refunds) == 1
+    assert texts(world.backend, "Айгерим")[-2] == "Заказ KZ1 отменён. Деньги вернутся на Kaspi Gold."
+    order = world.backend.orders["KZ1"]
+    assert (order.stage, order.has_ended) == (Stage.CANCELLED, not stored)
+    if stored:
+        world.told("withdrawn", parcel="KZ1")
+    assert len(world.backend.refunds) == 1
+    with pytest.raises(ValueError, match="KZ1: is"):
+        world.backend.cancel("KZ1")
+
+
+# --- money, and people who decide
+
+
+def test_the_money_comes_from_one_account_and_goes_back_to_it_once(world: World) -> None:
+    bank = world.backend.bank
+    world.store("KZ1", "Kaspi Red")
+    assert bank.balance("Айгерим", "Kaspi Red") == OPENING_TENGE - PRICE_TENGE
+    for kind in ("expired", "withdrawn"):
+        world.told(kind, parcel="KZ1")
+    assert bank.balance("Айгерим", "Kaspi Red") == OPENING_TENGE
+    assert bank.balance("Айгерим", "Kaspi Gold") == OPENING_TENGE
+
+
+def test_a_bank_does_nothing_twice_under_one_key() -> None:
+    bank = Bank()
+    bank.move("refund KZ1", Payment("Айгерим", "Kaspi Gold", 5))
+    bank.move("refund KZ1", Payment("Айгерим", "Kaspi Gold", 5))
+    assert bank.balance("Айгерим", "Kaspi Gold") == OPENING_TENGE + 5
+    with pytest.raises(ValueError, match="refund KZ1: is"):
+        bank.move("refund KZ1", Payment("Айгерим", "Kaspi Red", 5))
+
+
+@pytest.mark.parametrize("refund", [False, True])
+def test_a_person_decides_a_dispute(world: World, refund: bool) -> None:
+    world.store()
+    with pytest.raises(ValueError, match="KZ1: there is nothing to decide"):
+        world.backend.decide("KZ1", refund=True)
+    world.told("disputed", parcel="KZ1", why="not_there")
+    assert [order.waybill for order in world.backend.held()] == ["KZ1"]
+    assert world.backend.refunds == []
+    world.backend.decide("KZ1", refund=refund)
+    assert (len(world.backend.refunds), world.backend.held()) == (int(refund), [])
+    with pytest.raises(ValueError, match="nothing to decide"):
+        world.backend.decide("KZ1", refund=True)
+    world.told("withdrawn", parcel="KZ1")
+    assert len(world.backend.refunds) == 1  # the goods are back
+
+
+# --- what couriers and shops do
+
+
+def test_work_lists_and_the_way_back_to_the_shop(world: World) -> None:
+    backend = world.backend
+    backend.order("KZ1", 7, "Айгерим", courier="Ерлан")
+    backend.order("KZ2", 8, "Айгерим", direction=Direction.OUTBOUND)
+    assert backend.work("Ерлан") == [Errand(Purpose.DEPOSIT, "KZ1", 7)]
+    assert backend.work("Айгерим") == []  # a sender is no courier
+    world.told("stored", parcel="KZ1")
+    assert backend.work("Ерлан") == []
+    world.told("expired", parcel="KZ1")
+    backend.withdraw("KZ1", "Ерлан")
+    assert backend.work("Ерлан") == [Errand(Purpose.WITHDRAWAL, "KZ1", 7)]
+    with pytest.raises(ValueError, match="KZ1: is not on its way back"):
+        backend.confirm_return("KZ1")
+    world.told("withdrawn", parcel="KZ1")
+    assert (backend.work("Ерлан"), [order.waybill for order in backend.returns()]) == ([], ["KZ1"])
+    backend.confirm_return("KZ1")
+    assert (backend.returns(), backend.orders["KZ1"].returned_ms) == ([], NOON_MS)
+    with pytest.raises(ValueError, match="is not on its way back"):
+        backend.confirm_return("KZ1")
+
+
+# --- keys
+
+
+def test_another_key_signs_from_its_moment_on_and_not_before_the_locker_knows_it(world: World) -> None:
+    backend, following = world.backend, Signer(bytes(32), "backend-2")
+    command = backend.rotate(following, NOON_MS + HOUR_MS)
+    (both,) = asked(backend, "Rotate")
+    assert [key.id for key in both.do.keys] == ["backend-1", "backend-2"]  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="backend-3: backend-1 is being replaced"):
+        backend.rotate(Signer(bytes(32), "backend-3"), 0)
+    world.later(2 * HOUR_MS)
+    assert backend.signer is SIGNER  # the locker has not said that it knows the other
+    world.told("command", command=command.id, why="done")
+    world.later(1)
+    assert backend.signer is following
+    keyring = Keyring({"backend-2": following.public})
+    (retired,) = [open_signed(each.object, keyring) for each in backend.due_commands()]
+    assert isinstance(retired, Commanded)
+    assert [key.id for key in retired.do.keys] == ["backend-2"]  # type: ignore[union-attr]
+
+
+def test_a_known_key_waits_for_its_moment(world: World) -> None:
+    command = world.backend.rotate(Signer(bytes(32), "backend-2"), NOON_MS + HOUR_MS)
+    world.told("command", command=command.id, why="done")
+    world.later(HOUR_MS - 1)
+    assert world.backend.signer is SIGNER
+    world.later(1)
+    assert world.backend.signer.key_id == "backend-2"
+
+
+# --- what outlives a crash, and what a loss
+
+
+def everything(backend: Backend) -> tuple[object, ...]:
+    books = backend.books
+    return (
+        *(books.orders, books.phones, books.refunds, books.people, books.commands, books.alarms),
+        *(books.counters, books.codes, backend.ledger.rows, [each.epoch for each in backend.closed]),
+    )
+
+
+def test_a_backend_that_starts_again_knows_what_it_knew(tmp_path: Path) -> None:
+    bank = Bank()
+    world = World(Database(tmp_path / "backend.db"), bank)
+    world.store()
+    world.backend.extend("KZ1")
+    world.told("disputed", parcel="KZ1")
+    world.backend.decide("KZ1", refund=True)
+    world.backend.alarm("somebody, look")
+    world.backend.grants()
+    world.backend.begin_epoch(2)
+    before = everything(world.backend)
+    world.backend.close()
+    again = World(Database(tmp_path / "backend.db"), bank)
+    assert everything(again.backend) == before
+    assert bank.balance("Айгерим", "Kaspi Gold") == OPENING_TENGE
+    again.backend.answer_alarm("somebody, look")
+    again.backend.close()
+    last = World(Database(tmp_path / "backend.db"))
+    assert last.backend.alarms == []
+    last.backend.close()
+
+
+def test_a_batch_whose_last_entry_fails_leaves_nothing_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.backend.order("KZ1", 7, "Айгерим")
+    before = copy.deepcopy(everything(world.backend))
+    world.write("stored", parcel="KZ1")
+    world.write("expired", parcel="KZ1")
+    monkeypatch.setattr("sim.backend.custody.words.refund", lambda order: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        world.sync()
+    assert everything(world.backend) == before
+    monkeypatch.undo()
+    world.sync()
+    assert len(world.backend.refunds) == 1
+
+
+def test_a_second_refund_is_refused_by_the_database_itself(world: World) -> None:
+    world.store()
+    world.told("expired", parcel="KZ1")
+    with pytest.raises(apsw.ConstraintError), world.backend.books.change():
+        world.backend.books.add_refund(world.backend.refunds[0])
+    assert len(world.backend.refunds) == 1
+
+
+def test_another_programs_or_a_newer_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "backend.db"
+    path.write_bytes(b"no database, but long enough to be looked at" * 50)
+    with pytest.raises(DatabaseError, match=r"backend\.db: "):
+        Database(path)
+    path.unlink()
+    Database(path).close()
+    with apsw.Connection(str(path)) as newer:
+        newer.pragma("user_version", VERSION + 1)
+    newer.close()
+    with pytest.raises(DatabaseError, match=f"has version {VERSION + 1}"):
+        Database(path)
+
+
+def test_a_backend_from_a_copy_reads_on_and_pays_nothing_twice(world: World, tmp_path: Path) -> None:
+    world.store()
+    world.backend.backup(tmp_path / "copy.db")
+    ids = {world.backend.open_command("KZ1").id}
+    world.now_ms += HOUR_MS
+    world.told("expired", parcel="KZ1")
+    world.backend.restore(tmp_path / "copy.db")
+    assert (world.backend.ledger.last, world.backend.refunds) == (1, [])
+    assert world.backend.open_command("KZ1").id not in ids
+    world.sync()
+    assert (world.backend.ledger.last, len(world.backend.refunds), world.backend.alarms) == (2, 1, [])
+    assert world.backend.bank.balance("Айгерим", "Kaspi Gold") == OPENING_TENGE
+
+
+def test_where_entries_are_lost_a_person_decides_of_every_open_order(world: World) -> None:
+    for waybill in ("KZ1", "KZ2", "KZ3"):
+        world.store(waybill)
+    world.told("collected", parcel="KZ3")
+    world.backend.lose_entries()
+    world.backend.begin_epoch(2)
+    world.book = Book(epoch=2)
+    world.told("expired", parcel="KZ1")
+    world.told("collected", parcel="KZ2")
+    assert (world.backend.refunds, world.backend.alarms) == ([], ["entries of the journal are lost"])
+    assert [order.waybill for order in world.backend.held()] == ["KZ1"]
+    assert world.backend.orders["KZ1"].held is Hold.LOST
+    world.backend.decide("KZ1", refund=True)
+    assert [(refund.waybill, refund.epoch, refund.seq) for refund in world.backend.refunds] == [("KZ1", 2, 1)]
+
+
+def test_commands_of_an_epoch_that_is_over_are_waited_for_no_more(world: World) -> None:
+    world.store()
+    world.backend.extend("KZ1")
+    world.told("expired", parcel="KZ1")
+    world.backend.begin_epoch(2)
+    world.book = Book(epoch=2)
+    world.told("started")
+    assert len(world.backend.refunds) == 1
+    assert {command.outcome for command in world.backend.books.commands.values()} == {Outcome.TOO_LATE}
