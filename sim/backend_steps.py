@@ -53,31 +53,76 @@ class BackendSteps(MachineSteps):
 
     async def do_sms(self, person: str, *words: str) -> None:
         """Expect an SMS that holds these words on somebody's phone."""
-        phones = self._locker.backend.phones
+
+        def texts() -> list[str]:
+            return [sms.text for sms in self._locker.backend.phones.get(person, [])]
 
         def arrived() -> bool:
-            return any(all(word in sms.text for word in words) for sms in phones.get(person, []))
+            return any(all(word in text for word in words) for text in texts())
 
-        await self._until(arrived, lambda: f"{person} has {[sms.text for sms in phones.get(person, [])]}")
+        await self._until(arrived, lambda: f"{person} has {texts()}")
 
     async def do_refund(self, waybill: str, account: str) -> None:
         """Expect exactly one refund for this order, to this account."""
-        refunds = self._locker.backend.refunds
 
         def paid() -> list[str]:
+            refunds = self._locker.backend.refunds
             return [refund.account for refund in refunds if refund.waybill == waybill]
 
         await self._until(lambda: paid() == [account], lambda: f"refunded: {paid()}")
 
     async def do_alarm(self, *words: str) -> None:
         """Expect that the backend has called a person, in these words; that call is answered."""
-        alarms = self._locker.backend.alarms
+        backend = self._locker.backend
 
         def called() -> list[str]:
-            return [alarm for alarm in alarms if all(word in alarm for word in words)]
+            return [alarm for alarm in backend.alarms if all(word in alarm for word in words)]
 
-        await self._until(lambda: bool(called()), lambda: f"the backend's alarms: {alarms}")
-        alarms[:] = [alarm for alarm in alarms if alarm not in called()]
+        await self._until(lambda: bool(called()), lambda: f"the backend's alarms: {backend.alarms}")
+        for alarm in called():
+            backend.answer_alarm(alarm)
+
+    async def do_balance(self, person: str, account: str, tenge: str) -> None:
+        """Expect how much is on somebody's account."""
+        bank = self._locker.backend.bank
+        await self._until(
+            lambda: bank.balance(person, account) == int(tenge),
+            lambda: f"{bank.balance(person, account)} tenge",
+        )
+
+    async def do_waiting(self, waybill: str, waits: str = "yes") -> None:
+        """Expect that the order waits for its locker, which has said nothing since the deadline; or that it does not."""
+        order = self._locker.backend.orders[waybill]
+        await self._until(lambda: order.waits is (waits == "yes"), lambda: f"waits: {order.waits}", "11m")
+
+    async def do_work(self, courier: str, purpose: str, waybill: str) -> None:
+        """Expect on somebody's list: `work courier withdrawal WAYBILL`."""
+
+        def listed() -> list[tuple[str, str]]:
+            return [(each.purpose.value, each.waybill) for each in self._locker.backend.work(courier)]
+
+        await self._until(lambda: (purpose, waybill) in listed(), lambda: f"{courier} has {listed()}")
+
+    async def do_returned(self, waybill: str) -> None:
+        """The shop confirms that it has its goods back; they must be on their way to it."""
+        backend = self._locker.backend
+        await self._until(
+            lambda: backend.orders[waybill] in backend.returns(),
+            lambda: f"on their way back: {[order.waybill for order in backend.returns()]}",
+        )
+        backend.confirm_return(waybill)
+
+    async def do_backend(self, fate: str) -> None:
+        """The backend's database: `saved`, and later `restored` from that copy, as after the loss of the machine."""
+        copy = self._locker.folder / "backend-copy.db"
+        if fate == "saved":
+            self._locker.backend.backup(copy)
+        elif fate == "restored":
+            self._locker.backend.restore(copy)
+            await self.do_link("down")
+            await self.do_link("up")
+        else:
+            raise ValueError(f"a backend is saved or restored, not {fate}")
 
     async def _sync(self) -> None:
         if not self._locker.link.is_attached:

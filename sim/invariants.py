@@ -1,7 +1,8 @@
 """What must always hold, whatever people, faults and power cuts do. Each rule is a function; its docstring is its reason.
 
 A rule looks at the `Facts` and says what is wrong, or nothing. The rules of `AFTER_EVENT` are asked after each handled and
-committed event, those of `AFTER_MATTER` after each change in the world, those of `AT_TIMES` now and then and at the end.
+committed event, those of `AFTER_MATTER` after each change in the world, those of `AT_TIMES` now and then and at the end, and
+those of `AT_THE_END` then only.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,13 @@ from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionSt
 from firmware.rows import Command, Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
 from sim.facts import Facts
+from sim.money_rules import (
+    collected_or_refunded,
+    every_refund_is_the_banks_once,
+    money_moves_once,
+    the_ledgers_are_equal,
+    waiting_ends_by_an_entry,
+)
 from sim.storage_rules import (
     a_full_disk_begins_no_visit,
     memory_equals_reload,
@@ -209,11 +217,6 @@ def only_the_backend_is_believed(facts: Facts) -> Iterator[str]:
         yield f"version {facts.event.version} was never sent"
 
 
-def money_moves_once(facts: Facts) -> Iterator[str]:
-    """The backend's own alarms: collected after a refund, an outcome after an outcome."""
-    yield from facts.site.office.backend.alarms
-
-
 AFTER_EVENT: tuple[Rule, ...] = (
     a_pulse_is_asked_for_once,
     a_pulse_needs_a_proof,
@@ -231,6 +234,7 @@ AFTER_EVENT: tuple[Rule, ...] = (
     a_stale_deadline_does_nothing,
     only_the_backend_is_believed,
     money_moves_once,
+    collected_or_refunded,
     a_full_disk_begins_no_visit,
     what_was_committed_is_there,
     memory_equals_reload,
@@ -294,4 +298,7 @@ AT_TIMES: tuple[Rule, ...] = (
     the_chain_verifies,
     what_went_is_held_by_the_backend,
     no_screen_is_stuck,
+    waiting_ends_by_an_entry,
+    every_refund_is_the_banks_once,
 )
+AT_THE_END: tuple[Rule, ...] = (the_ledgers_are_equal,)

@@ -24,7 +24,7 @@ from sim.disk import Disk
 from sim.errands import LIFE
 from sim.facts import Facts
 from sim.faults import CATALOGUE
-from sim.invariants import AFTER_EVENT, AFTER_MATTER, AT_TIMES, Broken, Rule
+from sim.invariants import AFTER_EVENT, AFTER_MATTER, AT_THE_END, AT_TIMES, Broken, Rule
 from sim.locker import SimLocker
 from sim.plan import Happening, Plan
 from sim.scenario import Trace, cabinet
@@ -192,7 +192,7 @@ class _Life:
 
     def _finish(self) -> None:
         if self.site.locker.assembly is not None:
-            self._ask(AT_TIMES)
+            self._ask((*AT_TIMES, *AT_THE_END))
         if not self.ended.done():
             self.ended.set_result(None)
 

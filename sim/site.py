@@ -123,6 +123,9 @@ class Site:
         self.sent: deque[bytes] = deque(maxlen=64)  # what the backend has signed lately
         self.before_commit: Callable[[], None] = lambda: None
         self.after_commit: Callable[[], None] = lambda: None
+        self.waiting: dict[
+            str, tuple[int, int]
+        ] = {}  # order that waits for the locker → epoch and entry since
         self.outages = 0
         self.disk_fails = False  # it was told to
         self._supply = asyncio.Lock()

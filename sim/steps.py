@@ -232,6 +232,11 @@ class Steps(ScreenSteps):
             raise Failed(f"coils beyond their bounds: {hot}")
         if self._locker.backend.alarms:
             raise Failed(f"the backend's alarms: {self._locker.backend.alarms}")
+        kept = parts.store.last_seq - parts.store.entries
+        await self._until(
+            lambda: parts.store.journal(kept, parts.store.entries) == self._locker.backend.ledger.after(kept),
+            lambda: "the backend's copy of the journal is not the locker's own",
+        )
         if parts.store.load().rows() != parts.runtime.controller.state.rows():
             raise Failed("memory is not what the store would give back")
 

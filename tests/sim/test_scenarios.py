@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,8 @@ import pytest
 from sim import scenario
 from sim.__main__ import main
 
-QUICK = [
-    name for name in scenario.names() if name != "withdrawal-of-expired"
-]  # three days of polling take a while
+DAYS = re.compile(r"wait (\d\dh|\dd)")  # of polling: they take a while
+QUICK = [name for name in scenario.names() if not any(map(DAYS.match, scenario.read(name).steps))]
 
 
 def played(name: str) -> scenario.Result:
