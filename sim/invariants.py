@@ -5,10 +5,9 @@ committed event, those of `AFTER_MATTER` after each change in the world, those o
 those of `AT_THE_END` then only.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from firmware import door as doors
-from firmware.errors import PostomatError
 from firmware.events import Due, GrantsCame, Pulse
 from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionState
 from firmware.rows import Command, Door, Grant, Intent, Parcel
@@ -30,18 +29,6 @@ from sim.storage_rules import (
 )
 
 Rule = Callable[[Facts], Iterator[str]]
-
-
-class Broken(PostomatError):
-    """An invariant does not hold."""
-
-    def __init__(self, rule: str, at_s: float, what: str, last: Iterable[str]) -> None:
-        self.rule = rule
-        self.at_s = at_s
-        self.what = what
-        self.last = tuple(last)
-        super().__init__(f"{rule} at {at_s:.3f} s: {what}")
-
 
 SLACK_S = 0.02  # between a bound as the host keeps it and as the coil feels it: a frame's time on the wire
 SEEN_WITHIN_S = 5.0  # an opening is known after two polls at the idle rate, also behind a lost one

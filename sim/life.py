@@ -6,7 +6,7 @@ The same plan gives the same life, byte for byte: `trace_hash` is over events, e
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import process_time
@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from firmware.assembly import Assembly
-from firmware.errors import StoreError
+from firmware.errors import PostomatError, StoreError
 from firmware.events import Effect
 from firmware.inbox import Post
 from firmware.table import Table
@@ -24,7 +24,7 @@ from sim.disk import Disk
 from sim.errands import LIFE
 from sim.facts import Facts
 from sim.faults import CATALOGUE
-from sim.invariants import AFTER_EVENT, AFTER_MATTER, AT_THE_END, AT_TIMES, Broken, Rule
+from sim.invariants import AFTER_EVENT, AFTER_MATTER, AT_THE_END, AT_TIMES, Rule
 from sim.locker import SimLocker
 from sim.plan import Happening, Plan
 from sim.scenario import Trace, cabinet
@@ -34,6 +34,17 @@ from sim.world import Cell
 
 SYNC_S = 10.0  # how often the backend looks whether the locker has its newest list
 LOOK_S = 60.0  # how often the rules of AT_TIMES are asked
+
+
+class Broken(PostomatError):
+    """An invariant does not hold."""
+
+    def __init__(self, rule: str, at_s: float, what: str, last: Iterable[str]) -> None:
+        self.rule = rule
+        self.at_s = at_s
+        self.what = what
+        self.last = tuple(last)
+        super().__init__(f"{rule} at {at_s:.3f} s: {what}")
 
 
 class Breach(Struct, frozen=True):
