@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import configuration, settings
 
 pytest_plugins = ["pytester"]
+
+CORE = Path(__file__).parent / "core"
 
 configuration.set_hypothesis_home_dir("build/hypothesis")
 # No deadline: a busy machine is no failure. The quick run draws the same examples each time.
@@ -25,10 +28,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--long"):
-        for item in items:
-            if item.get_closest_marker("long"):
-                item.add_marker(pytest.mark.skip(reason="runs with --long"))
+    """Long tests wait for --long. The judges are measured where they are judged, tests/core: measuring costs time."""
+    for item in items:
+        if item.get_closest_marker("long") and not config.getoption("--long"):
+            item.add_marker(pytest.mark.skip(reason="runs with --long"))
+        if CORE not in item.path.parents:
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(autouse=True)
