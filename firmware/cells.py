@@ -1,7 +1,7 @@
 """What the backend wants of a cell: to keep one for a parcel, to offer it for no deposit, or to offer it again.
 
 Rules:
-- A cell is free where its door reads closed, nothing blocks it, and no parcel lies there or is to come there.
+- A cell is free where its door reads closed, nothing blocks it, no parcel lies there or is to come there, and it has no quiet hour.
 - The smallest size that a parcel fits into is used first, and of one size the lowest number.
 - A reservation holds for `KEPT_MS`, and for as long as the signed list names the parcel.
 """
@@ -12,6 +12,7 @@ from firmware import custody, door
 from firmware.config import Cell
 from firmware.deeds import Block, Reserve, Unblock
 from firmware.model import DoorState, EntryKind, Fill, Outcome, ParcelState
+from firmware.parcel import rests
 from firmware.rows import Door, Parcel
 from firmware.turn import Turn
 
@@ -72,4 +73,4 @@ def _is_free(turn: Turn, cell: int) -> bool:
     if row.state is not DoorState.CLOSED or row.blocked is not None:
         return False
     there = (each for each in turn.state.all(Parcel) if each.cell == cell)
-    return not any(each.inside or each.state in TAKEN for each in there)
+    return not any(each.inside or each.state in TAKEN or rests(each) for each in there)

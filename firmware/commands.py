@@ -72,7 +72,7 @@ def come(turn: Turn, event: Commanded) -> None:
         turn.do(Answer(Outcome.BUSY))
         return
     command = turn.state.add(_row(event))
-    outcome = foreign or _refuse(turn, event) or _do(turn, event, command)
+    outcome = foreign or _refuse(turn, event) or DEEDS[type(event.do)](turn, event, command)
     turn.do(Answer(outcome))
     if outcome is not Outcome.ACCEPTED:
         answers.end(turn, command, outcome)
@@ -83,11 +83,6 @@ def _row(event: Commanded) -> Command:
     row = Command(event.id, grant, parcel, event.not_after_ms, deed=type(event.do).__name__.lower())
     row.expires_ms = event.do.expires_ms if isinstance(event.do, Extend) else None
     return row
-
-
-def _do(turn: Turn, event: Commanded, command: Command) -> Outcome:
-    deed = DEEDS.get(type(event.do))
-    return deed(turn, event, command) if deed is not None else Outcome.NOT_ALLOWED
 
 
 def _refuse_foreign(turn: Turn, event: Commanded) -> Outcome | None:

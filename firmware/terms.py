@@ -13,10 +13,8 @@ from firmware.rows import Command, Parcel, Use
 from firmware.turn import Turn
 
 CANCEL = "cancel"
-PUT_IN = (
-    ParcelState.EXPECTED,
-    ParcelState.UNCONFIRMED,
-)  # by a deposit, which claims its right and not the parcel
+# By a deposit, which claims its right and not the parcel.
+PUT_IN = (ParcelState.EXPECTED, ParcelState.UNCONFIRMED)
 
 
 def ask(turn: Turn, command: Command) -> Outcome:

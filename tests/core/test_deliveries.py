@@ -83,6 +83,8 @@ class Broker:
             (
                 deeds.Open(grant, waybill),
                 deeds.Open(grant, waybill),
+                deeds.Claim((grant,), fresh=self.chance.random() < 0.5),
+                deeds.Leave(f"c{self.made - 1}"),
                 deeds.Confirm(grant, waybill),
                 deeds.Report(grant, waybill, Problem.REFUSED),
                 deeds.Cancel(waybill),

@@ -4,6 +4,7 @@ Nothing opens, nothing is pruned, no list goes back, and neither the journal nor
 """
 
 import asyncio
+import dataclasses
 import logging
 import random
 from collections.abc import Callable
@@ -14,15 +15,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from firmware.commands import FOREIGN_MAX
-from firmware.control import Signed, Told
+from firmware.control import AskHello, Hello, Signed, Told
 from firmware.limited import LINES_MAX, WINDOW_S, LimitedLog
 from firmware.model import Outcome, ParcelState, Purpose
 from firmware.peer import PENDING_MAX, Role
-from firmware.rows import Command, Parcel
+from firmware.rows import Command, Locker, Parcel
 from firmware.signed import Keyring, open_signed
 from sim import loop as virtual
 from sim.backend import Signer, commands, unsigned
-from sim.backend.signing import ACK, COMMAND, EPOCH, GRANTS
+from sim.backend.signing import ACK, COMMAND, EPOCH, GRANTS, WELCOME
 from sim.clock import START_UTC_MS
 from tests.core.harness import LOCKER, digest
 from tests.core.shell import SIGNER, Face, Shell, running
@@ -41,7 +42,7 @@ DEEDS = [
     commands.block(3),
     commands.configure({"reopen_max": 0}),
     commands.rotate({"t": THIEF.public}),
-    commands.claim(GRANT, bytes(16)),
+    commands.claim([GRANT], bytes(16)),
 ]
 # What the backend may have signed for another locker, another epoch, or a time that is over.
 ELSEWHERE: list[dict[str, object]] = [
@@ -63,27 +64,35 @@ def grants(version: int, **others: object) -> bytes:
     return SIGNER.sign(GRANTS, {"locker": LOCKER, "epoch": 1, "version": version, **said, **others})
 
 
-def ack(seq: int, head: bytes, **others: object) -> bytes:
-    return SIGNER.sign(ACK, {"locker": LOCKER, "epoch": 1, "seq": seq, "hash": head, **others})
+def ack(seq: int, nonce: bytes, **others: object) -> bytes:
+    said = {"locker": LOCKER, "epoch": 1, "seq": seq, "hash": bytes(32), "nonce": nonce}
+    return SIGNER.sign(ACK, said | others)
+
+
+def welcome(nonce: bytes, time_ms: int) -> bytes:
+    said = {"locker": LOCKER, "epoch": 1, "nonce": nonce, "time_ms": time_ms}
+    return SIGNER.sign(WELCOME, said | {"acked_seq": 60, "accepted": True})
+
+
+def demand(nonce: bytes) -> bytes:
+    return SIGNER.sign(EPOCH, {"locker": LOCKER, "epoch": 1, "next": 2, "nonce": nonce})
 
 
 class Attacker:
     """Has seen every object that was ever sent, to this locker and to others, and has a key of his own."""
 
-    def __init__(self, seen: list[bytes], seed: int) -> None:
+    def __init__(self, seen: list[bytes], former: bytes, last: bytes, seed: int) -> None:
+        """`former`, `last`: the nonces of the last hellos."""
         self.chance = random.Random(seed)
+        self.former, self.last = former, last
         self.good = [
             command(f"g{number}", do) for number, do in enumerate(DEEDS)
         ]  # never delivered as they are
-        self.good += [
-            grants(9),
-            ack(40, bytes(32)),
-            SIGNER.sign(EPOCH, {"locker": LOCKER, "epoch": 1, "next": 2}),
-        ]
+        self.good += [grants(9), ack(40, last), demand(last), welcome(last, START_UTC_MS + 9 * HOUR_MS)]
         self.seen = seen
         self.ways: tuple[Callable[[], bytes], ...] = (
             self.flipped, self.cut, self.spliced, self.forged, self.unsigned, self.disguised, self.replayed,
-            self.readdressed, self.older, self.padded, self.noise,
+            self.readdressed, self.older, self.stale, self.padded, self.noise,
         )  # fmt: skip
 
     def one(self) -> bytes:
@@ -120,7 +129,7 @@ class Attacker:
         header = {
             1: self.chance.choice((-8, -7, 5, None)),
             4: self.chance.choice((SIGNER.key_id.encode(), b"t", b"")),
-            16: f"application/vnd.postomat.{self.chance.choice((COMMAND, GRANTS, ACK, EPOCH, 'welcome'))}+cose",
+            16: f"application/vnd.postomat.{self.chance.choice((COMMAND, GRANTS, ACK, EPOCH, WELCOME))}+cose",
         }
         body = cbor2.loads(self._any()).value[2]
         protected = cbor2.dumps(header)
@@ -137,12 +146,19 @@ class Attacker:
         others = {name: value for name, value in where.items() if not name.startswith("not_")}
         made: list[bytes] = [command(f"e{number}", self.chance.choice(DEEDS), **where)]
         if others:
-            made += [grants(10 + number, **others), ack(20, bytes(32), **others)]
+            made += [grants(10 + number, **others), ack(20, self.last, **others)]
         return self.chance.choice(made)
 
     def older(self) -> bytes:
+        return grants(self.chance.choice((1, 2)))
+
+    def stale(self) -> bytes:
+        """What answers another hello than the last one, or says of the journal what it does not."""
+        nonce = self.chance.choice((bytes(16), self.former))
+        time_ms = START_UTC_MS + self.chance.randrange(-9, 9) * HOUR_MS
+        seq = self.chance.randrange(1, 60)
         return self.chance.choice(
-            (grants(self.chance.choice((1, 2))), ack(self.chance.randrange(1, 60), bytes(32)))
+            (welcome(nonce, time_ms), ack(seq, nonce), demand(nonce), ack(seq, self.last))
         )
 
     def padded(self) -> bytes:
@@ -153,15 +169,15 @@ class Attacker:
 
 
 def what_counts(shell: Shell) -> str:
-    """All that is believed, but for the commands that are kept so that they are not carried out."""
-    locker = shell.state.locker
-    counts = (locker.grants_version, locker.acked_seq, locker.keys, locker.settings, locker.epoch)
-    rows = [row for row in shell.state.rows() if not isinstance(row, Command) and row is not locker]
-    return repr((counts, rows))
+    """All that is believed, but for the commands that are kept so that they are not carried out, and their count."""
+    locker = dataclasses.replace(shell.state.locker, refused=0, refused_ms=None)
+    rows = [row for row in shell.state.rows() if not isinstance(row, Command | Locker)]
+    now = shell.runtime.now()
+    return repr((locker, rows, now.utc_ms - now.mono_ms, now.sure))
 
 
-async def begin(shell: Shell) -> list[bytes]:
-    """A parcel lies there, some commands were carried out; what was delivered."""
+async def begin(shell: Shell) -> Attacker:
+    """A parcel lies there, some commands were carried out, and one hello was answered; who has seen all of it."""
     parcel = shell.state.get(Parcel, "KZ1")
     parcel.state, parcel.inside, parcel.expires_ms = ParcelState.STORED, True, START_UTC_MS + 200 * HOUR_MS
     seen = [grants(2), command("s1", commands.block(2)), command("s2", commands.block(2, blocked=False))]
@@ -172,7 +188,11 @@ async def begin(shell: Shell) -> list[bytes]:
         await shell.quiet()
     outcomes = [push.outcome for push in link.got if isinstance(push, Told)]
     assert outcomes == [Outcome.DONE] * len(seen)
-    return seen
+    link.send(AskHello())
+    link.send(AskHello())
+    former, last = [bytes.fromhex(push.nonce) for push in link.got if isinstance(push, Hello)]
+    await asyncio.sleep(1)
+    return Attacker([*seen, welcome(former, START_UTC_MS)], former, last, 7)
 
 
 def test_nothing_that_was_not_meant_for_here_and_now_does_anything(
@@ -182,7 +202,7 @@ def test_nothing_that_was_not_meant_for_here_and_now_does_anything(
 
     async def whole() -> None:
         async with running(tmp_path) as shell:
-            attacker = Attacker(await begin(shell), 7)
+            attacker = await begin(shell)
             before, entries, begun_s = (
                 what_counts(shell),
                 shell.store.last_seq,
@@ -216,7 +236,7 @@ def test_nothing_that_was_not_meant_for_here_and_now_does_anything(
 )
 def test_each_way_to_spoil_an_object_is_refused_as_such(way: str) -> None:
     """And is none that would have been refused for another reason: unspoilt, each is opened."""
-    keyring, attacker = Keyring({SIGNER.key_id: SIGNER.public}), Attacker([], 3)
+    keyring, attacker = Keyring({SIGNER.key_id: SIGNER.public}), Attacker([], b"f" * 16, b"l" * 16, 3)
     assert not any(isinstance(open_signed(raw, keyring), Outcome) for raw in attacker.good)
     for _ in range(300):
         assert isinstance(open_signed(getattr(attacker, way)(), keyring), Outcome)
