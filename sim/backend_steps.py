@@ -1,8 +1,28 @@
 """The verbs of a scenario that are about the backend: orders, commands, SMS, refunds."""
 
+from firmware.model import Purpose
+from sim.backend import Backend, commands
 from sim.locker import SimLocker
 from sim.machine_steps import MachineSteps
 from sim.script import seconds
+
+# What the backend asks for until it has an answer, for hours.
+LASTING = {"cancel": Backend.cancel, "extend": Backend.extend}
+
+
+def deed_of(backend: Backend, verb: str, what: str, detail: str = "", under: str = "") -> commands.Deed:
+    """What a line of a scenario wants done. Raises ValueError for another verb."""
+    if verb in ("block", "unblock"):
+        return commands.block(int(what), blocked=verb == "block")
+    grant = backend.orders[under or what].grants[Purpose.PICKUP].id
+    match verb:
+        case "open":
+            return commands.open_cell(grant, what)
+        case "confirm":
+            return commands.confirm(grant, what)
+        case "report":
+            return commands.report(grant, what, detail)
+    raise ValueError(f"no command {verb!r}")
 
 
 class BackendSteps(MachineSteps):
@@ -37,14 +57,23 @@ class BackendSteps(MachineSteps):
         self._locker.backend.move(waybill, int(cell))
         await self._sync()
 
-    async def do_command(self, verb: str, waybill: str, within: str = "60s") -> None:
-        """`command open WAYBILL`: the app's «Открыть ячейку»."""
-        if verb != "open":
-            raise ValueError(f"no command {verb!r}")
-        self._commands[waybill] = self._locker.link.send_open(waybill, round(seconds(within)))
+    async def do_command(
+        self, verb: str, what: str, detail: str = "", within: str = "60s", under: str = ""
+    ) -> None:
+        """From the app: `command open WAYBILL`, `confirm WAYBILL`, `report WAYBILL PROBLEM`, `extend WAYBILL`, `cancel WAYBILL`.
+
+        `under=WAYBILL` takes the right to another parcel. From the operator: `command block CELL`, `unblock CELL`.
+        """
+        link, backend = self._locker.link, self._locker.backend
+        if verb in LASTING:
+            self._commands[what] = LASTING[verb](backend, what).id
+            link.sync()
+            return
+        deed = deed_of(backend, verb, what, detail, under)
+        self._commands[what] = link.send_command(deed, round(seconds(within)))
 
     async def do_outcome(self, waybill: str, outcome: str) -> None:
-        """Expect the outcome of the last command for this parcel."""
+        """Expect the outcome of the last command for this parcel, cell or person."""
         command = self._commands[waybill]
         outcomes = self._locker.link.outcomes
         await self._until(
