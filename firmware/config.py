@@ -163,6 +163,12 @@ class Journal(Section, frozen=True):
     )
 
 
+class Clock(Section, frozen=True):
+    """`battery`: the machine has a clock that runs on without power, and a service keeps it and the system's time right."""
+
+    battery: bool = False
+
+
 class Locks(Section, frozen=True):
     """The bounds of every coil, and how often doors are read."""
 
@@ -218,6 +224,7 @@ class Config(Section, frozen=True):
     paths: Paths = field(default_factory=Paths)
     times: Times = Times()
     journal: Journal = Journal()
+    clock: Clock = Clock()
     locks: Locks = Locks()
     kiosk: Kiosk = Kiosk()
     link: Link = Link()

@@ -14,7 +14,6 @@ from firmware.errors import ProtocolError
 from firmware.model import Action, Outcome, Problem, Screen
 
 FRAME_MAX_BYTES = 65_536
-HELLO_PERIOD_S = 3_600
 
 
 class Message(
@@ -104,8 +103,8 @@ class LinkState(Message, frozen=True):
 class Hello(Message, frozen=True):
     """What a backend compares with its own copy of the journal. `head` is the newest entry's hash in hex, "" with none.
 
-    `nonce`, in hex, comes back in the welcome, which tells the time, in acknowledgements, and in the demand for a new epoch. The link says hello whenever it
-    has connected, and every HELLO_PERIOD_S after that, so that the locker's clock stays right.
+    `nonce`, in hex, comes back in the welcome, which tells the time, in acknowledgements, and in the demand for a new epoch. The link
+    says hello whenever it has connected, and every hour after that, so that the locker's clock stays right.
     """
 
     locker: str
@@ -181,7 +180,12 @@ class Status(Message, frozen=True):
     journal_used_percent: float  # of its caps, by the one that is nearer
     journal_key: str  # public, in hex: what the backend is told when the locker is provisioned
     serves: str  # everybody, or whom not and why
+    clock_utc_ms: int  # trusted time
     clock_sure: bool
+    clock_why: str
+    clock_told_s: int | None  # how long ago the backend told the time; None: never
+    system_off_ms: int  # the system's clock, less trusted time
+    system_synchronised: bool  # by NTP, the kernel says; moves nothing
     screen: str
     parcels_inside: int
     settings: dict[str, int | str]  # set by the backend, before what the file says

@@ -43,6 +43,7 @@ from firmware.events import (
     PulseEnded,
     Started,
     StorageChanged,
+    SystemClockMoved,
     Welcomed,
 )
 from firmware.model import DoorState, EntryKind, Moment, Outcome, ParcelState, Screen, UseState
@@ -117,6 +118,7 @@ def _start(turn: Turn, event: Started) -> None:
     """Every door is unknown until read; nobody is at the screen; protecting intervals of another boot begin anew."""
     state, boot_changed = turn.state, event.boot != turn.state.locker.boot
     _fit_cabinet(turn)
+    clock.start(turn, event.boot)
     for row in state.all(Door):
         door.TABLE.fire(row, door.T.BOOT)
         row.why = row.opened_ms = None
@@ -248,6 +250,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     EpochDemanded: orders.end_epoch,
     JournalAcked: storage.take_ack,
     Welcomed: clock.welcome,
+    SystemClockMoved: clock.system_moved,
     StorageChanged: storage.changed,
     Due: _due,
     Checked: lambda turn, event: turn.do(Answer(Outcome.DONE)),

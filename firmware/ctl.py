@@ -5,6 +5,7 @@ Data goes to stdout, as a table for people or as JSON for scripts; messages go t
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,11 +43,24 @@ async def status(socket: Path, say: Say, *, as_json: bool) -> None:
     facts["journal_used_percent"] = f"{answer.journal_used_percent:g}"
     facts["settings"] = ", ".join(f"{name} {value}" for name, value in answer.settings.items())
     facts["backend_keys"] = ", ".join(answer.backend_keys)
-    facts["clock_sure"] = "yes" if answer.clock_sure else "no"
+    facts |= _clock(answer)
     del facts["type"]
     width = max(map(len, facts))
     for name, value in facts.items():
         say(f"{name.replace('_', ' '):<{width}}  {value}")
+
+
+def _clock(answer: Status) -> dict[str, str]:
+    """The clock's facts as a person reads them."""
+    at = datetime.fromtimestamp(answer.clock_utc_ms / 1_000, UTC)
+    told_s = answer.clock_told_s
+    return {
+        "clock_utc_ms": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        "clock_sure": "yes" if answer.clock_sure else "no",
+        "clock_told_s": "never" if told_s is None else str(told_s),
+        "system_off_ms": str(answer.system_off_ms),
+        "system_synchronised": "yes" if answer.system_synchronised else "no",
+    }
 
 
 async def cells(socket: Path, say: Say, *, as_json: bool) -> None:

@@ -156,6 +156,12 @@ class Welcomed(Event, frozen=True):
     asked_ms: int = 0
 
 
+class SystemClockMoved(Event, frozen=True):
+    """The system's wall clock is off trusted time by so much now (`firmware.clock.system_news`); it moves nothing."""
+
+    off_ms: int
+
+
 class Due(Event, frozen=True):
     """A deadline of a row has come; ignored where the row's generation has moved on."""
 

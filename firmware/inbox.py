@@ -21,11 +21,12 @@ from firmware.events import (
     JournalAcked,
     KioskJoined,
     Pressed,
+    SystemClockMoved,
     Welcomed,
 )
 from firmware.model import Outcome
 
-SHED = (Pressed, CodeTyped, GrantsCame, Commanded, EpochDemanded, JournalAcked, Welcomed)
+SHED = (Pressed, CodeTyped, GrantsCame, Commanded, EpochDemanded, JournalAcked, Welcomed, SystemClockMoved)
 ANSWERED = (*SHED, Checked)  # whoever asks for these is told what became of them, and may ask again
 
 

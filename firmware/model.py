@@ -100,6 +100,14 @@ class Fill(StrEnum):
     NO_DEPOSITS = "no_deposits"  # what is left is for pickups
 
 
+class ClockSource(StrEnum):
+    """What trusted time rests on."""
+
+    NONE = "none"
+    SIGNED = "signed"  # a welcome, in this boot or the one before the process's last start
+    BATTERY = "battery"  # the system's clock at the boot
+
+
 class Notice(StrEnum):
     """What is said of a known code that opens nothing now."""
 
@@ -221,6 +229,7 @@ class EntryKind(StrEnum):
     CLAIMED = "claimed"  # the locker is that of whoever has scanned its screen (command)
     UNCLAIMED = "unclaimed"  # it is free again (why: screen, app, timeout, done, left, storage, restart)
     STORAGE = "storage"  # the disk is full and the reserve released (why: low), or held again (why: restored)
+    CLOCK = "clock"  # trusted time (why: sure, stepped, contradicted) or the system's (why: system) was off (count: seconds)
     JOURNAL = "journal"  # it has come nearer to its cap, or away from it (why: model.Fill; count: percent)
 
 

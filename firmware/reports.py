@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from firmware import __version__, control
+from firmware import __version__, clock, control
 from firmware.control import CellRow, Cells, JournalRow, Status
 from firmware.controller import Controller
 from firmware.model import Fill
@@ -19,6 +19,7 @@ Fits = TypeVar("Fits", JournalRow, CellRow)
 def status(runtime: Runtime, banks: Mapping[str, str], inbox: int, journal_last: int) -> Status:
     """The locker in a few lines. `banks`: name → state, `inbox`: how many events wait."""
     state, now = runtime.controller.state, runtime.now()
+    told_ms = state.locker.told_ms
     return Status(
         locker=state.locker.id,
         epoch=state.locker.epoch,
@@ -29,7 +30,12 @@ def status(runtime: Runtime, banks: Mapping[str, str], inbox: int, journal_last:
         journal_used_percent=round(runtime.used_percent(), 2),
         journal_key=runtime.journal_key.public.hex(),
         serves=_serves(state.locker),
+        clock_utc_ms=now.utc_ms,
         clock_sure=now.sure,
+        clock_why=clock.why(state.locker, now),
+        clock_told_s=None if told_ms is None else (now.utc_ms - told_ms) // 1_000,
+        system_off_ms=runtime.system_clock.utc_ms() - now.utc_ms,
+        system_synchronised=runtime.system_clock.synchronised(),
         screen=runtime.screen.name,
         parcels_inside=sum(parcel.inside for parcel in state.all(Parcel)),
         settings=dict(state.locker.settings),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from firmware.model import (
+    ClockSource,
     Direction,
     DoorState,
     Entry,
@@ -42,6 +43,12 @@ class Locker(Timed):
     quiet_ms: int | None = None  # monotonic: when `wrong_codes` next steps down
     attempts_used: int = 0  # of the budget of wrong codes, and not refilled yet
     refill_ms: int | None = None  # monotonic: when `attempts_used` next goes down; None: none is used
+    clock: ClockSource = ClockSource.NONE
+    clock_utc_ms: int = 0  # the anchor of trusted time (`firmware.clock`): wall time …
+    clock_mono_ms: int = 0  # … at this monotonic moment …
+    clock_boot: str = ""  # … of this boot
+    told_ms: int | None = None  # wall time of the last welcome
+    system_off_ms: int | None = None  # the system's clock, less trusted time, as last looked at
     acked_seq: int = 0  # the backend holds the journal up to here
     journal_fill: Fill = Fill.OK
     storage_low: bool = False  # the disk is full: visits that have begun are ended, and no other begins

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from firmware import chain, quarantine, storage
+from firmware import chain, clock, quarantine, storage
 from firmware.body import Body
 from firmware.config import Config
 from firmware.control import Seq
@@ -42,7 +42,8 @@ from hal.ports import WallClock
 log = logging.getLogger(__name__)
 
 RETRY_MS = 500  # after a failed commit: until what the body told is tried again, and the screen is looked at
-SLEEP_MAX_MS = 3_600_000  # wall time may be set meanwhile: look again at least this often
+SLEEP_MAX_MS = 3_600_000  # a timer is set anew at least this often
+CLOCK_LOOK_S = 10  # between looks at the system's clock: a step gets into the battery clock with the kernel's next writing
 STORAGE_FAILED = Screen(ScreenName.OUT_OF_SERVICE, reason=Outage.STORAGE)
 
 
@@ -86,11 +87,13 @@ class Runtime:
         """`start` is random per start of the process, `boot` names the run of the monotonic clock."""
         self.config = config
         self._store = store
-        self._clock = clock
+        self.system_clock = clock
         self._body = body
         self._inbox = inbox
         self._boot = boot
         self._since_ms = 0
+        self._look: asyncio.TimerHandle | None = None
+        self._astray_ms = 0  # monotonic: when the system's clock last did not agree with trusted time
         self._timer: asyncio.TimerHandle | None = None
         self._failed = False  # the last commit: the next one must show that the disk takes it
         self.journal_key = journal_key
@@ -112,7 +115,8 @@ class Runtime:
     def now(self) -> Moment:
         """The present moment, on the loop's clock and the wall's."""
         mono_ms = round(1_000 * asyncio.get_running_loop().time())
-        return Moment(mono_ms, self._clock.utc_ms(), self._clock.sure())
+        locker, battery = self.controller.state.locker, self.config.clock.battery
+        return clock.moment(locker, self._boot, mono_ms, self.system_clock.utc_ms(), battery=battery)
 
     def uptime_ms(self) -> int:
         """Since the first event was handled."""
@@ -120,18 +124,20 @@ class Runtime:
 
     async def run(self) -> None:
         """Handle events for ever. Raises whatever a bug raises; StoreError when the store cannot even be read."""
-        self._since_ms = self.now().mono_ms
+        self._since_ms = self._astray_ms = self.now().mono_ms
         try:
             await self._settle(Post(Started(self._boot)))
             self._house.start()
+            self._look_at_clock()
             while True:
                 await self._settle(await self._inbox.get())
         finally:
             self._body.off()
             self._house.stop()
             self.on_end()
-            if self._timer is not None:
-                self._timer.cancel()
+            for timer in (self._timer, self._look):
+                if timer is not None:
+                    timer.cancel()
 
     async def _settle(self, post: Post) -> None:
         """Handle one post, trying again where what it told would be lost otherwise."""
@@ -152,6 +158,17 @@ class Runtime:
         ):
             return True
         return self._handle(Post(StorageChanged(self._house.is_low, fill, int(percent))))
+
+    def _look_at_clock(self) -> None:
+        """Tell the mind, again and again, where the system's clock has moved. It is no deadline: nothing is late by it."""
+        now = self.now()
+        off_ms = self.system_clock.utc_ms() - now.utc_ms
+        if not clock.agrees(off_ms):
+            self._astray_ms = now.mono_ms
+        news = clock.system_news(self.controller.state.locker, off_ms, now.mono_ms - self._astray_ms)
+        if news is not None:
+            self._inbox.post(news)
+        self._look = asyncio.get_running_loop().call_later(CLOCK_LOOK_S, self._look_at_clock)
 
     def used_percent(self) -> float:
         """How much of the journal's caps is taken."""

@@ -182,10 +182,20 @@ ALTER TABLE session ADD COLUMN claim TEXT;
 ALTER TABLE command ADD COLUMN covers TEXT NOT NULL DEFAULT '[]';
 """
 
+CLOCK = """
+ALTER TABLE locker ADD COLUMN clock TEXT NOT NULL DEFAULT 'none';
+ALTER TABLE locker ADD COLUMN clock_utc_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE locker ADD COLUMN clock_mono_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE locker ADD COLUMN clock_boot TEXT NOT NULL DEFAULT '';
+ALTER TABLE locker ADD COLUMN told_ms INTEGER;
+ALTER TABLE locker ADD COLUMN system_off_ms INTEGER;
+"""
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1_001, FIRST),
     Migration(1_002, COMMANDS),
     Migration(1_003, CLAIMS),
+    Migration(1_004, CLOCK),
 )
 
 

@@ -1,6 +1,6 @@
 """The machine's wall clock, and whether the kernel holds it to be synchronised.
 
-It answers for NTP only. Whether the locker trusts a time (signed, or from a battery clock) is decided above.
+It answers for NTP only. Whether the locker trusts it is decided above (`firmware.clock`).
 """
 
 import ctypes
@@ -30,7 +30,7 @@ class SystemClock:
     def utc_ms(self) -> int:
         return time.time_ns() // 1_000_000  # noqa: TID251 (this is the clock that is injected)
 
-    def sure(self) -> bool:
+    def synchronised(self) -> bool:
         """False also where the kernel cannot be asked: not Linux, or a sandbox that forbids the call."""
         state = _Timex()  # modes 0: nothing is set
         try:

@@ -177,10 +177,10 @@ class SerialPort(Protocol):
 
 
 class WallClock(Protocol):
-    """Wall time for deadlines and records; never for intervals."""
+    """The system's wall time; never for intervals. The locker's own, and whether it is sure, is `firmware.clock`."""
 
     def utc_ms(self) -> int:
         """Milliseconds since 1970-01-01T00:00Z."""
 
-    def sure(self) -> bool:
-        """Whether the time comes from a source the locker trusts."""
+    def synchronised(self) -> bool:
+        """Whether the system holds it to be right; told to a technician, and believed by nobody."""

@@ -35,7 +35,7 @@ class BackendSteps(MachineSteps):
     async def do_order(self, waybill: str, cell: str, buyer: str = "alia", **options: str) -> None:
         """Order a parcel into a cell. Options: account, direction=outbound, valid_in=TIME, early=yes (SMS at order)."""
         valid_in_s = seconds(options.pop("valid_in", "0s"))
-        not_before_ms = self._locker.clock.utc_ms() + round(1_000 * valid_in_s) if valid_in_s else 0
+        not_before_ms = self._locker.clock.true_ms() + round(1_000 * valid_in_s) if valid_in_s else 0
         early = options.pop("early", "no") == "yes"
         self._locker.backend.order(
             waybill,
@@ -46,6 +46,10 @@ class BackendSteps(MachineSteps):
             **options,  # type: ignore[arg-type]
         )
         await self._sync()
+
+    async def do_welcomes(self, word: str) -> None:
+        """`welcomes withheld`: somebody on the way lets no signed time through; `welcomes pass`, from the next hello on."""
+        self._locker.link.tells_time = {"withheld": False, "pass": True}[word]
 
     async def do_withdraw(self, waybill: str) -> None:
         """Send a courier for a parcel."""

@@ -47,7 +47,7 @@ PER_CELL = frozenset({
 })  # fmt: skip
 LASTING = PER_CELL - {"door_forced"} | {
     "board_dead", "board_silent", "noise_before", "noise_behind", "adapter_echoes", "replies_delayed", "cable_cut",
-    "port_unplugged", "power_cut", "disk_full", "disk_io_error", "clock_unsure", "link_down", "kiosk_gone",
+    "port_unplugged", "power_cut", "disk_full", "disk_io_error", "clock_unsure", "clock_stepped", "clock_drifts", "link_down", "kiosk_gone",
 }  # fmt: skip
 
 
@@ -88,8 +88,10 @@ CATALOGUE: dict[str, Fault] = dict(
         _fault(Part.POWER, "controller_killed", machine.controller_killed, "the process is killed, boards and people go on", "after 2 to 20 s", 6),
         _fault(Part.DISK, "disk_full", machine.disk_full, "the disk has no space, or what the reserve gives back and no more", "after up to 15 min", 6),
         _fault(Part.DISK, "disk_io_error", machine.disk_io_error, "some writes or syncs fail", "after those", 6),
-        _fault(Part.CLOCK, "clock_unsure", machine.clock_unsure, "the wall clock is not to be trusted, and may be days off", "after 2 to 30 min", 4),
-        _fault(Part.CLOCK, "clock_jumps", machine.clock_jumps, "the wall clock is stepped by up to a minute", "it stays"),
+        _fault(Part.CLOCK, "clock_unsure", machine.clock_unsure, "the machine starts in 1970, and no signed time gets through", "after 2 to 30 min", 4),
+        _fault(Part.CLOCK, "clock_empty", machine.clock_empty, "the power goes, and the clock's battery is empty", "after 5 s to 5 min"),
+        _fault(Part.CLOCK, "clock_stepped", machine.clock_stepped, "the system's clock is set wrong by seconds to weeks", "after 5 s to 1 h", 8),
+        _fault(Part.CLOCK, "clock_drifts", machine.clock_drifts, "the machine's clocks are up to 100 ppm fast or slow", "after 10 min to 2 h"),
         _fault(Part.NETWORK, "link_down", outside.link_down, "the backend is away", "after 10 s to 10 min", 6),
         _fault(Part.NETWORK, "forged_list", outside.forged_list, "a hostile link sends lists and commands that nobody signed, or another did", "at once"),
         _fault(Part.NETWORK, "replayed_objects", outside.replayed, "a hostile link sends yesterday's lists and commands again", "at once"),

@@ -12,6 +12,7 @@ from firmware.events import Due, GrantsCame, Pulse
 from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionState
 from firmware.rows import Command, Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
+from sim.clock_rules import a_sure_clock_is_right, nothing_expires_before_its_time
 from sim.facts import Facts
 from sim.money_rules import (
     collected_or_refunded,
@@ -225,6 +226,8 @@ AFTER_EVENT: tuple[Rule, ...] = (
     a_full_disk_begins_no_visit,
     what_was_committed_is_there,
     memory_equals_reload,
+    a_sure_clock_is_right,
+    nothing_expires_before_its_time,
 )
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from firmware.assembly import Assembly
+from firmware.config import Clock, Config
 from firmware.errors import PostomatError, StoreError
 from firmware.events import Effect
 from firmware.inbox import Post
@@ -115,7 +117,7 @@ class _Life:
         loop.set_exception_handler(self._strayed)
         disk = Disk(f"seed {self.plan.seed}", random.Random(f"disk {self.plan.seed}"))
         try:
-            locker = SimLocker(cabinet(self.plan.workload), Path("/locker"), self.plan.seed, disk=disk)
+            locker = SimLocker(self._config(), Path("/locker"), self.plan.seed, disk=disk)
             self.ended: asyncio.Future[Broken | None] = loop.create_future()
             self.site = Site(locker, random.Random(f"office {self.plan.seed}"))
             self.facts = Facts(self.site)
@@ -136,6 +138,12 @@ class _Life:
             "endings": dict(sorted(Counter(kind.value for kind in self.facts.ended.values()).items())),
             "faults": dict(sorted(self.fired.items())),
         }
+
+    def _config(self) -> Config:
+        """Every other machine has a battery clock."""
+        return msgspec.structs.replace(
+            cabinet(self.plan.workload), clock=Clock(battery=self.plan.seed % 2 == 1)
+        )
 
     async def _through(self) -> Broken | None:
         """Start everything; wait for the end of the plan or the first breach; stop everything."""

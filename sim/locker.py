@@ -59,6 +59,7 @@ class SimLocker:
         self.config = self.cabinet.plug_ptys(folder) if live else config
         self.world = self.cabinet.world
         self.clock = SimClock()
+        self.clock.battery = config.clock.battery
         # Of a chance of its own: the seed's draws stay what they were.
         self.journal_key = JournalKey(random.Random(f"journal key {seed}").randbytes(32))
         self._nonces = random.Random(f"nonces {seed}")
@@ -72,7 +73,7 @@ class SimLocker:
             quiet_after_pickup_s=config.times.quiet_after_pickup_s,
         )
         database = Database(folder / BACKEND) if live else None
-        self.backend = Backend(site, signer, self.clock.utc_ms, self.chance, database)
+        self.backend = Backend(site, signer, self.clock.true_ms, self.chance, database)
         self.link = Link(self.backend)
         self.broker = Broker(random.Random(f"broker {seed}"))
         self.uplink: Uplink = MemoryUplink(config.locker.id, self.broker, random.Random(f"link {seed}"))
@@ -143,6 +144,11 @@ class SimLocker:
         if self.disk is None:
             return epochs.open_newest(self.folder, locker)
         return self.open_store(self.folder / "postomat.db", locker, vfs=self.disk.name)
+
+    def power_returns(self) -> None:
+        """The machine boots: another run of its monotonic clock. The controller is still to be started."""
+        self.boots += 1
+        self.clock.power_returns()
 
     async def switch_off(self) -> None:
         """End the controller in an orderly way."""

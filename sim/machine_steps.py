@@ -32,13 +32,37 @@ class MachineSteps:
         await self._locker.switch_off()
         await self._locker.switch_on()
 
-    async def do_clock(self, sure: str) -> None:
-        """`clock sure` or `clock unsure`."""
-        self._locker.clock.is_sure = {"sure": True, "unsure": False}[sure]
+    async def do_clock(self, what: str, much: str = "") -> None:
+        """The machine's clock: `clock step 3d`, `clock step -90s`, `clock drift 100` (ppm), `clock empty` (its battery)."""
+        clock = self._locker.clock
+        match what:
+            case "step":
+                clock.step(round(1_000 * seconds(much.removeprefix("-"))) * (-1 if much[0] == "-" else 1))
+            case "drift":
+                clock.drift(float(much))
+            case "empty":
+                clock.battery = False
+            case _:
+                raise ValueError(f"no clock {what!r}")
 
     async def do_date(self, later: str) -> None:
-        """`date 31d`: the wall clock is found to be so much later, as after a long time without power."""
-        self._locker.clock.offset_ms += round(1_000 * seconds(later))
+        """`date 31d`: it is found to be so much later, as after a long time in a box."""
+        self._locker.clock.pass_by(round(1_000 * seconds(later)))
+
+    async def do_time(self, what: str, within: str = "1s") -> None:
+        """`time sure within=30s` or `time unsure`: expect the locker to know what time it is, to within so much, or not to."""
+
+        def off() -> tuple[bool, float]:
+            now = self._locker.controller.runtime.now()
+            return now.sure, (now.utc_ms - self._locker.clock.true_ms()) / 1_000
+
+        def holds() -> bool:
+            sure, off_s = off()
+            return sure is {"sure": True, "unsure": False}[what] and (
+                not sure or abs(off_s) <= seconds(within)
+            )
+
+        await self._until(holds, lambda: f"sure {off()[0]}, off by {off()[1]} s")
 
     async def do_power(self, state: str) -> None:
         """`power off`: from one moment to the next; `power on`: another boot."""
@@ -46,11 +70,12 @@ class MachineSteps:
         for line in cabinet.lines.values():
             line.cut = state == "off"  # bytes under way are lost with the power
         if state == "off":
+            self._locker.clock.power_goes()
             await self._locker.kill()
             for board in cabinet.boards.values():
                 board.reset()
         elif state == "on":
-            self._locker.boots += 1
+            self._locker.power_returns()
             await self._locker.switch_on()
         else:
             raise ValueError(f"power is on or off, not {state}")

@@ -92,7 +92,7 @@ async def go_on(config: Config, folder: Path, seed: int, past: Past) -> SimLocke
     locker = SimLocker(config, folder, seed, live=True, disk=before.disk)  # the same seed: the same keys
     locker.boots = before.boots + 1  # this loop's time has nothing to do with that of the virtual one
     locker.chance = before.chance
-    locker.clock.set(past.utc_ms)
+    locker.clock.go_on(past.utc_ms)
     for number, cell in before.world.cells.items():
         locker.world.cells[number].parcel = cell.parcel
         locker.world.cells[number].condition = cell.condition
@@ -105,4 +105,4 @@ async def _play(happened: tuple[str, ...], config: Config, folder: Path, seed: i
     await locker.switch_on()
     for line in happened:
         await parse(line, Steps)(steps)
-    return Past(locker, locker.clock.utc_ms())
+    return Past(locker, locker.clock.true_ms())

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from firmware.assembly import Assembly
-from firmware.config import Config, Journal
+from firmware.config import Clock, Config, Journal
 from firmware.config_file import load
 from firmware.errors import PostomatError
 from firmware.model import Entry
@@ -50,6 +50,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     cabinet: str = "rs485"
     seed: int = 1
     journal: Journal = Journal()  # in place of the cabinet's
+    clock: Clock = Clock()  # likewise
     disk: bool = False  # its database lies on a simulated disk, which `disk` can fill and break
 
 
@@ -146,7 +147,9 @@ async def _play(
 ) -> Result:
     steps = [(line, parse(line, Steps)) for line in scenario.steps]
     disk = Disk(f"scenario {name}", random.Random(f"disk {scenario.seed}")) if scenario.disk else None
-    config = msgspec.structs.replace(cabinet(scenario.cabinet), journal=scenario.journal)
+    config = msgspec.structs.replace(
+        cabinet(scenario.cabinet), journal=scenario.journal, clock=scenario.clock
+    )
     locker = SimLocker(config, folder, scenario.seed, live=live, disk=disk)
     trace = Trace()
     locker.observe(trace.follow)

@@ -35,6 +35,7 @@ class Witness:
 
     def __init__(self, locker: SimLocker) -> None:
         self.excused: dict[str, str] = {}  # waybill → why the books may be wrong about it
+        self.stored_ms: dict[str, int] = {}  # waybill → the true time of its deposit
         self.crossed: dict[int, int] = {}  # the cell that really opens → the cell whose lock was asked for
         self._locker = locker
         self._blind: Counter[int] = Counter()  # by cell: for how many reasons the locker cannot see it
@@ -76,6 +77,8 @@ class Witness:
 
     def told(self, entry: Entry) -> None:
         """What the locker has journalled."""
+        if entry.kind is EntryKind.STORED and entry.parcel is not None:
+            self.stored_ms[entry.parcel] = self._locker.clock.true_ms()
         if entry.kind in UNSURE:
             self.excuse(entry.parcel, f"the locker says {entry.kind}")
         elif entry.kind is EntryKind.RELEASED and self._open_for_s.get(entry.cell or 0, SHORT_S) < SHORT_S:
@@ -189,6 +192,8 @@ class Site:
                     board.reset()
                     board.dead = True
                 self.kiosk.show = None
+                if power:
+                    self.locker.clock.power_goes()
                 await (self.locker.cut() if power else self.locker.kill())
                 for supply in self.supplied if power else ():
                     await supply(False)
@@ -196,7 +201,7 @@ class Site:
                 for board, dead in zip(boards, were_dead, strict=True):
                     board.dead = dead
                 if power:
-                    self.locker.boots += 1
+                    self.locker.power_returns()
                     for supply in self.supplied:
                         await supply(True)
                 await self.switch_on()

@@ -83,21 +83,21 @@ def _session(stage: Stage, parts: Assembly) -> SessionSeen | None:
 
 
 def _utc(stage: Stage, mono_ms: int | None) -> int | None:
-    return stage.locker.clock.utc_of(mono_ms) if mono_ms is not None else None
+    return stage.locker.clock.true_of(mono_ms) if mono_ms is not None else None
 
 
 def _next_due(stage: Stage) -> int | None:
     due_s = stage.hours.next_due_s()
-    return stage.locker.clock.utc_of(round(1_000 * due_s)) if due_s is not None else None
+    return stage.locker.clock.true_of(round(1_000 * due_s)) if due_s is not None else None
 
 
 def _clock(stage: Stage) -> ClockSeen:
-    loop, clock = pace.the_loop(), stage.locker.clock
+    loop, clock, parts = pace.the_loop(), stage.locker.clock, stage.locker.assembly
     return ClockSeen(
-        clock.utc_ms(),
-        clock.is_sure,
+        clock.true_ms(),
+        parts is None or parts.runtime.now().sure,
         stage.hours.speed,
         stage.hours.paused,
         round(loop.moved_s, 3),
-        clock.offset_ms,
+        1_000 * round(clock.off_ms / 1_000),
     )

@@ -80,7 +80,7 @@ class ClockSeen(Struct, frozen=True):
     speed: float
     paused: bool
     offset_s: float  # by how much time was moved, in all
-    wrong_ms: int  # by how much the wall clock alone was set off
+    wrong_ms: int  # by how much the system's clock is off, in whole seconds
 
     def runs_on(self, before: "ClockSeen") -> bool:
         """Whether it is what a page makes of `before` by itself."""

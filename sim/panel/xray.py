@@ -68,7 +68,7 @@ class XRay:
         self, site: Site, commits: Commits, deeds: Deeds, glass: Glass, overheard: Overheard
     ) -> None:
         locker = self._locker = site.locker
-        self.book = Book(locker.clock.utc_ms, locker.moved.set)
+        self.book = Book(locker.clock.true_ms, locker.moved.set)
         self.cause: Growing | None = None  # of the next start: the power that has come, the restart
         self._site = site
         self._deeds = deeds

@@ -163,19 +163,36 @@ async def disk_io_error(site: Site, blow: Blow) -> None:
 
 
 async def clock_unsure(site: Site, blow: Blow) -> None:
-    """The time is up to three days off, and the clock says that it is not to be trusted."""
-    chance = blow.chance
-    clock, off_ms = site.locker.clock, chance.randrange(-3 * 86_400_000, 3 * 86_400_000)
-    clock.is_sure = False
-    clock.offset_ms += off_ms
-    blow.fired()
-    await blow.lasts(chance.uniform(120, 1_800))
-    clock.offset_ms -= off_ms
-    clock.is_sure = True
+    """The machine starts in 1970, and whoever carries the backend's messages lets no signed time through."""
+    link = site.locker.link
+    link.tells_time = False
+    await clock_empty(site, blow)
+    await blow.lasts(blow.chance.uniform(120, 1_800))
+    link.tells_time = True
 
 
-async def clock_jumps(site: Site, blow: Blow) -> None:
-    """A trusted source sets the time, within the minute that it may."""
-    chance = blow.chance
-    site.locker.clock.offset_ms += chance.randrange(-60_000, 60_000)
+async def clock_empty(site: Site, blow: Blow) -> None:
+    """The power goes, and with it the clock: its battery is empty."""
+    clock = site.locker.clock
+    battery, clock.battery = clock.battery, False
     blow.fired()
+    await site.outage(_off_s(blow.chance))
+    clock.battery = battery
+
+
+async def clock_stepped(site: Site, blow: Blow) -> None:
+    """NTP lies, or a hand slips: the system's clock is off by seconds, hours or weeks, until NTP finds the time again."""
+    chance = blow.chance
+    limit_ms = chance.choice([60_000, 3 * 3_600_000, 30 * 86_400_000])
+    site.locker.clock.step(chance.randrange(-limit_ms, limit_ms))
+    blow.fired()
+    await blow.lasts(chance.uniform(5, 3_600))
+    site.locker.clock.set_right()
+
+
+async def clock_drifts(site: Site, blow: Blow) -> None:
+    """The machine's oscillator is up to 100 ppm fast or slow, as in heat or cold."""
+    site.locker.clock.drift(blow.chance.uniform(-100, 100))
+    blow.fired()
+    await blow.lasts(blow.chance.uniform(600, 7_200))
+    site.locker.clock.drift(0)

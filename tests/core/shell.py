@@ -14,11 +14,21 @@ from firmware.chain import Place
 from firmware.config import Config, Paths
 from firmware.control import KIOSK_PUSHES, LINK_PUSHES, SERVICE_PUSHES, Message, Seq, decode, encode
 from firmware.errors import StoreError, StoreFull
-from firmware.events import Checked, DoorRead, Effect, Event, GrantedParcel, GrantsCame, Pulse, ReadDoor
+from firmware.events import (
+    Checked,
+    DoorRead,
+    Effect,
+    Event,
+    GrantedParcel,
+    GrantsCame,
+    Pulse,
+    ReadDoor,
+    Welcomed,
+)
 from firmware.gate import Gate
 from firmware.hello import Hellos
 from firmware.inbox import Inbox, Post
-from firmware.model import Entry, Moment, Outcome, Purpose, ScreenName
+from firmware.model import ClockSource, Entry, Moment, Outcome, Purpose, ScreenName
 from firmware.offer import Offer
 from firmware.peer import Peer, Role
 from firmware.reserve import Reserve
@@ -170,6 +180,16 @@ class Shell:
         self.inbox.put(Post(event, seq, lambda outcome: None if told.done() else told.set_result(outcome)))
         return await told
 
+    async def welcome(self) -> Outcome:
+        """The backend has told the time."""
+        asked_ms = self.runtime.now().mono_ms
+        return await self.ask(Welcomed(LOCKER, 1, self.clock.true_ms(), 0, True, asked_ms))
+
+    def forget_time(self) -> None:
+        """As after another boot without a battery, or after a week without the backend."""
+        self.state.locker.clock = ClockSource.NONE
+        self.store.commit(*self.state.drain(), self.runtime.now())
+
     async def quiet(self) -> None:
         """All that waits in the inbox is handled."""
         await self.ask(Checked())
@@ -178,6 +198,7 @@ class Shell:
         """Every door is closed, KZ1 is expected in cell 1, and the coils have rested where there is time for it."""
         for cell in (1, 2, 3, 4):
             self.inbox.post(DoorRead(cell, True))
+        assert await self.welcome() is Outcome.DONE
         rights = (right(Purpose.DEPOSIT, "KZ1"),)
         assert await self.ask(GrantsCame(LOCKER, 1, 1, (GrantedParcel("KZ1", 1),), rights)) is Outcome.DONE
         await asyncio.sleep(rest_s)

@@ -102,7 +102,7 @@ def test_journal(folder: Path, said: list[str]) -> None:
 
 def test_an_entry_by_an_unsure_clock_is_marked(folder: Path, said: list[str]) -> None:
     async def act(shell: Shell, socket: Path) -> None:
-        shell.clock.is_sure = False
+        shell.forget_time()
         shell.state.note(EntryKind.NOTICE)
         shell.store.commit(*shell.state.drain(), shell.runtime.now())
         await ctl.journal(socket, said.append, after=-1, limit=1, as_json=False)

@@ -146,7 +146,7 @@ def test_a_commit_that_fails_at_any_write_is_whole_or_absent(
 ) -> None:
     monkeypatch.setattr(store, "LOG_PAGES_MAX", 20)  # so that some of the failures fall into folding the log
     outcomes = set()
-    for well in range(60):
+    for well in range(90):
         before = believed(opened)
         disk.fail(after=well, times=None, error=(apsw.IOError, apsw.FullError)[well % 2])
         failed_from = disk.operations + well

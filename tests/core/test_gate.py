@@ -275,7 +275,7 @@ def test_an_acknowledgement_is_taken_where_it_is_of_this_very_journal(
 
 
 def welcomed(nonce: bytes, **others: Any) -> bytes:
-    said = {"locker": LOCKER, "epoch": 1, "nonce": nonce, "time_ms": UTC_MS, "acked_seq": 0}
+    said = {"locker": LOCKER, "epoch": 1, "nonce": nonce, "time_ms": START_UTC_MS + 20_000, "acked_seq": 0}
     return SIGNER.sign(WELCOME, {**said, "accepted": True, **others})
 
 
@@ -331,8 +331,10 @@ def test_a_welcome_is_taken_once_and_in_answer_to_the_last_hello_only(tmp_path: 
         await shell.quiet()
         answers = {push.ask: push.outcome for push in link.got if isinstance(push, Told)}
         assert answers == {0: Outcome.STALE, **{ask: outcome for ask, (_, outcome) in enumerate(cases, 1)}}
-        (event,) = [event for event in shell.seen if isinstance(event, Welcomed)]
-        assert (event.time_ms, event.asked_ms) == (UTC_MS, shell.runtime.now().mono_ms)
+        event = [event for event in shell.seen if isinstance(event, Welcomed)][-1]
+        now = shell.runtime.now()
+        assert (event.time_ms, event.asked_ms) == (START_UTC_MS + 20_000, now.mono_ms)
+        assert (now.utc_ms, now.sure) == (START_UTC_MS + 20_000, True)
 
     play(tmp_path, act)
 

@@ -19,6 +19,7 @@ from firmware.events import (
     KioskJoined,
     Pressed,
     PulseEnded,
+    SystemClockMoved,
     Welcomed,
 )
 from firmware.inbox import ANSWERED, SHED, Inbox, Post
@@ -34,6 +35,7 @@ ONE_OF_EACH: list[Event] = [
     EpochDemanded("0123", 1, 2),
     JournalAcked("0123", 1, 1, "00"),
     Welcomed("0123", 1, 1, 0, True),
+    SystemClockMoved(1),
 ]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from firmware import deeds
 from firmware.chain import Sealed
+from firmware.clock import SETTLED_MS
+from firmware.commands import DAY_MS
 from firmware.config import Journal
 from firmware.control import Seq, Show
 from firmware.errors import StoreError
@@ -22,6 +24,7 @@ from firmware.events import (
     JournalAcked,
     Pressed,
     Pulse,
+    SystemClockMoved,
 )
 from firmware.housekeeping import LOOK_S, PRUNE_S, STEP_S
 from firmware.inbox import Post
@@ -41,7 +44,7 @@ from firmware.model import (
 from firmware.peer import Role
 from firmware.reserve import NEEDED_BYTES, RESERVE_BYTES
 from firmware.rows import Command, Door, Parcel, Session
-from firmware.runtime import RETRY_MS, SLEEP_MAX_MS, STORAGE_FAILED
+from firmware.runtime import CLOCK_LOOK_S, RETRY_MS, SLEEP_MAX_MS, STORAGE_FAILED
 from sim import loop as virtual
 from tests.core.harness import LOCKER, UTC_MS, cabinet, digest
 from tests.core.shell import JOURNAL_KEY, Face, Shell, running
@@ -334,11 +337,38 @@ def test_one_timer_for_the_earliest_deadline(tmp_path: Path) -> None:
     play(tmp_path, act)
 
 
-def test_with_nothing_due_the_clock_is_looked_at_now_and_then(tmp_path: Path) -> None:
+def test_with_nothing_due_the_timer_is_set_anew_now_and_then(tmp_path: Path) -> None:
     async def act(shell: Shell) -> None:
+        await asyncio.sleep(SETTLED_MS / 1_000 + CLOCK_LOOK_S)  # the system's clock is told of until then
         shell.seen.clear()
         await asyncio.sleep(SLEEP_MAX_MS / 1_000 + 1)
         assert shell.seen == [Checked()]
+
+    play(tmp_path, act)
+
+
+def test_a_step_of_the_systems_clock_is_told_once_and_moves_nothing(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        for ms in (0, 3 * DAY_MS, 500, -3 * DAY_MS):
+            shell.clock.step(ms)
+            await asyncio.sleep(SETTLED_MS / 1_000 + 2 * CLOCK_LOOK_S)
+            now = shell.runtime.now()
+            assert (now.sure, now.utc_ms) == (True, shell.clock.true_ms())
+        told = [event.off_ms for event in shell.seen if isinstance(event, SystemClockMoved)]
+        assert told == [0, 3 * DAY_MS, 500]
+
+    play(tmp_path, act)
+
+
+def test_what_a_failing_disk_has_not_taken_of_the_systems_clock_is_told_again(tmp_path: Path) -> None:
+    async def act(shell: Shell) -> None:
+        shell.disk.full = True
+        shell.clock.step(3 * DAY_MS)
+        await asyncio.sleep(3 * CLOCK_LOOK_S)
+        assert shell.state.locker.system_off_ms is None
+        shell.disk.full = False
+        await asyncio.sleep(2 * CLOCK_LOOK_S)
+        assert shell.state.locker.system_off_ms == 3 * DAY_MS
 
     play(tmp_path, act)
 
@@ -420,10 +450,10 @@ def test_what_is_acknowledged_and_old_is_pruned_by_itself_in_steps(tmp_path: Pat
         assert await shell.ask(acked) is Outcome.DONE
         await asyncio.sleep(23 * 3_600)
         assert shell.store.entries >= 1_000
-        shell.clock.is_sure = False
+        shell.forget_time()
         await asyncio.sleep(3 * 3_600)
         assert shell.store.entries >= 1_000  # nobody knows how old it is
-        shell.clock.is_sure = True
+        assert await shell.welcome() is Outcome.DONE
         left = []
         for _ in range(round(PRUNE_S)):
             await asyncio.sleep(STEP_S)

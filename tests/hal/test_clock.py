@@ -1,4 +1,4 @@
-"""The wall clock is the machine's, and it claims to be sure only where the kernel says so."""
+"""The wall clock is the machine's, and it claims to be synchronised only where the kernel says so."""
 
 import ctypes
 import time
@@ -16,15 +16,16 @@ def test_the_time_is_the_machines() -> None:
     assert before_ms <= clock.utc_ms() <= time.time_ns() // 1_000_000
 
 
-def test_it_says_whether_the_kernel_is_sure() -> None:
-    assert SystemClock().sure() in {True, False}
+def test_it_says_whether_the_kernel_is_synchronised() -> None:
+    assert SystemClock().synchronised() in {True, False}
 
 
 @pytest.mark.parametrize(
-    ("result", "status", "sure"), [(0, 0x2001, True), (0, 0x0040, False), (5, 0, False), (-1, 0, False)]
+    ("result", "status", "synchronised"),
+    [(0, 0x2001, True), (0, 0x0040, False), (5, 0, False), (-1, 0, False)],
 )
 def test_what_the_kernel_may_answer(
-    monkeypatch: pytest.MonkeyPatch, result: int, status: int, sure: bool
+    monkeypatch: pytest.MonkeyPatch, result: int, status: int, synchronised: bool
 ) -> None:
     class Kernel:
         def __init__(self, _: None) -> None: ...
@@ -35,9 +36,9 @@ def test_what_the_kernel_may_answer(
             return result
 
     monkeypatch.setattr(ctypes, "CDLL", Kernel)
-    assert SystemClock().sure() is sure
+    assert SystemClock().synchronised() is synchronised
 
 
-def test_where_there_is_no_such_call_it_is_not_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_such_call_it_is_not_synchronised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
-    assert not SystemClock().sure()
+    assert not SystemClock().synchronised()
