@@ -107,8 +107,8 @@ def _refuse(turn: Turn, event: Commanded) -> Outcome | None:
 
 
 def _is_long_over(turn: Turn, not_after_ms: int) -> bool:
-    """Whether nobody could have it carried out again, whatever the clock is corrected by."""
-    return turn.now.sure and not_after_ms < turn.now.utc_ms - DAY_MS
+    """Whether nobody could have it carried out again: by a signed time, for a battery clock may run wild and be corrected."""
+    return turn.now.sure and not_after_ms < (turn.state.locker.told_ms or 0) - DAY_MS
 
 
 def _forget(turn: Turn) -> None:

@@ -136,6 +136,7 @@ def test_a_full_disk_has_room_for_the_end_of_a_visit_only(opened: Mind, deed: de
 
 def test_what_is_not_for_here_fills_no_journal(stored: Mind) -> None:
     """A messenger can replay another locker's commands for ever."""
+    stored.tell_time()
     mind, before = stored, len(stored.entries)
     for number in range(3 * commands.FOREIGN_MAX):
         others = ({"locker": "0124"}, {"epoch": 7}, {"not_after_ms": mind.utc_ms - 48 * HOUR_MS})[number % 3]
@@ -167,6 +168,8 @@ def test_so_many_commands_are_kept_and_one_more_is_busy(mind: Mind, monkeypatch:
     assert mind.door(1).blocked == "command"
     assert mind.told(deeds.Block(1), id="b0") is Outcome.DONE  # what is kept is answered
     mind.utc_ms += 25 * HOUR_MS
+    assert mind.told(deeds.Unblock(1), id="another") is Outcome.BUSY  # by no time but a signed one are they over
+    mind.tell_time()
     assert mind.told(deeds.Unblock(1)) is Outcome.DONE
 
 

@@ -34,7 +34,11 @@ def test_status(folder: Path, said: list[str]) -> None:
     *lines, raw = said
     assert [line.split()[0] for line in lines[:3]] == ["locker", "epoch", "firmware"]
     facts = {" ".join(line.split("  ")[0].split()): line.split("  ")[-1].strip() for line in lines}
-    assert facts["clock sure"] == "yes"
+    assert facts["clock utc ms"].startswith("2026-03-02T04:00:")
+    assert (facts["clock sure"], facts["clock why"]) == ("yes", "a signed time")
+    assert int(facts["clock told s"]) >= 0
+    assert int(facts["system off ms"]) >= 0  # a welcome makes an unsure clock late, by as long as it took
+    assert facts["system synchronised"] == "yes"
     assert facts["banks"] == "board unread, pins unread"
     assert (facts["journal acked"], facts["serves"]) == ("0", "everybody")
     assert 0 <= float(facts["journal used percent"]) < 0.1

@@ -545,4 +545,21 @@ def test_commands_are_let_go_of_a_day_after_their_date(stored: Mind) -> None:
     stored.command("KZ1", locker="0124")
     stored.utc_ms += 25 * HOUR_MS
     stored.command("KZ1", locker="0124")
-    assert [row.id for row in stored.state.all(Command)] == ["c2"]
+    assert [row.id for row in stored.state.all(Command)] == ["c1", "c2"]
+    stored.tell_time()
+    stored.command("KZ1", locker="0124")
+    assert [row.id for row in stored.state.all(Command)] == ["c2", "c3"]
+
+
+def test_a_command_is_carried_out_once_whatever_a_battery_clock_says_meanwhile(stored: Mind) -> None:
+    """It ran wild: a command that looked long over was forgotten, and would have been carried out once more."""
+    until_ms = stored.utc_ms + 20 * 24 * HOUR_MS
+    stored.tell_time()
+    stored.command("KZ1", id="c", not_after_ms=until_ms)
+    stored.jam()
+    stored.press(Action.BACK)
+    stored.utc_ms += 30 * 24 * HOUR_MS
+    stored.command("KZ1", locker="0124")
+    stored.utc_ms -= 30 * 24 * HOUR_MS
+    assert stored.command("KZ1", id="c", not_after_ms=until_ms) is Outcome.NOT_OPENED
+    assert stored.pulses == []
