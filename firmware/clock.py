@@ -28,10 +28,8 @@ from firmware.turn import Turn
 SURE_MS = 7 * 24 * 3_600_000  # since the last signed time
 STEP_MAX_MS = 60_000  # what is more is journalled
 AGREES_MS = STEP_MAX_MS // 2  # a system clock that was off by more is not believed at a boot
-SETTLED_MS = (
-    15 * 60_000
-)  # until a system clock that was astray is believed again: Linux writes it into the battery clock
-# every 11 minutes, and what was astray may stand there for as long
+# Until a system clock that was astray may be believed again: Linux writes it into the battery clock every 11 minutes.
+SETTLED_MS = 15 * 60_000
 NEWS_MS = 1_000  # a system clock that has moved by more is news
 WELCOME_MAX_MS = 30_000  # from the hello on: a signed time that was held back is off by so much at most
 
@@ -56,9 +54,7 @@ def why(locker: Locker, now: Moment) -> str:
         return "a signed time" if locker.clock is ClockSource.SIGNED else "the battery clock"
     if locker.told_ms is None:
         return "no signed time yet"
-    return (
-        "the last signed time is too old" if locker.clock is not ClockSource.NONE else "none since the boot"
-    )
+    return "none since the boot" if locker.clock is ClockSource.NONE else "the last signed time is too old"
 
 
 def agrees(off_ms: int | None) -> bool:

@@ -168,7 +168,9 @@ def test_so_many_commands_are_kept_and_one_more_is_busy(mind: Mind, monkeypatch:
     assert mind.door(1).blocked == "command"
     assert mind.told(deeds.Block(1), id="b0") is Outcome.DONE  # what is kept is answered
     mind.utc_ms += 25 * HOUR_MS
-    assert mind.told(deeds.Unblock(1), id="another") is Outcome.BUSY  # by no time but a signed one are they over
+    assert (
+        mind.told(deeds.Unblock(1), id="another") is Outcome.BUSY
+    )  # by no time but a signed one are they over
     mind.tell_time()
     assert mind.told(deeds.Unblock(1)) is Outcome.DONE
 
