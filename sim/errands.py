@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from firmware.model import Purpose
+from sim.claimers import Claimer
 from sim.people import Visitor
 from sim.site import Site
 
@@ -26,7 +27,8 @@ async def send(site: Site, chance: random.Random, waybill: str, manner: str) -> 
 async def collect(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
     """The buyer comes."""
     if waybill in site.office.backend.orders:
-        await Visitor(site, chance, waybill, Purpose.PICKUP, manner).come()
+        buyer = Claimer if manner == "scans" else Visitor
+        await buyer(site, chance, waybill, Purpose.PICKUP, manner).come()
 
 
 async def go_round(site: Site, chance: random.Random, of: str, manner: str) -> None:

@@ -30,6 +30,7 @@ from firmware.row import Row, Timed
 from firmware.rows import ROWS, Change, Door, Grant, Session, State
 from firmware.schema import TABLES
 from firmware.session import UNPROVED
+from sim.claims import Claims
 from sim.site import Site
 from sim.world import Cell
 
@@ -66,6 +67,7 @@ class Facts:
         self._commands: set[str] = set()  # all that ever came: a duplicate proves nothing anew
         self._untouched_s: list[float] = []  # when commands opened that nobody at the locker touched for
         self._came: dict[str, tuple[float, Open]] = {}  # since the last start, unless they proved
+        self.claims = Claims()
         self.ended: dict[str, EntryKind] = {}  # parcels, before this event
         self.collected_s: dict[int | None, float] = {}  # by cell, when a buyer last had what lay there
         self.lost: list[str] = []  # what was committed and is not there
@@ -87,8 +89,7 @@ class Facts:
         self.changed = False  # whether the event changed a row
         self.committed: dict[type[Row], dict[tuple[Any, ...], Row]] = {}  # every row as it was last committed
         self._shadow: Columns = {}
-        # What the store may hold instead: of commits that nobody saw succeed.
-        self._doubtful: list[Columns] = []
+        self._doubtful: list[Columns] = []  # of commits that nobody saw succeed: the store may hold these
         self._shown: deque[Seq] = deque(maxlen=2)  # the last screens
         self._asked: dict[int, int] = {}  # intents that the body works at → cell
 
@@ -173,9 +174,8 @@ class Facts:
         self.event, self.effects, self.entries = post.event, effects, self.site.entries
         self.seq = post.seq
         self.is_start = isinstance(post.event, Started)
-        self.last.append(
-            f"{self.now_s:.3f} {post.event!r} → {effects!r}; {[entry.kind.value for entry in self.entries]}"
-        )
+        told = [entry.kind.value for entry in self.entries]
+        self.last.append(f"{self.now_s:.3f} {post.event!r} → {effects!r}; {told}")
         if self.is_start:
             self._waiting.clear()
             self._came.clear()
@@ -184,6 +184,7 @@ class Facts:
         for entry in self.entries:
             if entry.kind is EntryKind.INTENT and entry.cell is not None and entry.intent is not None:
                 self._waiting[entry.cell] = entry.intent
+        self.claims.take(self.entries)
         self._take_proof()
 
     def done(self) -> None:
@@ -205,9 +206,7 @@ class Facts:
             if isinstance(event.do, Open):
                 self._came[event.id] = self.now_s, event.do
         self._asked.pop(getattr(event, "intent", 0), None)
-        self._asked.update(
-            (each.intent, each.cell) for each in self.effects if isinstance(each, Pulse | ReadDoor)
-        )
+        self._asked.update((to.intent, to.cell) for to in self.effects if isinstance(to, Pulse | ReadDoor))
         was = self._session
         if (at and (at.id, at.state, at.due_ms)) != self._session:
             self._session = (at.id, at.state, at.due_ms) if at else None
@@ -229,9 +228,9 @@ class Facts:
         since_s = now_s - times.remote_open_window_s + 0.01  # deadlines are in whole milliseconds
         self._untouched_s = [at_s for at_s in self._untouched_s if at_s > since_s]
         may_s = times.remote_wait_s + (times.await_touch_s if touched else 0) + 0.01
-        within_cap = touched or len(self._untouched_s) < times.remote_open_max
+        within_cap = touched or self.claims.by is not None or len(self._untouched_s) < times.remote_open_max
         if command is not None and now_s - came_s <= may_s and within_cap:
-            self._untouched_s += [] if touched else [now_s]
+            self._untouched_s += [] if touched or self.claims.by is not None else [now_s]
             self.proofs = {at.id: command.grant}
             self.prover = self.site.office.backend.orders[command.parcel].person
 

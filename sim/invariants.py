@@ -13,6 +13,12 @@ from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionSt
 from firmware.rows import Command, Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
 from sim.clock_rules import a_sure_clock_is_right, nothing_expires_before_its_time
+from sim.claim_rules import (
+    a_claim_has_seen_the_screen,
+    a_claim_leaves_the_locker_again,
+    only_the_claims_own_cells_open,
+)
+from sim.coil_rules import SLACK_S, a_pulse_has_an_intent, never_beyond_pulse_rest_and_duty, never_two_coils
 from sim.facts import Facts
 from sim.money_rules import (
     collected_or_refunded,
@@ -31,7 +37,6 @@ from sim.storage_rules import (
 
 Rule = Callable[[Facts], Iterator[str]]
 
-SLACK_S = 0.02  # between a bound as the host keeps it and as the coil feels it: a frame's time on the wire
 SEEN_WITHIN_S = 5.0  # an opening is known after two polls at the idle rate, also behind a lost one
 STUCK_S = 400.0  # the longest a screen may stay by its own rules: a keypad with all its "more time"
 ENDINGS = (EntryKind.COLLECTED, EntryKind.WITHDRAWN)
@@ -223,40 +228,15 @@ AFTER_EVENT: tuple[Rule, ...] = (
     only_the_backend_is_believed,
     money_moves_once,
     collected_or_refunded,
+    a_claim_has_seen_the_screen,
+    only_the_claims_own_cells_open,
+    a_claim_leaves_the_locker_again,
     a_full_disk_begins_no_visit,
     what_was_committed_is_there,
     memory_equals_reload,
     a_sure_clock_is_right,
     nothing_expires_before_its_time,
 )
-
-
-# After each change of matter
-
-
-def a_pulse_has_an_intent(facts: Facts) -> Iterator[str]:
-    """What energises a coil was decided and committed before; else nobody would know of it after a power cut."""
-    if facts.coil_on is not None and facts.coil_intent is None:
-        yield f"the coil of cell {facts.coil_on} is on, and no committed intent waits for it"
-
-
-def never_two_coils(facts: Facts) -> Iterator[str]:
-    """The supply feeds one: with two, neither bolt moves and the controller may brown out."""
-    if facts.site.world.coils_on_max > 1:
-        yield f"{facts.site.world.coils_on_max} coils are on"
-
-
-def never_beyond_pulse_rest_and_duty(facts: Facts) -> Iterator[str]:
-    """A coil that is on for too long, too soon or too often burns (docs/lock-boards.md section 10)."""
-    locks, spell = facts.site.locker.config.locks, facts.spell
-    if spell is None:
-        return
-    if spell.lasted_s > 1 + SLACK_S:
-        yield f"cell {spell.cell}: on for {spell.lasted_s:.3f} s"
-    if spell.rested_s < locks.rest_s - SLACK_S and spell.cell not in facts.site.witness.crossed:
-        yield f"cell {spell.cell}: rested for {spell.rested_s:.3f} s"
-    if spell.hottest_s > locks.duty_max * locks.duty_window_s + SLACK_S:
-        yield f"cell {spell.cell}: on for {spell.hottest_s:.3f} s of a minute"
 
 
 AFTER_MATTER: tuple[Rule, ...] = (a_pulse_has_an_intent, never_two_coils, never_beyond_pulse_rest_and_duty)

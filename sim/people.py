@@ -62,14 +62,17 @@ class Visitor:
     async def _in_turn(self) -> None:
         async with self._site.queue:
             self._left, self._typed, self._retried = False, 0, 0
-            until_s = asyncio.get_running_loop().time() + VISIT_MAX_S
-            while not self._left and asyncio.get_running_loop().time() < until_s:
-                show = self._site.kiosk.show
-                if show is not None and self._is_anothers(show.screen):
-                    await self._look_on(show.screen)
-                elif show is not None:
-                    await self.AT_SCREEN[show.screen.name](self, show.screen)
-                await self._pause()
+            await self._before_screen()
+
+    async def _before_screen(self) -> None:
+        until_s = asyncio.get_running_loop().time() + VISIT_MAX_S
+        while not self._left and asyncio.get_running_loop().time() < until_s:
+            show = self._site.kiosk.show
+            if show is not None and self._is_anothers(show.screen):
+                await self._look_on(show.screen)
+            elif show is not None:
+                await self.AT_SCREEN[show.screen.name](self, show.screen)
+            await self._pause()
 
     async def _with_app(self) -> None:
         """«Открыть ячейку» in the app, before the locker, whoever else stands there."""
@@ -248,6 +251,11 @@ class Visitor:
         curious = self.manner == "hasty" and self._chance.random() < 0.3
         self._press(Action.OPEN if mine or curious else Action.BACK)
 
+    async def _see_claimed(self, screen: Screen) -> None:
+        """Somebody has claimed the locker, and may have gone: the hasty cancel it, the others wait."""
+        if self._chance.random() < (0.3 if self.manner == "hasty" else 0.03):
+            self._press(Action.BACK)
+
     async def _shut_other(self, screen: Screen) -> None:
         """Shut the cell that opened instead."""
         for cell in screen.open_cells:
@@ -279,6 +287,7 @@ class Visitor:
         N.WRONG_CELL: _shut_other,
         N.THANKS: _go,
         N.AWAIT_TOUCH: _touch,
+        N.CLAIMED: _see_claimed,
         N.BUSY: _go,
         N.OUT_OF_SERVICE: _leave,
     }

@@ -1,11 +1,11 @@
 """The verbs of a scenario that are about the screen's code and the phone that reads it."""
 
-from sim import phone
 from sim.backend import commands
 from sim.backend_steps import BackendSteps
 from sim.faces import Touch
 from sim.locker import SimLocker
 from sim.machine_steps import PATIENCE
+from sim.phone import Phones
 
 
 class ScreenSteps(BackendSteps):
@@ -14,27 +14,31 @@ class ScreenSteps(BackendSteps):
     def __init__(self, locker: SimLocker, face: Touch) -> None:
         super().__init__(locker)
         self._face = face
+        self._phones = Phones(locker, face)
         self._read_codes: dict[str, str] = {}  # person → what the phone has read last
 
     async def do_scan(self, person: str, by: str = "") -> None:
         """Hold a phone before the screen, once there is a code on it; with by=NAME take what that one has read."""
         await self.do_code("shown")
-        self._read_codes[person] = self._read_codes[by] if by else phone.read(self._face.show) or ""
+        self._read_codes[person] = self._read_codes[by] if by else self._phones.look() or ""
 
     async def do_claim(self, person: str) -> None:
         """The app claims the locker with what it has read; `outcome PERSON …` expects what becomes of it."""
-        self._commands[person] = phone.claim(self._locker, person, self._read_codes[person])
+        command = self._phones.claim(person, self._read_codes[person])
+        if command is None:
+            raise ValueError(f"{person} has nothing to collect")
+        self._commands[person] = command
 
     async def do_leave(self, person: str) -> None:
         """«Отмена» in the app."""
-        phone.leave(self._locker, self._commands[person])
+        self._phones.leave(self._commands[person])
 
     async def do_code(self, state: str, within: str = PATIENCE) -> None:
         """`code shown`: expect a QR code on the screen. `code gone`: expect none. `code new`: expect one nobody has read."""
         holds = {
-            "shown": lambda: phone.read(self._face.show) is not None,
-            "gone": lambda: self._face.show is not None and phone.read(self._face.show) is None,
-            "new": lambda: phone.read(self._face.show) not in (None, *self._read_codes.values()),
+            "shown": lambda: self._phones.look() is not None,
+            "gone": lambda: self._face.show is not None and self._phones.look() is None,
+            "new": lambda: self._phones.look() not in (None, *self._read_codes.values()),
         }[state]
         await self._until(holds, lambda: f"the screen shows {self._face.show}", within)
 

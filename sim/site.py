@@ -18,6 +18,7 @@ from firmware.rows import Door
 from sim.faces import MemoryKiosk, Screen
 from sim.locker import SimLocker
 from sim.office import Office
+from sim.phone import Phones
 from sim.world import Cell, Impossible
 
 SEEN = (DoorState.OPEN, DoorState.OVERDUE)
@@ -117,6 +118,7 @@ class Site:
         self.locker = locker
         self.world = locker.world
         self.kiosk: Screen = kiosk or MemoryKiosk(locker)
+        self.phones = Phones(locker, self.kiosk)
         self.supplied: list[Callable[[bool], Awaitable[None]]] = []  # whoever has power where the boards have
         self.witness = Witness(locker)
         self.office = Office(locker, chance)
