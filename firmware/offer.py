@@ -33,10 +33,11 @@ class Offer:
         self.on_change: Callable[[], None] = lambda: None  # the gate's: it is another one, or gone
 
     def link(self, now_ms: int, *, confirmed: bool) -> None:
-        """What the link says of itself. That it is down counts at once, silence after `link_confirmed_s`."""
+        """What the link says of itself. A word that it is down changes nothing: it may greet anew and be back in a moment."""
         was_good = self._is_good(now_ms)
-        self._good_until_ms = now_ms + self._confirmed_ms if confirmed else 0
-        if was_good is not confirmed:
+        if confirmed:
+            self._good_until_ms = now_ms + self._confirmed_ms
+        if confirmed and not was_good:
             self.on_change()
 
     def qr(self, screen: ScreenName, now_ms: int) -> Qr | None:
