@@ -12,12 +12,12 @@ from firmware.events import Due, GrantsCame, Pulse
 from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionState
 from firmware.rows import Command, Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
-from sim.clock_rules import a_sure_clock_is_right, nothing_expires_before_its_time
 from sim.claim_rules import (
     a_claim_has_seen_the_screen,
     a_claim_leaves_the_locker_again,
     only_the_claims_own_cells_open,
 )
+from sim.clock_rules import a_sure_clock_is_right, nothing_expires_before_its_time
 from sim.coil_rules import SLACK_S, a_pulse_has_an_intent, never_beyond_pulse_rest_and_duty, never_two_coils
 from sim.facts import Facts
 from sim.money_rules import (
