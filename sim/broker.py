@@ -1,8 +1,7 @@
 """A broker in memory, as MQTT 3.1.1 has it at QoS 1, with the faults that a real one may have.
 
 Persistent sessions by client id, retained messages, last wills, filters with `+`. What is delivered is handed over in a step of
-its own of the event loop, in order; a fault may drop, repeat, delay or turn round, cut a connection, or forget everything.
-Chance is drawn only while a fault asks for it.
+its own of the event loop, in order, as the weather lets it; a connection may be cut, and everything forgotten.
 """
 
 import asyncio
@@ -10,31 +9,11 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import NamedTuple
+from functools import lru_cache, partial
+
+from sim.weather import Letter, Way, Weather
 
 QUEUED_MAX = 1_000  # for a client that is away; Mosquitto's own default: beyond it, what comes is dropped
-
-
-class Letter(NamedTuple):
-    """A message on its way."""
-
-    topic: str
-    payload: bytes
-
-
-@dataclass(slots=True)
-class Weather:
-    """What befalls messages: each share is of those that pass, `delay_s` the longest delay."""
-
-    dropped: float = 0.0
-    repeated: float = 0.0
-    turned: float = 0.0  # delivered after the next one
-    delay_s: float = 0.0
-
-    @property
-    def is_fine(self) -> bool:
-        return not (self.dropped or self.repeated or self.turned or self.delay_s)
 
 
 @dataclass(slots=True)
@@ -43,8 +22,8 @@ class _Client:
     receive: Callable[[str, bytes], None] | None = None  # None: it is away
     lost: Callable[[], None] = lambda: None
     will: Letter | None = None
+    way: Way = field(init=False)
     queue: deque[Letter] = field(default_factory=deque)
-    held: Letter | None = None
     flushing: bool = False
     connection: int = 0
 
@@ -52,8 +31,8 @@ class _Client:
 class Broker:
     """All clients and topics. Make it on the loop it is to live on."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self.weather = Weather()
+    def __init__(self, chance: random.Random, weather: Weather | None = None) -> None:
+        self.weather = weather or Weather()
         self.overheard: Callable[[str, bytes], None] = lambda topic, payload: None  # whoever reads along
         self._chance = chance
         self._clients: dict[str, _Client] = {}
@@ -68,7 +47,10 @@ class Broker:
         will: Letter | None = None,
     ) -> None:
         """Take the session up, or begin one; what waited is delivered, and what is retained. The newer of two connections wins."""
-        client = self._clients.setdefault(client_id, _Client(filters))
+        client = self._clients.get(client_id)
+        if client is None:
+            client = self._clients[client_id] = _Client(filters)
+            client.way = Way(self.weather, self._chance, partial(self._append, client))
         if client.receive is not None:
             self.cut(client_id)
         client.filters, client.receive, client.lost, client.will = filters, receive, lost, will
@@ -111,30 +93,11 @@ class Broker:
             self._retained[topic] = payload
         for client in self._clients.values():
             if _matches(client.filters, topic):
-                self._queue(client, Letter(topic, payload))
-
-    def _queue(self, client: _Client, letter: Letter) -> None:
-        weather, chance = self.weather, self._chance
-        if weather.is_fine:
-            self._append(client, letter)
-            return
-        if chance.random() < weather.dropped:
-            return
-        for _ in range(2 if chance.random() < weather.repeated else 1):
-            if weather.delay_s:
-                delay_s = chance.uniform(0, weather.delay_s)
-                asyncio.get_running_loop().call_later(delay_s, self._append, client, letter)
-            elif client.held is None and chance.random() < weather.turned:
-                client.held = letter
-            else:
-                self._append(client, letter)
+                client.way.send(Letter(topic, payload))
 
     def _append(self, client: _Client, letter: Letter) -> None:
         if len(client.queue) < QUEUED_MAX:
             client.queue.append(letter)
-        if client.held is not None:
-            client.queue.append(client.held)
-            client.held = None
         self._flush_soon(client)
 
     def _flush_soon(self, client: _Client) -> None:

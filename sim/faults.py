@@ -7,7 +7,7 @@ makes it happen at a `Site` and returns when it is over; it calls `fired` in the
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sim.strikes import electric, machine, matter, outside
+from sim.strikes import electric, machine, matter, network, outside
 from sim.strikes.common import Strike
 from sim.world import Condition, Sensor
 
@@ -47,7 +47,8 @@ PER_CELL = frozenset({
 })  # fmt: skip
 LASTING = PER_CELL - {"door_forced"} | {
     "board_dead", "board_silent", "noise_before", "noise_behind", "adapter_echoes", "replies_delayed", "cable_cut",
-    "port_unplugged", "power_cut", "disk_full", "disk_io_error", "clock_unsure", "clock_stepped", "clock_drifts", "link_down", "kiosk_gone",
+    "port_unplugged", "power_cut", "disk_full", "disk_io_error", "clock_unsure", "clock_stepped", "clock_drifts",
+    "link_down", "kiosk_gone", "broker_loses", "broker_repeats", "broker_turns_round", "broker_slow",
 }  # fmt: skip
 
 
@@ -95,6 +96,12 @@ CATALOGUE: dict[str, Fault] = dict(
         _fault(Part.NETWORK, "link_down", outside.link_down, "the backend is away", "after 10 s to 10 min", 6),
         _fault(Part.NETWORK, "forged_list", outside.forged_list, "a hostile link sends lists and commands that nobody signed, or another did", "at once"),
         _fault(Part.NETWORK, "replayed_objects", outside.replayed, "a hostile link sends yesterday's lists and commands again", "at once"),
+        _fault(Part.NETWORK, "broker_loses", network.weather("dropped", network.SHARE), "the broker loses messages that it has confirmed", "after 30 s to 5 min"),
+        _fault(Part.NETWORK, "broker_repeats", network.weather("repeated", network.SHARE), "the broker delivers messages twice", "after 30 s to 5 min"),
+        _fault(Part.NETWORK, "broker_turns_round", network.weather("turned", network.SHARE), "the broker delivers messages in another order", "after 30 s to 5 min"),
+        _fault(Part.NETWORK, "broker_slow", network.weather("delay_s", 20.0), "messages take up to 20 s, and overtake each other", "after 30 s to 5 min"),
+        _fault(Part.NETWORK, "broker_wiped", network.wiped, "the broker starts anew with an empty disk", "at once"),
+        _fault(Part.NETWORK, "broker_hostile", network.hostile, "whoever holds the broker repeats, bends and forges all that was said, and floods both sides", "at once"),
         _fault(Part.KIOSK, "kiosk_gone", outside.kiosk_gone, "the browser dies", "after 2 to 30 s", 6),
         _fault(Part.KIOSK, "kiosk_nonsense", outside.kiosk_nonsense, "the kiosk sends bytes that mean nothing, and is dropped", "it comes back", 4),
         _fault(Part.PEOPLE, "quiet_cell_ordered", outside.quiet_cell_ordered, "a shop orders into a cell within its quiet hour", "it chooses again", 6),

@@ -1,6 +1,7 @@
 """The live link: a real broker, the shipped `postomat link` as a process, a network between them, and the backend's end."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from sim.nats import NatsServer
 from sim.ports import Forwarder
 from sim.process import Process
 from sim.uplink import Joins
+from sim.weather import Letter, Way, Weather
 
 RETRY_S = 0.5
 STATE_PERIOD_S = 1  # the simulator's time may run ten times as fast as this process's
@@ -26,7 +28,12 @@ class LiveFarEnd:
     """The backend at a real broker, again and again."""
 
     def __init__(
-        self, link: Link, address: str, moved: Callable[[], None], session: Session | None = None
+        self,
+        link: Link,
+        address: str,
+        moved: Callable[[], None],
+        session: Session | None = None,
+        weather: Weather | None = None,
     ) -> None:
         self._link = link
         self._address = address
@@ -34,6 +41,10 @@ class LiveFarEnd:
         # Without a keepalive: the simulator's time may stand still.
         self._session = session or Session("postomat-backend", (link.topics.up,), keepalive_s=0)
         self._connection: Connection | None = None
+        self.overheard: Callable[[Letter], None] = lambda letter: None
+        weather, chance = weather or Weather(), random.Random(address)
+        self._down = Way(weather, chance, self._sent)
+        self._up = Way(weather, chance, self._received)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -50,21 +61,37 @@ class LiveFarEnd:
                 self._moved()
             await asyncio.sleep(RETRY_S)
 
-    def _publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes) -> None:
+        """At the broker, as it is."""
         if self._connection is not None:
             self._connection.publish(Message(topic, payload))
 
+    def _publish(self, topic: str, payload: bytes) -> None:
+        self._down.send(Letter(topic, payload))
+
+    def _sent(self, letter: Letter) -> None:
+        self.overheard(letter)
+        self.publish(*letter)
+
     def _receive(self, topic: str, payload: bytes) -> None:
-        self._link.receive(topic, payload)
-        self._moved()
+        self._up.send(Letter(topic, payload))
+
+    def _received(self, letter: Letter) -> None:
+        self.overheard(letter)
+        if self._link.is_connected:
+            self._link.receive(*letter)
+            self._moved()
 
 
 class LiveUplink:
     """The network between a process of the locker's and the broker. What joins the controller is the process itself."""
 
-    def __init__(self, wire: Forwarder) -> None:
+    def __init__(self, wire: Forwarder, broker: NatsServer, far: LiveFarEnd) -> None:
         self.is_up = True
         self._wire = wire
+        self._broker = broker
+        self._far = far
+        self._wiping: asyncio.Task[None] | None = None
         self._changing: asyncio.Task[None] | None = None
 
     def attach(self, gate: Joins) -> None:
@@ -78,11 +105,21 @@ class LiveUplink:
         if self._changing is None or self._changing.done():
             self._changing = asyncio.get_running_loop().create_task(self._change())
 
+    def wipe(self) -> None:
+        """The broker starts anew with an empty disk."""
+        if self._wiping is None or self._wiping.done():
+            self._wiping = asyncio.get_running_loop().create_task(self._broker.wipe())
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """What whoever holds the broker says, to either side."""
+        self._far.publish(topic, payload)
+
     async def close(self) -> None:
         """Down for good."""
         self.is_up = False
-        if self._changing is not None:
-            await asyncio.wait([self._changing])
+        for task in (self._changing, self._wiping):
+            if task is not None:
+                await asyncio.wait([task])
         await self._wire.down()
 
     async def _change(self) -> None:
@@ -112,9 +149,11 @@ async def linked(locker: SimLocker) -> AsyncIterator[LiveLink]:
         broker = await stack.enter_async_context(NatsServer.running(locker.folder / "broker"))
         wire = Forwarder(broker.port)
         await wire.up()
-        locker.uplink = uplink = LiveUplink(wire)
+        far = LiveFarEnd(locker.link, broker.address, locker.moved.set, weather=locker.weather)
+        far.overheard = locker.overheard.append
+        uplink = LiveUplink(wire, broker, far)
+        locker.far, locker.uplink = far, uplink
         stack.push_async_callback(uplink.close)
-        locker.far = far = LiveFarEnd(locker.link, broker.address, locker.moved.set)
         task = asyncio.get_running_loop().create_task(far.run())
         stack.push_async_callback(_end, task)
         process = await Process.launch("link", _config(locker, wire.port))

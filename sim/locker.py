@@ -6,6 +6,7 @@ The same in virtual time, where faces are joined to the gate in memory, and live
 import asyncio
 import contextlib
 import random
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,9 @@ from sim.cabinet import SimCabinet
 from sim.clock import SimClock
 from sim.disk import Disk
 from sim.uplink import MemoryFarEnd, MemoryUplink, Uplink
+from sim.weather import Letter, Weather
+
+OVERHEARD = 64
 
 BACKEND = "backend.db"  # in a live locker's folder
 LOOK_S = 60.0  # how often the backend looks at its clock
@@ -75,7 +79,10 @@ class SimLocker:
         database = Database(folder / BACKEND) if live else None
         self.backend = Backend(site, signer, self.clock.true_ms, self.chance, database)
         self.link = Link(self.backend)
-        self.broker = Broker(random.Random(f"broker {seed}"))
+        self.weather = Weather()
+        self.overheard: deque[Letter] = deque(maxlen=OVERHEARD)  # what went over the broker lately
+        self.broker = Broker(random.Random(f"broker {seed}"), self.weather)
+        self.broker.overheard = lambda topic, payload: self.overheard.append(Letter(topic, payload))
         self.uplink: Uplink = MemoryUplink(config.locker.id, self.broker, random.Random(f"link {seed}"))
         self.far: object = None  # the backend's end of the link; unless one is given, in memory
         self.moved = asyncio.Event()  # something has changed: whoever waits looks again

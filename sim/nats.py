@@ -34,6 +34,7 @@ class NatsServer:
         self._program = program()
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
+        self._serves = asyncio.Event()
 
     @property
     def address(self) -> str:
@@ -63,6 +64,7 @@ class NatsServer:
                 stderr=log,
                 process_group=0,  # Ctrl-C is for the simulator, which ends it in its turn
             )
+        self._serves.set()
         try:
             async with asyncio.timeout(START_S):
                 await self._answers()
@@ -74,18 +76,30 @@ class NatsServer:
             raise
 
     async def ended(self) -> None:
-        """Wait for its end. Raises PostomatError then."""
-        if self._process is not None:
-            raise PostomatError(f"the broker ended with {await self._process.wait()}")
+        """Wait for an end that nobody asked for. Raises PostomatError then."""
+        while True:
+            await self._serves.wait()
+            if (process := self._process) is not None:
+                ended = await process.wait()
+                if process is self._process and self._serves.is_set():
+                    raise PostomatError(f"the broker ended with {ended}")
+
+    async def wipe(self) -> None:
+        """Kill it, take its disk away, and start it again."""
+        await self.kill()
+        shutil.rmtree(self._folder / "store", ignore_errors=True)
+        await self.start()
 
     async def kill(self) -> None:
         """From one moment to the next."""
+        self._serves.clear()
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
 
     async def stop(self) -> None:
         """End it; by force where it does not end by itself."""
+        self._serves.clear()
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
             with suppress(TimeoutError):

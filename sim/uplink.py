@@ -10,7 +10,8 @@ from firmware.link.protocol import LinkProtocol
 from firmware.link.topics import Topics
 from firmware.peer import Role
 from sim.backend.link import Link
-from sim.broker import Broker, Letter
+from sim.broker import Broker
+from sim.weather import Letter
 
 OFFLINE = Letter("", b'{"online":false}')
 REJOIN_S = 2.0  # at most, after the controller or the broker has cut the connection
@@ -43,6 +44,12 @@ class Uplink(Protocol):
 
     def network(self, *, up: bool) -> None:
         """The network between locker and broker."""
+
+    def wipe(self) -> None:
+        """The broker starts anew, and knows nobody."""
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """What whoever holds the broker says, to either side."""
 
 
 class MemoryUplink:
@@ -81,6 +88,12 @@ class MemoryUplink:
             self._join()
         elif not up:
             self._broker.cut(self._client_id)
+
+    def wipe(self) -> None:
+        self._broker.wipe()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self._broker.publish(topic, payload)
 
     def _connect(self) -> None:
         """To the controller; then, where there is a network, to the broker."""

@@ -54,7 +54,7 @@ class Objects:
 
     @property
     def due_s(self) -> float | None:
-        """When the next one may go, though nothing else happens."""
+        """When the next one may go, though nothing else happens. Never so soon that a clock would stand still over it."""
         if not self._waiting or len(self._asks) >= ASKS_MAX:
             return None
-        return self._filled_s + max(0.0, 1 - self._allowance) / PER_S
+        return self._filled_s + 1 / PER_S

@@ -27,6 +27,7 @@ ANSWER_S = 12.0  # what has had no answer for so long is sent again
 GIVE_UP_S = 120.0  # and after so long no more: it has no answer
 ACKS_KEPT = 64
 NONCES_KEPT = 1_024
+STUCK_HELLOS = 3
 
 _answers = msgspec.json.Decoder(Answer)
 _states = msgspec.json.Decoder(State)
@@ -68,6 +69,8 @@ class Link:
         self._offered: int | None = None  # revision of the last list that was sent
         self._own: deque[str] = deque(maxlen=ACKS_KEPT)  # names of welcomes and acknowledgements
         self._last = 0  # of the locker's entries, as far as it has told
+        self._refusal: str | None = None  # why the last batch was not believed
+        self._stuck = 0  # hellos since then
         self._nonce = ""  # of the last hello, in hex
         self._nonces: deque[str] = deque(maxlen=NONCES_KEPT)  # of hellos before
         self.tells_time = True  # False: somebody on the way lets no welcome through
@@ -191,6 +194,7 @@ class Link:
         accepted = hello.epoch == ledger.epoch and ledger.knows(hello.last_seq, hello.head)
         if self.tells_time:
             self._put_own(self.backend.welcome(hello, accepted=accepted))
+        self._look_whether_stuck()
         if not accepted:
             self.backend.alarm(f"the locker forgot: epoch {hello.epoch}, entry {hello.last_seq}")
             self._compared = False
@@ -200,6 +204,12 @@ class Link:
             self._list = self._offered = None
         self._compared = True
         self.sync()
+
+    def _look_whether_stuck(self) -> None:
+        """A locker that says hello again and again, while its batches are refused and none is taken, needs a person."""
+        self._stuck = self._stuck + 1 if self._refusal is not None else 0
+        if self._stuck == STUCK_HELLOS:
+            self.backend.alarm(f"the journal does not go on: {self._refusal}")
 
     def _is_lockers(self, hello: Hello) -> bool:
         """Whether the locker has signed it: else anybody could tell us that it has forgotten everything."""
@@ -217,8 +227,11 @@ class Link:
         try:
             self.backend.batch(journal)
         except JournalBroken as error:
-            self.backend.alarm(f"a batch was refused: {error}")
+            # Anybody can bend a batch: whether the locker's own is broken, its hellos show.
+            self._refusal = str(error)
+            self.nonsense += 1
             return
+        self._refusal, self._stuck = None, 0
         self._last = max(self._last, journal.last)
         self._put_own(self.backend.ack(self._nonce))
         self.sync()

@@ -237,7 +237,7 @@ def test_a_hello_that_is_said_again_brings_about_nothing() -> None:
     play(story)
 
 
-def test_a_rewritten_history_is_an_alarm_and_moves_nothing() -> None:
+def test_a_bent_batch_is_no_alarm_and_moves_nothing() -> None:
     async def story(line: Line) -> None:
         line.backend.order("KZ1", 7, "Айгерим")
         line.controller.write("stored", parcel="KZ1")
@@ -247,7 +247,27 @@ def test_a_rewritten_history_is_an_alarm_and_moves_nothing() -> None:
             other.write("expired", parcel="KZ1")
         line.broker.publish(line.link.topics.journal, encode(other.batch(other.rows))[:-1])
         await asyncio.sleep(0.1)
-        assert line.backend.alarms == ["a batch was refused: entry 1 was told differently before"]
+        assert (line.backend.refunds, line.backend.ledger.last, line.backend.alarms) == ([], 1, [])
+        assert line.link.nonsense == 1
+        line.controller.write("started")
+        await asyncio.sleep(0.1)
+        assert line.is_even()
+
+    play(story)
+
+
+def test_a_locker_that_rewrites_its_history_and_insists_is_an_alarm() -> None:
+    async def story(line: Line) -> None:
+        line.backend.order("KZ1", 7, "Айгерим")
+        line.controller.write("stored", parcel="KZ1")
+        await asyncio.sleep(0.1)
+        line.controller.book = Book()
+        for _ in range(3):
+            line.controller.write("expired", parcel="KZ1")
+        await asyncio.sleep(300)
+        assert line.backend.alarms == [
+            "the journal does not go on: entry 2 does not follow from the one before"
+        ]
         assert (line.backend.refunds, line.backend.ledger.last) == ([], 1)
 
     play(story)
