@@ -164,6 +164,24 @@ def parser() -> argparse.ArgumentParser:
     show = config.add_parser("show", parents=[common], help="the effective configuration")
     show.add_argument("--origin", action="store_true", help="where each value comes from")
     config.add_parser("schema", help="its JSON Schema")
+    provision = commands.add_parser(
+        "provision",
+        parents=[common],
+        help="make the locker's secrets, and say what backend and broker must be told",
+    )
+    provision.add_argument("--json", action="store_true", help="for scripts")
+    provision.add_argument(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="default: paths.credentials, else the configuration's folder",
+    )
+    provision.add_argument(
+        "--test-ca",
+        type=Path,
+        metavar="DIR",
+        help="have an authority in this folder sign at once; made if missing",
+    )
     commands.add_parser("version", help="this release")
     return main_parser
 
@@ -229,6 +247,23 @@ def _ctl(options: argparse.Namespace) -> None:
     asyncio.run(question[options.question]())
 
 
+def _provision(options: argparse.Namespace) -> None:
+    import msgspec
+
+    from firmware.provision import provision
+    from hal.clock import SystemClock
+
+    config = _load(options)
+    folder = options.folder or config.paths.credentials or options.config.parent
+    told = provision(config.locker.id, folder, SystemClock().utc_ms(), options.test_ca)
+    if options.json:
+        _say(msgspec.json.encode(told).decode())
+        return
+    for name, value in msgspec.structs.asdict(told).items():
+        if value is not None:
+            _say(f"{name:<12} {value}")
+
+
 def _config(options: argparse.Namespace) -> None:
     from firmware import config_file
 
@@ -249,6 +284,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "kiosk": _kiosk,
     "link": _link,
     "ctl": _ctl,
+    "provision": _provision,
     "config": _config,
     "version": lambda options: _say(__version__),
 }

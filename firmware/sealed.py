@@ -1,7 +1,7 @@
 """What the locker itself signs: the head of each batch of its journal that goes out, its hellos, and the anchor that pruning leaves.
 
-The backend learns the public key when a locker is provisioned. With `firmware.signed` the only module of the firmware that
-imports `cryptography`. What a signature covers is `firmware.chain.sealed`; Ed25519 (RFC 8032) over it.
+The backend learns the public key when a locker is provisioned. With `firmware.signed`, and `firmware.provision` at a setup, the only
+module of the firmware that imports `cryptography`. What a signature covers is `firmware.chain.sealed`; Ed25519 (RFC 8032) over it.
 """
 
 from cryptography.exceptions import InvalidSignature

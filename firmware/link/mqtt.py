@@ -137,7 +137,8 @@ async def connected(
     try:
         await client.__aenter__()
         try:
-            await client.subscribe([(topic, 1) for topic in session.topics])
+            if session.topics:
+                await client.subscribe([(topic, 1) for topic in session.topics])
             yield Connection(client, address, taken)
         finally:
             await client.__aexit__(None, None, None)
