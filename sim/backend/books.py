@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from sim.backend.bank import Payment
+from sim.backend.bell import Bell
 from sim.backend.database import Database, names_of
 from sim.backend.journal import Ledger
 from sim.backend.orders import Grant, Order, Refund, Sms
@@ -34,11 +35,12 @@ class Person(Struct):
 
 
 class SentCommand(Struct):
-    """A signed command, and what the locker made of it: None until it is known."""
+    """A signed command, who has asked for it in the app ("": nobody), and what the locker made of it: None until it is known."""
 
     id: str
     waybill: str
     verb: str
+    person: str
     epoch: int
     not_after_ms: int
     object: bytes
@@ -50,6 +52,7 @@ class Books:
 
     def __init__(self, database: Database, locker: str, epoch: int) -> None:
         """What the database holds; a new one begins with this epoch."""
+        self.bell = Bell()
         self._db = database
         self._locker = locker
         if not database.ask("SELECT 1 FROM epochs"):
@@ -92,6 +95,7 @@ class Books:
         except BaseException:
             self._read()
             raise
+        self.bell.ring()
 
     # What is written; within `change` where it belongs together
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from firmware.model import Direction, Purpose
 from sim.backend import commands
 from sim.backend.bank import Bank
+from sim.backend.bell import Bell
 from sim.backend.books import Books, SentCommand, payment_for
 from sim.backend.commands import Command
 from sim.backend.custody import Custody
@@ -65,6 +66,19 @@ class Desk:
         return self.keys.signer
 
     @property
+    def bell(self) -> Bell:
+        """Rings whenever something has changed."""
+        return self.books.bell
+
+    def now_ms(self) -> int:
+        """The backend's own time, UTC."""
+        return self._utc_ms()
+
+    def token(self, person: str) -> str:
+        """What somebody's app proves itself with: the login of the simulator's people."""
+        return self._rights.token(person)
+
+    @property
     def orders(self) -> dict[str, Order]:
         return self.books.orders
 
@@ -86,8 +100,7 @@ class Desk:
         return self.books.ledger
 
     @property
-    def closed(self) -> list[Ledger]:
-        """The ledgers of earlier epochs."""
+    def closed(self) -> list[Ledger]:  # of earlier epochs
         return self.books.closed
 
     @property
@@ -182,7 +195,7 @@ class Desk:
             raise ValueError(f"{waybill}: is {self.orders[waybill].stage}")
         return self.command(commands.cancel(waybill), valid_s=PATIENCE_S)
 
-    def extend(self, waybill: str, hours: int = EXTENDED_H) -> Command:
+    def extend(self, waybill: str, hours: int = EXTENDED_H, person: str = "") -> Command:
         """Ask the locker for a later deadline: only its entry makes it one. Raises ValueError where it cannot be."""
         order = self.orders[waybill]
         if order.stage not in WAITING or not order.expires_ms:
@@ -192,10 +205,10 @@ class Desk:
         with self.books.change():
             order.extended += 1
             self.books.put_order(order)
-            return self._extend(order, order.expires_ms + 3_600_000 * hours)
+            return self._extend(order, order.expires_ms + 3_600_000 * hours, person)
 
-    def _extend(self, order: Order, until_ms: int) -> Command:
-        return self.command(commands.extend(order.waybill, until_ms), valid_s=PATIENCE_S)
+    def _extend(self, order: Order, until_ms: int, person: str = "") -> Command:
+        return self.command(commands.extend(order.waybill, until_ms), PATIENCE_S, person=person)
 
     def alarm(self, text: str) -> None:
         """Call a person at the operator's."""
@@ -256,8 +269,10 @@ class Desk:
 
     # What both sides need
 
-    def command(self, do: commands.Deed, valid_s: int = 60, not_before_ms: int | None = None) -> Command:
-        """Sign a command to do this, valid for `valid_s` from now (or from `not_before_ms`).
+    def command(
+        self, do: commands.Deed, valid_s: int = 60, not_before_ms: int | None = None, person: str = ""
+    ) -> Command:
+        """Sign a command to do this, valid for `valid_s` from now (or from `not_before_ms`), that a person's app asks for.
 
         Its id is never given again, also by a backend that was restored from a copy: the clock has gone on meanwhile.
         """
@@ -275,9 +290,8 @@ class Desk:
         }
         signed = Command(name, self.signer.sign(COMMAND, payload))
         waybill = do.get("parcel", "")
-        self.books.put_command(
-            SentCommand(name, waybill, do["type"], self.ledger.epoch, until_ms, signed.object)
-        )
+        sent = SentCommand(name, waybill, do["type"], person, self.ledger.epoch, until_ms, signed.object)
+        self.books.put_command(sent)
         return signed
 
     def _pay(self) -> None:

@@ -18,6 +18,7 @@ from firmware.link.topics import Answer, State, Topics, name_of
 from firmware.model import Outcome
 from sim.backend import commands
 from sim.backend.backend import Backend
+from sim.backend.commands import Command
 from sim.backend.journal import JournalBroken
 from sim.backend.signing import HELLO, is_signed_by
 
@@ -130,8 +131,12 @@ class Link:
     def send_command(self, do: commands.Deed, valid_s: int = 60) -> str:
         """Send a command; returns the id under which its outcome will stand."""
         command = self.backend.command(do, valid_s)
-        self._send(command.object, command.id)
+        self.post(command)
         return command.id
+
+    def post(self, command: Command) -> None:
+        """Send a command that is signed already. Raises Unreachable."""
+        self._send(command.object, command.id)
 
     def send_open(self, waybill: str, valid_s: int = 60) -> str:
         """Send the command to open this parcel's cell; returns the id under which its outcome will stand."""
@@ -160,7 +165,7 @@ class Link:
         waiting = {sent.command for sent in self._waiting.values()}
         for command in self.backend.due_commands():
             if command.id not in waiting and self.outcomes.get(command.id) in (None, *REPEATED):
-                self._send(command.object, command.id)
+                self.post(command)
 
     def _send(self, signed: bytes, command: str | None) -> int:
         self._numbers += 1
@@ -252,6 +257,7 @@ class Link:
             self.answers[sent.number] = told.outcome
         if command is not None:
             self.outcomes[command] = told.outcome
+            self.backend.bell.ring()
         if told.object is not None and told.object == self._list:
             self._list = None
             if told.outcome in REPEATED:
