@@ -29,6 +29,8 @@ class Claimer(Visitor):
         if await self._is_ours():
             self._typed = 1  # the screen speaks of our own cell
             await super()._before_screen()
+        if self._chance.random() < 0.3:
+            self._send_for(self.name, code)  # once more with the old picture: it is of no use
 
     async def _scan(self) -> str | None:
         for _ in range(LOOKS_MAX):
