@@ -397,6 +397,18 @@ def test_while_it_waits_what_it_could_open_may_go(full: Mind) -> None:
     assert mind.later == {"claim": Outcome.NO_SUCH_PARCEL}
 
 
+def test_a_disk_that_fills_up_meanwhile_leaves_nothing_to_be_claimed(full: Mind) -> None:
+    mind = full
+    mind.code(Purpose.PICKUP, "KZ3")
+    mind.unlock(3)
+    claim(mind)
+    mind.play(StorageChanged(True, Fill.OK, 1))
+    mind.closes(3)
+    mind.press(Action.CONFIRM)
+    assert mind.later == {"claim": Outcome.STORAGE_FAILED}
+    assert story(mind) == []
+
+
 def test_between_two_parcels_of_a_courier_the_screen_is_free(full: Mind) -> None:
     mind = full
     more = [*PARCELS, GrantedParcel("KZ4", 4)]

@@ -9,6 +9,7 @@ import pytest
 from transitions import MachineError
 
 from firmware.config import Locks, Times
+from firmware.deeds import Claim
 from firmware.errors import ConfigError
 from firmware.events import Checked, DoorConfirmed, DoorRead, Due, GrantedParcel, PulseEnded
 from firmware.model import (
@@ -28,7 +29,7 @@ from firmware.model import (
 )
 from firmware.rows import Door
 from hal.ports import PulseResult
-from tests.core.harness import HOUR_MS, Mind, cabinet, lost, right
+from tests.core.harness import HOUR_MS, Mind, cabinet, digest, lost, right
 
 K = EntryKind
 PURPOSES = (Purpose.DEPOSIT, Purpose.PICKUP, Purpose.WITHDRAWAL)
@@ -678,6 +679,11 @@ def at_thanks(mind: Mind) -> None:
     mind.press(Action.CONFIRM)
 
 
+def at_claimed(mind: Mind) -> None:
+    ready(mind, Purpose.PICKUP)
+    assert mind.told(Claim((digest(Purpose.PICKUP, "KZ1"),), fresh=True)) is Outcome.ACCEPTED
+
+
 def at_await_touch(mind: Mind) -> None:
     ready(mind, Purpose.PICKUP)
     for _ in range(6):
@@ -714,6 +720,7 @@ WAYS: dict[ScreenName, Callable[[Mind], None]] = {
     ScreenName.WRONG_CELL: at_wrong_cell,
     ScreenName.THANKS: at_thanks,
     ScreenName.AWAIT_TOUCH: at_await_touch,
+    ScreenName.CLAIMED: at_claimed,
     ScreenName.OUT_OF_SERVICE: out_of_service,
 }
 
