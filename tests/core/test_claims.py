@@ -513,6 +513,7 @@ def test_a_claim_whose_command_was_let_go_of_covers_nothing(full: Mind) -> None:
     mind = full
     claim(mind)
     mind.utc_ms += 2 * 24 * 3_600_000
+    mind.state.locker.told_ms = mind.utc_ms  # so a welcome has said
     assert mind.command("KZ1", id="c") is Outcome.ACCEPTED  # which lets go of old commands, and waits
     mind.advance(20)
     assert (mind.later, mind.pulses) == ({"c": Outcome.BUSY}, [])
