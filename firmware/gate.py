@@ -176,7 +176,7 @@ class Gate:
             return self._beside_own(said.event)
         if isinstance(said.event, EpochDemanded):
             return said.event
-        asked_ms = self._hellos.welcomed(said.nonce)
+        asked_ms = self._hellos.welcomed()
         if asked_ms is None:
             return Outcome.STALE
         return msgspec.structs.replace(said.event, asked_ms=asked_ms)

@@ -37,9 +37,7 @@ class Hellos:
         """Whether the last hello had this nonce."""
         return nonce == self._last
 
-    def welcomed(self, nonce: bytes) -> int | None:
-        """When the hello was said that this welcome answers; None where it answers none, or one that was answered."""
-        if not self.is_last(nonce):
-            return None
+    def welcomed(self) -> int | None:
+        """When the last hello was said, which is welcomed now; None where it was before, or nobody has said any."""
         said_ms, self._said_ms = self._said_ms, None
         return said_ms
