@@ -164,7 +164,15 @@ def parser() -> argparse.ArgumentParser:
     show = config.add_parser("show", parents=[common], help="the effective configuration")
     show.add_argument("--origin", action="store_true", help="where each value comes from")
     config.add_parser("schema", help="its JSON Schema")
-    provision = commands.add_parser(
+    _provision_parser(commands.add_parser, common)
+    commands.add_parser("version", help="this release")
+    return main_parser
+
+
+def _provision_parser(
+    add_parser: Callable[..., argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    provision = add_parser(
         "provision",
         parents=[common],
         help="make the locker's secrets, and say what backend and broker must be told",
@@ -182,8 +190,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="have an authority in this folder sign at once; made if missing",
     )
-    commands.add_parser("version", help="this release")
-    return main_parser
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -67,17 +67,8 @@ class SimLocker:
         # Of a chance of its own: the seed's draws stay what they were.
         self.journal_key = JournalKey(random.Random(f"journal key {seed}").randbytes(32))
         self._nonces = random.Random(f"nonces {seed}")
-        site = Site(
-            config.locker.id,
-            config.locker.address,
-            self.code_key,
-            self.journal_key.public,
-            code_digits=config.locker.code_digits,
-            storage_term_h=config.times.storage_term_h,
-            quiet_after_pickup_s=config.times.quiet_after_pickup_s,
-        )
         database = Database(folder / BACKEND) if live else None
-        self.backend = Backend(site, signer, self.clock.true_ms, self.chance, database)
+        self.backend = Backend(self._site(), signer, self.clock.true_ms, self.chance, database)
         self.link = Link(self.backend)
         self.weather = Weather()
         self.overheard: deque[Letter] = deque(maxlen=OVERHEARD)  # what went over the broker lately
@@ -94,6 +85,19 @@ class SimLocker:
         self._peers: list[Peer] = []  # of the running controller
         self._clockwork = asyncio.get_running_loop().call_later(LOOK_S, self._pass_time)
         self.world.observe(lambda cell: self.moved.set())
+
+    def _site(self) -> Site:
+        """What the backend was told of this locker when it was provisioned."""
+        locker, times = self.config.locker, self.config.times
+        return Site(
+            locker.id,
+            locker.address,
+            self.code_key,
+            self.journal_key.public,
+            code_digits=locker.code_digits,
+            storage_term_h=times.storage_term_h,
+            quiet_after_pickup_s=times.quiet_after_pickup_s,
+        )
 
     @property
     def controller(self) -> Assembly:
