@@ -164,15 +164,13 @@ def parser() -> argparse.ArgumentParser:
     show = config.add_parser("show", parents=[common], help="the effective configuration")
     show.add_argument("--origin", action="store_true", help="where each value comes from")
     config.add_parser("schema", help="its JSON Schema")
-    _provision_parser(commands.add_parser, common)
+    _add_provision(commands, common)
     commands.add_parser("version", help="this release")
     return main_parser
 
 
-def _provision_parser(
-    add_parser: Callable[..., argparse.ArgumentParser], common: argparse.ArgumentParser
-) -> None:
-    provision = add_parser(
+def _add_provision(commands: Any, common: argparse.ArgumentParser) -> None:
+    provision = commands.add_parser(
         "provision",
         parents=[common],
         help="make the locker's secrets, and say what backend and broker must be told",

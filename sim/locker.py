@@ -25,7 +25,7 @@ from firmware.reserve import NAME, Reserve
 from firmware.sealed import JournalKey
 from firmware.sockets import listen
 from firmware.store import Store
-from sim.backend import Backend, Database, Link, Signer, Site
+from sim.backend import Backend, Database, Link, Signer
 from sim.broker import Broker
 from sim.cabinet import SimCabinet
 from sim.clock import SimClock
@@ -70,12 +70,7 @@ class SimLocker:
         database = Database(folder / BACKEND) if live else None
         self.backend = Backend(self._site(), signer, self.clock.true_ms, self.chance, database)
         self.link = Link(self.backend)
-        self.weather = Weather()
-        self.overheard: deque[Letter] = deque(maxlen=OVERHEARD)  # what went over the broker lately
-        self.broker = Broker(random.Random(f"broker {seed}"), self.weather)
-        self.broker.overheard = lambda topic, payload: self.overheard.append(Letter(topic, payload))
-        self.uplink: Uplink = MemoryUplink(config.locker.id, self.broker, random.Random(f"link {seed}"))
-        self.far: object = None  # the backend's end of the link; unless one is given, in memory
+        self._lay_network(seed)
         self.moved = asyncio.Event()  # something has changed: whoever waits looks again
         self.boots = 1  # runs of the machine's monotonic clock
         self.assembly: Assembly | None = None
@@ -86,18 +81,15 @@ class SimLocker:
         self._clockwork = asyncio.get_running_loop().call_later(LOOK_S, self._pass_time)
         self.world.observe(lambda cell: self.moved.set())
 
-    def _site(self) -> Site:
-        """What the backend was told of this locker when it was provisioned."""
-        locker, times = self.config.locker, self.config.times
-        return Site(
-            locker.id,
-            locker.address,
-            self.code_key,
-            self.journal_key.public,
-            code_digits=locker.code_digits,
-            storage_term_h=times.storage_term_h,
-            quiet_after_pickup_s=times.quiet_after_pickup_s,
-        )
+    def _lay_network(self, seed: int) -> None:
+        """A broker in memory, and the locker's link to it; a live one takes their place where it is given."""
+        self.weather = Weather()
+        self.overheard: deque[Letter] = deque(maxlen=OVERHEARD)  # what went over the broker lately
+        self.broker = Broker(random.Random(f"broker {seed}"), self.weather)
+        self.broker.overheard = lambda topic, payload: self.overheard.append(Letter(topic, payload))
+        link_chance = random.Random(f"link {seed}")
+        self.uplink: Uplink = MemoryUplink(self.config.locker.id, self.broker, link_chance)
+        self.far: object = None  # the backend's end
 
     @property
     def controller(self) -> Assembly:

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -144,6 +144,9 @@ async def connected(
             await client.__aexit__(None, None, None)
     except (aiomqtt.MqttError, OSError, ValueError) as error:
         raise BrokerLost(f"{address}: {str(error) or type(error).__name__}") from None
+    finally:
+        # Where reading has raised, or no answer came, the library leaves its socket open, and a task that looks after it.
+        cast(Any, client._client)._sock_close()  # noqa: SLF001
 
 
 def _bound(client: aiomqtt.Client) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from firmware.config import Config
-from firmware.gate import Role
 from firmware.link.mqtt import PACKET_MAX_BYTES, BrokerLost, Message, Session, connected
 from firmware.link.process import Link as LinkProcess
 from firmware.link.process import tls_context
 from firmware.model import Outcome
+from firmware.peer import Role
 from sim.backend import Link
 from sim.live_link import LiveFarEnd
 from tests.link.brokers import Broker, Mosquitto, running

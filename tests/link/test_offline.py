@@ -27,7 +27,7 @@ class Offline:
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
         site = Site(LOCKER, "-", CODE_KEY, JOURNAL_KEY.public)
-        self.backend = Backend(site, SIGNER, shell.clock.utc_ms, random.Random(1))
+        self.backend = Backend(site, SIGNER, shell.clock.true_ms, random.Random(1))
         self.link = Link(self.backend)
         self.broker = Broker(random.Random(1))
         self.uplink = MemoryUplink(LOCKER, self.broker, random.Random(1))
@@ -50,10 +50,10 @@ class Offline:
         """So many entries, spread over the days, while everything that prunes does its work."""
         shell, step_ms = self.shell, DAYS * DAY_MS * COMMIT // entries
         for number in range(entries // COMMIT):
-            shell.clock.offset_ms += step_ms
-            now = shell.runtime.now()
+            shell.clock.pass_by(step_ms)
+            mono_ms = shell.runtime.now().mono_ms
             many = [Entry(EntryKind.WRONG_CODE, count=number) for _ in range(COMMIT)]
-            shell.store.commit([], many, Moment(now.mono_ms, now.utc_ms, sure=True))
+            shell.store.commit([], many, Moment(mono_ms, shell.clock.true_ms(), sure=True))
             if number % 20 == 0:
                 await asyncio.sleep(PRUNE_S)
 
