@@ -91,6 +91,19 @@ class SimLocker:
         self.uplink: Uplink = MemoryUplink(self.config.locker.id, self.broker, link_chance)
         self.far: object = None  # the backend's end
 
+    def _site(self) -> Site:
+        """What the backend was told of this locker when it was provisioned."""
+        locker, times = self.config.locker, self.config.times
+        return Site(
+            locker.id,
+            locker.address,
+            self.code_key,
+            self.journal_key.public,
+            code_digits=locker.code_digits,
+            storage_term_h=times.storage_term_h,
+            quiet_after_pickup_s=times.quiet_after_pickup_s,
+        )
+
     @property
     def controller(self) -> Assembly:
         """The running controller. Raises RuntimeError while the locker is off."""
