@@ -25,7 +25,7 @@ from firmware.reserve import NAME, Reserve
 from firmware.sealed import JournalKey
 from firmware.sockets import listen
 from firmware.store import Store
-from sim.backend import Backend, Database, Link, Signer
+from sim.backend import Backend, Database, Link, Signer, Site
 from sim.broker import Broker
 from sim.cabinet import SimCabinet
 from sim.clock import SimClock
