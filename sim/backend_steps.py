@@ -145,6 +145,10 @@ class BackendSteps(MachineSteps):
         )
         backend.confirm_return(waybill)
 
+    async def do_decide(self, waybill: str, refund: str) -> None:
+        """What a person has found out about an order that was held: `decide WAYBILL yes`, the money goes back, or `no`."""
+        self._locker.backend.decide(waybill, refund=refund == "yes")
+
     async def do_backend(self, fate: str) -> None:
         """The backend's database: `saved`, and later `restored` from that copy, as after the loss of the machine."""
         copy = self._locker.folder / "backend-copy.db"

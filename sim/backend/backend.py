@@ -54,6 +54,10 @@ class Backend(Desk):
     def begin_epoch(self, epoch: int) -> None:
         """The locker knows nothing of what was before: the journal so far is closed, and the next list tells it all."""
         with self.books.change():
+            if self._is_restored:
+                self.lose_entries()
+                self.books.count("lost", 0)
+            self._is_restored = False
             self.books.begin_epoch(epoch)
             self.version = 0
         self.revision += 1
@@ -68,9 +72,11 @@ class Backend(Desk):
 
     def lose_entries(self) -> None:
         """Entries that this backend has not got are gone for good: a person decides of whatever they may have been about."""
-        with self.books.change():
-            self._custody.hold_all()
-        self.alarm("entries of the journal are lost")
+        if not self.books.counters.get("lost"):
+            with self.books.change():
+                self.books.count("lost", 1)
+                self._custody.hold_all()
+                self.alarm("entries of the journal are lost")
 
     def open_command(self, waybill: str, valid_s: int = 60, not_before_ms: int | None = None) -> Command:
         """The buyer's «Открыть ячейку»."""
@@ -100,6 +106,10 @@ class Backend(Desk):
 
     def batch(self, batch: Journal) -> None:
         """Believe a batch that the locker signed. Raises JournalBroken, believing nothing of it."""
+        self._verify(batch)
+        self.journal(batch.rows)
+
+    def _verify(self, batch: Journal) -> None:
         if batch.rows:
             last, head = batch.rows[-1], batch.head
             if head is None or (head.seq, head.hash) != (last.seq, last.hash):
@@ -107,7 +117,14 @@ class Backend(Desk):
             signed = self.site.locker, self.ledger.epoch, head.seq, head.hash
             if not is_signed_by(self.site.journal_key, HEAD, signed, head.signature):
                 raise JournalBroken(f"the batch up to entry {last.seq} is not signed by this locker")
-        self.journal(batch.rows)
+
+    def may_lack(self, batch: Journal) -> bool:
+        """Whether what comes before this batch may be gone at the locker as well: only a backend from a copy can lack it."""
+        try:
+            self._verify(batch)
+        except JournalBroken:
+            return False
+        return self._is_restored and batch.rows[0].seq > self.ledger.last + 1
 
     def journal(self, rows: Iterable[JournalRow]) -> None:
         """Believe what the locker tells, in its order. Raises JournalBroken, believing none of these rows."""
@@ -118,6 +135,7 @@ class Backend(Desk):
             for row, body in fresh:
                 self.ledger.take(row)
                 self._custody.follow(body)
+            self._is_restored = False
         self._pay()
 
     def backup(self, path: Path) -> None:
@@ -127,7 +145,18 @@ class Backend(Desk):
     def restore(self, path: Path) -> None:
         """The machine was lost: know what the copy knew, and ask the locker for the rest."""
         self.books.restore(path)
+        self._is_restored = True
         self.revision += 1
+
+    @property
+    def _is_restored(self) -> bool:
+        """Whether this is a copy that has not heard anything from the locker yet."""
+        return bool(self.books.counters.get("restored"))
+
+    @_is_restored.setter
+    def _is_restored(self, restored: bool) -> None:
+        if restored is not self._is_restored:
+            self.books.count("restored", int(restored))
 
     def close(self) -> None:
         """Close the database. Idempotent."""

@@ -27,6 +27,7 @@ PASSING = REPEATED | {Outcome.DONE, Outcome.STALE}  # of a welcome or an acknowl
 ANSWER_S = 12.0  # what has had no answer for so long is sent again
 GIVE_UP_S = 120.0  # and after so long no more: it has no answer
 ACKS_KEPT = 64
+GAPS_MAX = 3  # a message may be lost, or late, once or twice
 NONCES_KEPT = 1_024
 STUCK_HELLOS = 3
 
@@ -74,6 +75,7 @@ class Link:
         self._stuck = 0  # hellos since then
         self._nonce = ""  # of the last hello, in hex
         self._nonces: deque[str] = deque(maxlen=NONCES_KEPT)  # of hellos before
+        self._gaps: list[str] = []  # nonces of the hellos behind which entries were missing
         self.tells_time = True  # False: somebody on the way lets no welcome through
         self._compared = False  # whether the locker at the other end is the one that we know
 
@@ -227,8 +229,11 @@ class Link:
             raise ProtocolError("no entries")
         self._online = True
         ledger = self.backend.ledger
-        if not self._compared or journal.rows[0].seq > ledger.last + 1:
-            return  # one before it is missing: the link says hello again, and goes on from where we are
+        if not self._compared:
+            return
+        if journal.rows[0].seq > ledger.last + 1:
+            self._take_gap(journal)
+            return
         try:
             self.backend.batch(journal)
         except JournalBroken as error:
@@ -240,6 +245,20 @@ class Link:
         self._last = max(self._last, journal.last)
         self._put_own(self.backend.ack(self._nonce))
         self.sync()
+
+    def _take_gap(self, journal: Journal) -> None:
+        """Some before them are missing: the link says hello again, and goes on from where we are.
+
+        Where that helps nothing, hello after hello, and this backend came from a copy, they are gone: a new epoch.
+        """
+        if self._nonce in self._gaps or not self.backend.may_lack(journal):
+            return
+        self._gaps.append(self._nonce)
+        if len(self._gaps) >= GAPS_MAX:
+            self._gaps.clear()
+            self._compared = False
+            self.backend.lose_entries()
+            self.send(self.backend.epoch_demand(self.backend.ledger.epoch, self._nonce))
 
     def _take_state(self, payload: bytes) -> None:
         self._online = _states.decode(payload).online
