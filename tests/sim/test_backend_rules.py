@@ -1,6 +1,7 @@
 """The reference backend's rules: SMS and deadlines, money, people who decide, keys, and what outlives a crash or a loss."""
 
 import copy
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,17 +11,19 @@ import apsw
 import msgspec
 import pytest
 
-from firmware.events import Commanded
+from firmware.control import Hello, Journal, encode
+from firmware.events import Commanded, EpochDemanded
 from firmware.model import Direction, Outcome, Purpose
-from firmware.signed import Keyring, open_signed
-from sim.backend import Backend, Database, Signer, Stage
+from firmware.signed import Answering, Keyring, open_signed
+from sim.backend import Backend, Database, Link, Signer, Stage
 from sim.backend.bank import OPENING_TENGE, Bank, Payment
 from sim.backend.custody import CLOCKS_MS, LATE_MS, SILENT_MS
 from sim.backend.database import VERSION, DatabaseError
 from sim.backend.desk import EXTENDED_H, EXTENSIONS_MAX, Errand
+from sim.backend.link import GAPS_MAX
 from sim.backend.orders import PRICE_TENGE, Hold
 from sim.backend.rights import RESENDS_MAX
-from tests.sim.test_backend import KEYRING, NOON_MS, SIGNER, SITE, Book, texts
+from tests.sim.test_backend import JOURNAL_KEY, KEYRING, NOON_MS, SIGNER, SITE, Book, head_of, texts
 
 HOUR_MS = 3_600_000
 TERM_MS = 72 * HOUR_MS
@@ -467,3 +470,41 @@ def test_commands_of_an_epoch_that_is_over_are_waited_for_no_more(world: World) 
     world.told("started")
     assert len(world.backend.refunds) == 1
     assert {command.outcome for command in world.backend.books.commands.values()} == {Outcome.TOO_LATE}
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_only_a_backend_from_a_copy_takes_missing_entries_for_lost(
+    world: World, tmp_path: Path, restored: bool
+) -> None:
+    """A broker that withholds messages must not be able to end an epoch, nor a single lost one."""
+    world.store()
+    world.backend.backup(tmp_path / "copy.db")
+    for _ in range(3):
+        world.told("wrong_code")
+    if restored:
+        world.backend.restore(tmp_path / "copy.db")
+    else:
+        for _ in range(3):
+            world.write("wrong_code")
+    rows = world.book.rows[-1:]
+    link, published = Link(world.backend, lambda: 0.0), list[bytes]()
+    link.attach(lambda topic, payload: published.append(payload))
+    demanded = []
+    for number in range(1, GAPS_MAX + 1):
+        last = rows[-1]
+        place = ["0123", 1, last.seq, last.hash, f"{number:032x}"]
+        covered = b"postomat/v1/hello\n" + json.dumps(place, separators=(",", ":")).encode()
+        signature = JOURNAL_KEY.sign(covered).hex()
+        hello = Hello("0123", 1, last.seq, last.hash, f"{number:032x}", signature, 0, {"M": 4}, "1.0")
+        link.receive(link.topics.hello, encode(hello))
+        for _ in range(GAPS_MAX):  # behind one hello once is as good as often
+            link.receive(
+                link.topics.journal, encode(Journal(tuple(rows), last.seq, head_of(rows, world.book)))
+            )
+        said = [open_signed(each, KEYRING) for each in published]
+        events = [each.event for each in said if isinstance(each, Answering)]
+        demanded.append(any(isinstance(each, EpochDemanded) for each in events))
+    assert demanded == [False] * (GAPS_MAX - 1) + [restored]
+    assert bool(world.backend.held()) is restored
+    forged = Journal(tuple(rows), rows[-1].seq, head_of(rows, Book("0124")))
+    assert not world.backend.may_lack(forged)
