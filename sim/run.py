@@ -20,12 +20,15 @@ import msgspec
 
 from firmware.config import Config
 from sim import pace, past, web
+from sim.backend import Backend, api
+from sim.backend.app import App
 from sim.glass import Glass
 from sim.live import KioskProcess
 from sim.live_link import linked
 from sim.panel import server as panel
 from sim.panel.director import Director
 from sim.panel.messages import Setup
+from sim.panel.scene import BUYERS, COURIER
 from sim.panel.setup import setup
 from sim.panel.stage import Stage
 from sim.ports import free_port
@@ -112,10 +115,13 @@ async def _live(
         (shown, *_) = web.origins(window.getsockname()[1])
         told = setup(locker, shown, director.stage.taps)
         await stack.enter_async_context(panel.serving(listener, director, told))
+        phones = stack.enter_context(web.listen(0))
+        await stack.enter_async_context(api.serving(phones, App(locker.backend, locker.link)))
         if browser and _has_display():
             await stack.enter_async_context(_browser(address))
         stack.callback(_let_time_run)
         _greet(address, folder, told, time.perf_counter() - began_s)
+        _greet_phones(web.origins(phones.getsockname()[1])[0], locker.backend)
         await _first(kiosk.ended(), link.ended(), director.stage.guard())
 
 
@@ -126,14 +132,21 @@ def _let_time_run() -> None:
     loop.run_at(1.0)
 
 
+def _greet_phones(address: str, backend: Backend) -> None:
+    """How a shell asks as somebody's app does. Flushed, for whoever waits for it at a pipe."""
+    for person in (*BUYERS, COURIER):
+        path = "/api/work" if person == COURIER else "/api/parcels"
+        print(f"App      curl -H 'Authorization: Bearer {backend.token(person)}' {address}{path}  ({person})")
+    print("Ctrl-C ends it.", flush=True)
+
+
 def _greet(address: str, folder: Path, told: Setup, took_s: float) -> None:
-    """Where everything is. Flushed, for whoever waits for it at a pipe."""
+    """Where everything is."""
     print(f"Panel    {address} (up after {took_s:.1f} s)")
     print(f"Folder   {folder} (sockets, device files; removed at the end)")
     print(f"Console  {told.console}  (or cells, journal)")
     for device in told.devices:
         print(f"Bus      {device.how}")
-    print("Ctrl-C ends it.", flush=True)
 
 
 def _has_display() -> bool:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -303,3 +304,19 @@ def test_it_does_not_outlive_its_processes(command: str) -> None:
     assert simulator.process.wait(WAIT_S) == 1
     simulator.process.communicate()
     assert not simulator.folder.exists()
+
+
+def test_a_shell_asks_as_somebodys_app_does(simulator: Simulator) -> None:
+    """The line that it prints: the buyer's own parcels of the days before, from the backend's file, and nobody else's."""
+    asked = re.search(r"'Authorization: (Bearer \w+)' (\S+)  \(marat\)", simulator.said)
+    assert asked
+    request = urllib.request.Request(asked[2], headers={"Authorization": asked[1]})
+    with urllib.request.urlopen(request) as answer:
+        told = json.load(answer)
+    assert [(each["waybill"], each["state"]) for each in told["parcels"]] == [
+        ("KZ105", "stored"),
+        ("KZ101", "expired"),
+    ]
+    assert "вернулись на Kaspi Red" in told["parcels"][1]["message"]
+    assert told["locker"]["online"]
+    assert (simulator.folder / "backend.db").exists()
