@@ -22,6 +22,7 @@ from firmware.config_file import load
 from firmware.errors import PostomatError
 from firmware.model import Entry
 from sim import loop as virtual
+from sim import pace
 from sim.commits import Commits
 from sim.disk import Disk
 from sim.faces import MemoryKiosk, Touch
@@ -104,7 +105,7 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="postomat-") as folder:
         play = _play(name, scenario, Path(folder), live, told)
-        return asyncio.run(play) if live else virtual.run(play)
+        return pace.run(play) if live else virtual.run(play)
 
 
 class Trace:

@@ -13,17 +13,26 @@ import msgspec
 from firmware.control import JournalRow
 from firmware.model import Action, DoorState, Problem, Purpose, Screen
 from firmware.rows import Door, Parcel
-from sim import faces
+from sim import faces, pace
 from sim.blows import Blows
 from sim.faces import Touch
 from sim.locker import SimLocker
 from sim.machine_steps import PATIENCE
+from sim.overheard import Overheard
+from sim.panel.hours import Hours
 from sim.screen_steps import ScreenSteps
 from sim.script import Failed, matches, seconds
 from sim.site import Site
 
 GUESSING = (Action.START, Action.AGAIN)  # the way back to the keypad
+LONG_S = 60.0  # more than that nobody sits through, live
 REACH_S = 4.0  # what a person takes to put something in or take it out
+
+
+class _Nobody:
+    """Every touch of a scenario is waited for."""
+
+    is_waiting = False
 
 
 class Steps(ScreenSteps):
@@ -34,6 +43,8 @@ class Steps(ScreenSteps):
         self._epoch, self._read = 1, 0  # the newest journal entry that was expected
         self._marked_s = asyncio.get_running_loop().time()
         self._blows: Blows | None = None
+        live = isinstance(asyncio.get_running_loop(), pace.LiveLoop)
+        self._hours = Hours(locker, _Nobody(), Overheard(locker.cabinet)) if live else None
 
     # People
 
@@ -128,8 +139,11 @@ class Steps(ScreenSteps):
         self._locker.world.force(int(cell))
 
     async def do_wait(self, time: str) -> None:
-        """Let time pass: 5s, 3m, 2h, 3d."""
-        await asyncio.sleep(seconds(time))
+        """Let time pass: 5s, 3m, 2h, 3d. Live, more than a minute is moved over, from deadline to deadline."""
+        if self._hours is None or seconds(time) <= LONG_S:
+            await asyncio.sleep(seconds(time))
+        elif (why := await self._hours.move(seconds(time))) is not None:
+            raise Failed(f"time cannot be moved: {why}")
 
     async def do_mark(self) -> None:
         """The moment from which `at` counts; unless there is one, the beginning."""

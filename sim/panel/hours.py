@@ -7,6 +7,7 @@ moment, and what it does is done before the next one is due. What lies between, 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from firmware.assembly import Assembly
 from firmware.events import DoorConfirmed, Effect, Pulse, PulseEnded, ReadDoor
@@ -14,7 +15,6 @@ from firmware.inbox import Post
 from firmware.model import DoorState
 from firmware.rows import Door
 from sim import pace
-from sim.glass import Glass
 from sim.locker import SimLocker
 from sim.overheard import Overheard
 from sim.panel.acts import Time, TimeOp
@@ -27,10 +27,19 @@ STEPS_S = {TimeOp.HOUR: 3_600.0, TimeOp.DAY: 86_400.0}
 HOPS_MAX = 1_000  # deadlines within one move
 
 
+class Waits(Protocol):
+    """Whoever may have touched a screen."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer is still to come."""
+        ...
+
+
 class Hours:
     """The time of one live locker."""
 
-    def __init__(self, locker: SimLocker, glass: Glass, overheard: Overheard) -> None:
+    def __init__(self, locker: SimLocker, glass: Waits, overheard: Overheard) -> None:
         self._locker = locker
         self._glass = glass
         self._overheard = overheard

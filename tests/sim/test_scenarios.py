@@ -42,9 +42,11 @@ def test_same_seed_same_trace_in_processes_that_hash_differently() -> None:
     assert len(set(first.values())) == len(QUICK)
 
 
-def test_deposit_then_pickup_live(capsys: pytest.CaptureFixture[str]) -> None:
-    """The same file on ptys, real sockets, the shipped kiosk process and the real clock."""
-    assert main(["scenario", "deposit-then-pickup", "--live", "--json"]) == 0
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", ["deposit-then-pickup", "expiry-and-refund-gold"])
+def test_scenario_live(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same file on ptys, real sockets, the shipped processes and the real clock, which is moved over three days."""
+    assert main(["scenario", name, "--live", "--json"]) == 0
     (result,) = json.loads(capsys.readouterr().out)
     assert result["ok"]
 
