@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 Deed = dict[str, Any]
 
+# A locker's clock may be behind, by the way of its last welcome for one: what is asked for now is dated back, or it would be too early.
+BEHIND_MS = 60_000
+
 
 class Command(NamedTuple):
     """A signed command and the id under which its outcome comes back."""

@@ -277,8 +277,8 @@ class Desk:
         Its id is never given again, also by a backend that was restored from a copy: the clock has gone on meanwhile.
         """
         now_ms = self._utc_ms()
-        since_ms = now_ms if not_before_ms is None else not_before_ms
-        until_ms = since_ms + 1_000 * valid_s
+        since_ms = now_ms - commands.BEHIND_MS if not_before_ms is None else not_before_ms
+        until_ms = (now_ms if not_before_ms is None else not_before_ms) + 1_000 * valid_s
         name = f"{do['type']}-{now_ms}-{len(self.books.commands) + 1}"
         payload = {
             "id": name,
