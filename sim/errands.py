@@ -8,6 +8,7 @@ from firmware.model import Purpose
 from sim.claimers import Claimer
 from sim.people import Visitor
 from sim.site import Site
+from sim.wishes import WISHES, see_to_doubtful
 
 
 async def deliver(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
@@ -35,6 +36,13 @@ async def go_round(site: Site, chance: random.Random, of: str, manner: str) -> N
     """A courier takes away what has expired, was refused, or is to be sent."""
     for waybill in site.office.to_fetch():
         await Visitor(site, chance, waybill, Purpose.WITHDRAWAL, manner).come(tries=1)
+    see_to_doubtful(site.office, chance)
+
+
+async def wish(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
+    """Somebody wants something from afar: the buyer or the shop of a parcel, the operator of its cell."""
+    if waybill in site.office.backend.orders:
+        await WISHES[manner](site.office, chance, waybill)
 
 
 LIFE: dict[str, Callable[[Site, random.Random, str, str], Awaitable[None]]] = {
@@ -42,4 +50,5 @@ LIFE: dict[str, Callable[[Site, random.Random, str, str], Awaitable[None]]] = {
     "send": send,
     "collect": collect,
     "round": go_round,
+    "wish": wish,
 }

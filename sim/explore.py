@@ -28,12 +28,6 @@ TABLES: tuple[Table, ...] = (door.TABLE, parcel.TABLE, session.TABLE, access.TAB
 
 # What the tables list and no life takes, each with its reason. A life that takes one makes it a mistake to say so here.
 UNTAKEN = {
-    "parcel: expected cancel": "the backend has no signed cancellation yet",
-    "parcel: stored cancel": "the backend has no signed cancellation yet",
-    "parcel: cancelled begin_withdrawal → withdrawing": "the backend has no signed cancellation yet",
-    "parcel: withdrawing fall_back → cancelled": "the backend has no signed cancellation yet",
-    "parcel: expired extend": "the backend has no signed extension yet",
-    "parcel: stored extend": "the backend has no signed extension yet",
     "parcel: withdrawing miss": "no screen asks a courier whether the parcel was there",
     "parcel: expected doubt": "only what lies inside is doubted",
     "parcel: opened claim": "custody claims only what is not in hand",

@@ -5,7 +5,7 @@ rule compares what the locker believes with what is so, the one comes from its s
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -70,6 +70,7 @@ class Facts:
         self.claims = Claims()
         self.ended: dict[str, EntryKind] = {}  # parcels, before this event
         self.collected_s: dict[int | None, float] = {}  # by cell, when a buyer last had what lay there
+        self.told_of: Counter[tuple[str, EntryKind]] = Counter()  # how often the journal tells of a command
         self.lost: list[str] = []  # what was committed and is not there
         self.coil_on: int | None = None  # the cell whose coil has just come on
         self.coil_intent: int | None = None
@@ -184,6 +185,8 @@ class Facts:
         for entry in self.entries:
             if entry.kind is EntryKind.INTENT and entry.cell is not None and entry.intent is not None:
                 self._waiting[entry.cell] = entry.intent
+            if entry.command is not None:
+                self.told_of[entry.command, entry.kind] += 1
         self.claims.take(self.entries)
         self._take_proof()
 

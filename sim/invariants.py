@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from firmware import door as doors
 from firmware.events import Due, GrantsCame, Pulse
 from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionState
-from firmware.rows import Command, Door, Grant, Intent, Parcel
+from firmware.rows import Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
 from sim.claim_rules import (
     a_claim_has_seen_the_screen,
@@ -19,6 +19,11 @@ from sim.claim_rules import (
 )
 from sim.clock_rules import a_sure_clock_is_right, nothing_expires_before_its_time
 from sim.coil_rules import SLACK_S, a_pulse_has_an_intent, never_beyond_pulse_rest_and_duty, never_two_coils
+from sim.command_rules import (
+    a_command_gets_its_outcome,
+    a_command_is_done_once,
+    no_command_is_done_elsewhere_or_at_another_time,
+)
 from sim.facts import Facts
 from sim.money_rules import (
     collected_or_refunded,
@@ -40,7 +45,7 @@ Rule = Callable[[Facts], Iterator[str]]
 SEEN_WITHIN_S = 5.0  # an opening is known after two polls at the idle rate, also behind a lost one
 STUCK_S = 400.0  # the longest a screen may stay by its own rules: a keypad with all its "more time"
 ENDINGS = (EntryKind.COLLECTED, EntryKind.WITHDRAWN)
-CUSTODY = (EntryKind.STORED, EntryKind.EXPIRED, EntryKind.DISPUTED, EntryKind.REFUSED, EntryKind.SUSPECT, *ENDINGS)  # fmt: skip
+CUSTODY = (EntryKind.STORED, EntryKind.EXPIRED, EntryKind.DISPUTED, EntryKind.REFUSED, EntryKind.CANCELLED, EntryKind.EXTENDED, EntryKind.SUSPECT, *ENDINGS)  # fmt: skip
 IN_HAND = (ParcelState.CLAIMED, ParcelState.WITHDRAWING)
 UNSEEN_DOOR = (DoorState.UNKNOWN, DoorState.OFFLINE)
 
@@ -146,20 +151,6 @@ def in_hand_is_held(facts: Facts) -> Iterator[str]:
             yield f"{row} waits for nothing"
 
 
-def a_command_gets_its_outcome(facts: Facts) -> Iterator[str]:
-    """The phone shows a spinner until the outcome comes: a command without one must still be under way."""
-    open_commands = {intent.command for intent in facts.state.all(Intent) if not intent.settled}
-    at = facts.state.session
-    if at is not None:
-        open_commands.add(at.command)
-    for row in facts.state.all(Command):
-        waits_s = None if row.due_ms is None else row.due_ms / 1_000 - facts.now_s
-        if row.outcome is None and row.id not in open_commands and waits_s is None:
-            yield f"{row} will have no outcome"
-        if waits_s is not None and not -1 < waits_s < facts.site.locker.config.times.remote_wait_s + 1:
-            yield f"{row} waits, for {waits_s:.3f} s more"
-
-
 def every_screen_has_a_way_out(facts: Facts) -> Iterator[str]:
     """A screen that stays for ever closes the locker: it has a deadline, or a door that ends it."""
     at = facts.state.session
@@ -220,6 +211,8 @@ AFTER_EVENT: tuple[Rule, ...] = (
     what_is_journalled_happened,
     in_hand_is_held,
     a_command_gets_its_outcome,
+    a_command_is_done_once,
+    no_command_is_done_elsewhere_or_at_another_time,
     every_screen_has_a_way_out,
     an_open_door_is_waited_for,
     nobody_unproved_has_a_door,

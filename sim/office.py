@@ -1,11 +1,14 @@
 """The people behind the backend: they choose cells, send couriers, and choose again where a cell did not do."""
 
 import random
+from collections.abc import Callable
 
-from firmware.model import Direction, Purpose
+from firmware.model import Direction, Purpose, SessionState
+from sim.backend import commands
 from sim.backend.orders import FETCHED, Order, Stage
 from sim.locker import SimLocker
 
+IN_HAND = (SessionState.OPENING, SessionState.OPEN, SessionState.CLOSING, SessionState.ASKED)
 DOUBTFUL = (Stage.SUSPECT, Stage.UNCONFIRMED)
 
 
@@ -80,6 +83,24 @@ class Office:
         """Tell the locker what is new, where it can be reached."""
         if self._locker.link.is_attached:
             self._locker.link.sync()
+
+    def utc_ms(self) -> int:
+        """By a clock on the wall."""
+        return self._locker.clock.utc_ms()
+
+    def command(self, do: commands.Deed) -> str | None:
+        """Command the locker something, where it can be reached; the command's id."""
+        return self._locker.link.send_command(do) if self._locker.link.is_attached else None
+
+    def in_app(self, deed: Callable[..., commands.Deed], waybill: str, *more: str) -> str | None:
+        """What a buyer presses in the app, under the right to the parcel."""
+        return self.command(deed(self.backend.orders[waybill].grants[Purpose.PICKUP].id, waybill, *more))
+
+    def is_in_hand(self, waybill: str) -> bool:
+        """Whether somebody is just now about to take this parcel out, or to put it in."""
+        parts = self._locker.assembly
+        at = parts.runtime.controller.state.session if parts is not None else None
+        return at is not None and at.parcel == waybill and at.state in IN_HAND
 
     def _free_cell(self) -> int | None:
         taken = self.backend.taken_cells() | self.backend.quiet.cells()

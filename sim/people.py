@@ -13,6 +13,7 @@ from firmware.model import Action, Notice, Problem, Purpose, Screen, ScreenName
 from sim import faces
 from sim.backend.orders import Stage
 from sim.site import Site
+from sim.wishes import after_closing
 from sim.world import Impossible
 
 VISIT_MAX_S = 400.0  # then anybody goes home
@@ -23,6 +24,7 @@ N = ScreenName
 AT_WORK = (
     N.OPENING, N.TAKE_PARCEL, N.PUT_PARCEL, N.CLOSE_DOOR, N.CLOSING, N.ASK_TAKEN, N.PROBLEM, N.NOT_OPENED, N.WRONG_CELL,
 )  # fmt: skip
+FOR_NOTHING = (Notice.COLLECTED, Notice.ALREADY_DONE, Notice.EXPIRED, Notice.REFUSED, Notice.CANCELLED)
 AT_DOOR = (N.AWAIT_TOUCH, N.TAKE_PARCEL, N.PUT_PARCEL, N.CLOSE_DOOR, N.CLOSING, N.ASK_TAKEN)
 
 
@@ -149,7 +151,7 @@ class Visitor:
         if Action.AGAIN in screen.actions and self._chance.random() < 0.4:
             self._press(Action.AGAIN)
             return
-        self.done = screen.notice in (Notice.COLLECTED, Notice.ALREADY_DONE, Notice.EXPIRED, Notice.REFUSED)
+        self.done = screen.notice in FOR_NOTHING
         await self._go(screen)
 
     async def _try_again(self, screen: Screen) -> None:
@@ -226,7 +228,11 @@ class Visitor:
         elif self.manner in ("reopens", "hasty") and screen.can_reopen and not self._reopened:
             self._reopened = True
             self._press(Action.REOPEN)
-        elif self.manner in ("walks_away", "changes_mind", "app") or (
+        elif self.manner == "app":
+            before = self._reopened
+            self._reopened = after_closing(self._site.office, self._chance, self.waybill, before)
+            self._left = self._reopened is before  # else its door opens once more
+        elif self.manner in ("walks_away", "changes_mind") or (
             self.manner == "hasty" and self._chance.random() < 0.5
         ):
             self._left = True

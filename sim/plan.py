@@ -28,6 +28,10 @@ RECIPIENTS = {
 }  # fmt: skip
 COURIERS = {"usual": 90, "forgetful": 3, "slow": 4, "mistypes": 3}
 COMES_NOT = 0.15  # the share of recipients who never come
+# What is wanted from afar of a parcel or a cell, and how many of a hundred such wishes.
+WISHES = {"cancel": 35, "cancel_now": 30, "extend": 20, "block": 15}
+WISHED = 0.2  # the share of parcels of which something is
+PUT_OFF = 0.6  # the share of those whose recipients do not come, and put it off in the last seconds
 OUTBOUND = 0.08  # the share of parcels that a person sends
 
 
@@ -41,7 +45,7 @@ class Happening(Struct, frozen=True, omit_defaults=True):
     """Something that begins at a moment: a person's visit, or a fault. `of` is a waybill or the fault's name."""
 
     at_s: float
-    kind: str  # deliver, collect, send, round, fault
+    kind: str  # deliver, collect, send, round, wish, fault
     seed: int
     of: str = ""
     manner: str = ""
@@ -65,6 +69,7 @@ def draw(seed: int, hours: float, workload: str = WORKLOAD) -> Plan:
     chance = random.Random(f"plan {seed}")
     last_s = max(60.0, 3_600 * hours - QUIET_S)
     happenings = [*_parcels(chance, last_s), *_rounds(chance, last_s), *_faults(seed, chance, hours, last_s)]
+    happenings += _wishes(random.Random(f"wishes {seed}"), happenings, last_s)
     return Plan(seed, hours, tuple(sorted(happenings, key=lambda each: each.at_s)), workload)
 
 
@@ -96,6 +101,18 @@ def _parcels(chance: random.Random, last_s: float) -> list[Happening]:
         if chance.random() >= COMES_NOT:
             comes_s = at_s + 60 + chance.expovariate(1 / STAY_S)
             found.append(_visit(chance, comes_s, "collect", waybill, RECIPIENTS))
+    return [each for each in found if each.at_s < last_s]
+
+
+def _wishes(chance: random.Random, visits: list[Happening], last_s: float) -> list[Happening]:
+    """Of some parcels something is wanted from afar, after they were ordered: before they are there, in time, or late."""
+    found, fetched = [], {visit.of for visit in visits if visit.kind == "collect"}
+    for visit in visits:
+        if visit.kind == "deliver" and visit.of not in fetched and chance.random() < PUT_OFF:
+            found.append(Happening(visit.at_s, "wish", chance.getrandbits(48), visit.of, "extend_late"))
+        elif visit.kind in ("deliver", "send") and chance.random() < WISHED:
+            at_s = visit.at_s + chance.choice((chance.uniform(1, 60), chance.expovariate(1 / STAY_S)))
+            found.append(_visit(chance, at_s, "wish", visit.of, WISHES))
     return [each for each in found if each.at_s < last_s]
 
 
