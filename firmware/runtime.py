@@ -35,7 +35,7 @@ from firmware.housekeeping import Housekeeping
 from firmware.inbox import ANSWERED, Inbox, Post
 from firmware.model import Entry, Moment, Outage, Outcome, Screen, ScreenName
 from firmware.reserve import Reserve
-from firmware.rows import Change, State
+from firmware.rows import Change, Locker, State
 from firmware.sealed import JournalKey
 from hal.ports import WallClock
 
@@ -109,7 +109,8 @@ class Runtime:
         self.on_screen: Callable[[], None] = lambda: None  # the gate's: the screen has changed
         self.on_answer: Callable[[str, Outcome], None] = lambda command, outcome: None  # the gate's
         self.on_end: Callable[[], None] = lambda: None  # the gate's: nothing is handled any more
-        self.begin_epoch: Callable[[int], None] = lambda epoch: None  # makes the next epoch's database
+        # Makes the next epoch's database, for the locker of this one.
+        self.begin_epoch: Callable[[int, Locker], None] = lambda epoch, before: None
         self.observers: list[Callable[[Post, list[Effect]], None]] = []  # called after each commit
 
     def now(self) -> Moment:
@@ -253,7 +254,7 @@ class Runtime:
             case AnswerLater(command, outcome):
                 self.on_answer(command, outcome)
             case BeginEpoch(epoch):
-                self.begin_epoch(epoch)
+                self.begin_epoch(epoch, self.controller.state.locker)
                 raise EpochEnded(f"epoch {epoch} begins with the next start")
 
     def _tell(self, post: Post, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ import pytest
 from firmware import epochs
 from firmware.errors import StoreCorrupt, StoreError
 from firmware.model import Entry, EntryKind, Moment
+from firmware.rows import Locker
 from firmware.store import Store
 
 NOW = Moment(1, 2, True)
@@ -45,6 +46,40 @@ def test_an_epoch_that_the_backend_demands_is_opened_by_the_next_start(tmp_path:
     store.close()
     with pytest.raises(StoreError, match="epoch 7 is not a new one"):
         epochs.begin(tmp_path, "0123", 7)
+
+
+def test_keys_and_settings_do_not_end_with_an_epoch_that_the_backend_ends(tmp_path: Path) -> None:
+    """Else a key that has left would count again, and whoever still holds it could open the doors."""
+    before = Locker(
+        "0123", keys=(("k2", "00" * 32),), keys_ms=5, settings=(("reopen_max", 1),), settings_ms=6
+    )
+    before.attempts_used, before.grants_version = 3, 9
+    (tmp_path / epochs.MAKING).write_bytes(b"left by a power cut")
+    epochs.begin(tmp_path, "0123", 2, before)
+    store = epochs.open_newest(tmp_path, "0123")
+    kept = Locker("0123", epoch=2, listed=False)
+    for name in epochs.KEPT:
+        setattr(kept, name, getattr(before, name))
+    assert store.load().locker == kept
+    store.close()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["postomat-2.db"]
+
+
+def test_an_epoch_that_could_not_be_made_whole_has_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epochs.open_newest(tmp_path, "0123").close()
+
+    def full(*of: object) -> None:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "commit", full)
+        with pytest.raises(StoreError, match="full"):
+            epochs.begin(tmp_path, "0123", 2, Locker("0123"))
+    assert epochs.newest(tmp_path) == 1
+    epochs.begin(tmp_path, "0123", 2)
+    assert epochs.newest(tmp_path) == 2
 
 
 def test_a_database_in_another_ones_place_is_damage(tmp_path: Path) -> None:
