@@ -83,7 +83,8 @@ class Controller:
         """The earliest deadline of all rows, in monotonic milliseconds. With the clock unsure, no term runs out."""
         found: tuple[int, Due] | None = None
         for kind in TIMED:
-            for row in self.state.all(kind):
+            rows = self.state.all(kind) if kind is Parcel else self.state.armed(kind)
+            for row in rows:
                 due_ms = row.due_ms
                 if due_ms is None and isinstance(row, Parcel):
                     due_ms = _term_ms(row, now)

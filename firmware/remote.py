@@ -42,7 +42,7 @@ def claim(turn: Turn, deed: Claim, command: Command) -> Outcome:
 
 def serve(turn: Turn) -> None:
     """After each event: where it has set the screen free, whoever waited for it is served, in the same event."""
-    for command in [row for row in turn.state.all(Command) if row.due_ms is not None]:
+    for command in turn.state.armed(Command):
         if turn.now.mono_ms >= (command.due_ms or 0) or _is_taken(turn, command):
             continue
         command.arm(None)
@@ -135,7 +135,7 @@ def _take_screen(turn: Turn, command: Command) -> Session:
 
 
 def _waiting(turn: Turn) -> Command | None:
-    return next((row for row in turn.state.all(Command) if row.due_ms is not None), None)
+    return next(iter(turn.state.armed(Command)), None)
 
 
 def _may_wait(turn: Turn, command: Command) -> bool:

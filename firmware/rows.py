@@ -213,6 +213,7 @@ for _row in ROWS:
     _row.COLUMNS = frozenset(field.name for field in fields(_row))  # type: ignore[arg-type]
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T", bound=Timed)
 Change = tuple[type[Row], tuple[Any, ...], Row | None]  # None: the row was dropped
 
 
@@ -222,6 +223,7 @@ class State:
     def __init__(self, rows: Iterable[Row]) -> None:
         self._tables: dict[type[Row], dict[tuple[Any, ...], Row]] = {kind: {} for kind in ROWS}
         self._changed: dict[tuple[type[Row], tuple[Any, ...]], Row | None] = {}
+        self._armed: dict[tuple[type[Row], tuple[Any, ...]], Timed] = {}
         self._entries: list[Entry] = []
         for row in rows:
             self.add(row)
@@ -261,9 +263,20 @@ class State:
         del self._tables[type(row)][row.key]
         object.__setattr__(row, "_book", None)
         self._changed[type(row), row.key] = None
+        self._armed.pop((type(row), row.key), None)
 
     def mark(self, row: Row) -> None:
-        self._changed[type(row), row.key] = row
+        name = type(row), row.key
+        self._changed[name] = row
+        if isinstance(row, Timed):
+            if row.due_ms is None:
+                self._armed.pop(name, None)
+            else:
+                self._armed[name] = row
+
+    def armed(self, kind: type[T]) -> list[T]:
+        """The rows of a table that have a deadline, in no order that means anything: few, where the table may be long."""
+        return [row for row in self._armed.values() if isinstance(row, kind)]
 
     def note(self, kind: EntryKind, **columns: Any) -> None:
         """Journal an entry with the transaction of the event being handled."""
