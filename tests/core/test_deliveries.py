@@ -156,6 +156,8 @@ def test_each_is_carried_out_once_at_most_and_one_that_is_over_never(
         if number % 10 == 0:
             broker.chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0](walk)
             broker.follow()
+        if number % 500 == 0:
+            walk.mind.tell_time()  # so what has long been over is let go of
         if number % 2_500 == 0:
             walk.restart()
         broker.deliver()

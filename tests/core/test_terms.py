@@ -331,6 +331,7 @@ def test_what_is_remembered_is_kept_whatever_the_clock_does(stored: Mind) -> Non
     open_door(mind)
     mind.told(CANCEL, id="c")
     mind.utc_ms += 31 * 24 * HOUR_MS
+    mind.tell_time()
     mind.told(deeds.Block(2))
     shut_at_once(mind)
     assert mind.later["c"] is Outcome.DONE
