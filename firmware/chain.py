@@ -25,9 +25,9 @@ class Head(msgspec.Struct, frozen=True):
 
     locker: str
     epoch: int
-    seq: int
-    utc_ms: int
-    sure: bool
+    seq: int  # from 1, without gaps, anew in each epoch
+    utc_ms: int  # UTC, by the locker's clock
+    sure: bool  # whether that clock was to be trusted
 
 
 _heads = msgspec.json.Decoder(Head)

@@ -101,19 +101,18 @@ class LinkState(Message, frozen=True):
 
 
 class Hello(Message, frozen=True):
-    """What a backend compares with its own copy of the journal. `head` is the newest entry's hash in hex, "" with none.
+    """Where the locker stands: what a backend compares with its own copy of the journal.
 
-    `nonce`, in hex, comes back in the welcome, which tells the time, in acknowledgements, and in the demand for a new epoch. The link
-    says hello whenever it has connected, and every hour after that, so that the locker's clock stays right.
+    It is said whenever the link has connected, and about every hour after that, so that the locker's clock stays right.
     """
 
     locker: str
     epoch: int
-    last_seq: int
-    head: str
-    nonce: str
-    signature: str  # of the locker, over all above (`firmware.chain.sealed`), in hex
-    grants_version: int
+    last_seq: int  # of the newest entry; 0: there is none
+    head: str  # the newest entry's hash in hex, "" with none
+    nonce: str  # in hex; comes back in the welcome, in acknowledgements, and in the demand for a new epoch
+    signature: str  # of the locker, over all above, in hex (`firmware.chain.sealed`)
+    grants_version: int  # of the last list that was taken; 0: none in this epoch
     cells: dict[str, int]  # size → how many are configured
     firmware: str
 
@@ -143,25 +142,27 @@ class Told(Message, frozen=True):
 
 
 class JournalRow(Struct, frozen=True):
-    """One entry as it was hashed: `body` is the canonical text, `hash` SHA-256(previous hash ‖ body) in hex."""
+    """One entry as it was hashed."""
 
     seq: int
-    body: str
-    hash: str
+    body: str  # the canonical text: JSON, the bytes as they were hashed
+    hash: str  # SHA-256(previous hash ‖ body in UTF-8) in hex; before the first entry stand 32 zero bytes
 
 
 class SignedHead(Struct, frozen=True):
-    """The last entry of a batch, with the locker's signature over it (`firmware.chain.sealed`) in hex."""
+    """The last entry of a batch, under the locker's signature."""
 
     seq: int
-    hash: str
-    signature: str
+    hash: str  # in hex
+    signature: str  # in hex (`firmware.chain.sealed`)
 
 
 class Journal(Message, frozen=True):
+    """A batch of the journal, oldest entry first."""
+
     rows: tuple[JournalRow, ...]
-    last: int  # the newest entry's seq: more is to be asked for where rows end below it
-    head: SignedHead | None = None  # None: no rows
+    last: int  # the newest entry's seq: more is to come where rows end below it
+    head: SignedHead | None = None  # there wherever there are rows
 
 
 class Grown(Message, frozen=True):

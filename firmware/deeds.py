@@ -51,10 +51,13 @@ class Claim(Deed, frozen=True):
 
 
 class ClaimByNonce(Deed, frozen=True, tag="claim"):
-    """`Claim` as it is signed."""
+    """Whoever has scanned the screen's code has the locker for a while, and opens from the phone under these grants.
+
+    As it is signed; as it is known to the core: `deeds.Claim`.
+    """
 
     grants: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=CLAIMED_GRANTS_MAX)]
-    nonce: Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
+    nonce: Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]  # out of the screen's code
 
 
 class Leave(Deed, frozen=True):
@@ -119,7 +122,10 @@ class Unblock(Deed, frozen=True):
 
 
 class Configure(Deed, frozen=True):
-    """All settings that go before those of the file; which, and within which bounds, is `firmware.settings`'."""
+    """All settings that go before those of the locker's file; those that are not named are the file's again.
+
+    Which, and within which bounds, is `firmware.settings`'.
+    """
 
     settings: Settings
 
@@ -132,7 +138,10 @@ class Key(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SignedKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """`Key` as it is signed: 32 bytes."""
+    """A public Ed25519 key of the backend, and the id under which it signs.
+
+    As it is signed; as it is kept: `deeds.Key`.
+    """
 
     id: Annotated[str, Meta(min_length=1, max_length=32)]
     public: Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -145,7 +154,10 @@ class Rotate(Deed, frozen=True):
 
 
 class RotateTo(Deed, frozen=True, tag="rotate"):
-    """`Rotate` as it is signed."""
+    """The backend's keys from now on, the whole set; what is signed with another is not believed any more.
+
+    As it is signed; as it is kept: `deeds.Rotate`.
+    """
 
     keys: Annotated[tuple[SignedKey, ...], Meta(min_length=1, max_length=KEYS_MAX)]
 

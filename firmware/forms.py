@@ -16,7 +16,7 @@ COMMAND_MAX_MS = (
 
 Locker: TypeAlias = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"\A[A-Za-z0-9-]+\Z")]
 Digest: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]  # an event has it in hex
-Nonce: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]
+Nonce: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]  # the last hello's
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
 
 # What a backend may say that the locker holds, or held until a moment ago (`model.ParcelState`).
@@ -26,39 +26,48 @@ Told: TypeAlias = Literal[
 
 
 class Parcel(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.GrantedParcel` with its bounds."""
+    """A parcel that lies here or is to come.
+
+    `events.GrantedParcel` with its bounds.
+    """
 
     waybill: Waybill
     cell: CellNumber
-    direction: Direction = Direction.INBOUND
-    account: Account = ""
-    state: Told = "expected"
-    expires_ms: Time = 0
+    direction: Direction = Direction.INBOUND  # to its recipient, or from a sender
+    account: Account = ""  # shown on the screen when the money goes back to it
+    state: Told = "expected"  # what the journal told last; looked at in a new epoch's first list only
+    expires_ms: Time = 0  # UTC; when its storage ends; 0: the locker's own term after the deposit
 
 
 class Right(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.GrantedRight` with its bounds."""
+    """A grant: who proves one of its codes, or is named by it in a command, may do this with these parcels.
+
+    `events.GrantedRight` with its bounds.
+    """
 
     id: Name
     purpose: Purpose
     parcels: Annotated[tuple[Waybill, ...], Meta(min_length=1, max_length=PARCELS_PER_GRANT_MAX)]
-    codes: Annotated[tuple[Digest, ...], Meta(max_length=CODES_PER_GRANT_MAX)] = ()
-    phone_codes: Annotated[tuple[Digest, ...], Meta(max_length=CODES_PER_GRANT_MAX)] = ()
-    not_before_ms: Time = 0
-    not_after_ms: Time = 0
+    codes: Annotated[tuple[Digest, ...], Meta(max_length=CODES_PER_GRANT_MAX)] = ()  # HMAC-SHA256 of each
+    phone_codes: Annotated[tuple[Digest, ...], Meta(max_length=CODES_PER_GRANT_MAX)] = ()  # code and phone
+    not_before_ms: Time = 0  # UTC; 0: at once
+    not_after_ms: Time = 0  # UTC; 0: as long as it is listed
 
 
 class Grants(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.GrantsCame` with its bounds."""
+    """The full list of parcels and grants: it replaces the one before. What it does not name opens nothing any more.
+
+    `events.GrantsCame` with its bounds.
+    """
 
     locker: Locker
     epoch: Count
-    version: Count
+    version: Count  # above that of every list before it in this epoch
     parcels: Annotated[tuple[Parcel, ...], Meta(max_length=PARCELS_MAX)]
     grants: Annotated[tuple[Right, ...], Meta(max_length=GRANTS_MAX)]
 
     def __post_init__(self) -> None:
-        """Raises ValueError: what is told twice (a parcel, a grant, a code) has two truths."""
+        """Raises ValueError where a parcel, a grant or a code stands twice: it would have two truths."""
         _each_once("waybill", (parcel.waybill for parcel in self.parcels))
         _each_once("grant", (grant.id for grant in self.grants))
         codes = (code for grant in self.grants for code in (*grant.codes, *grant.phone_codes))
@@ -66,49 +75,61 @@ class Grants(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Command(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.Commanded` with its bounds."""
+    """Something to do, at most once and within its time.
 
-    id: Name
+    `events.Commanded` with its bounds.
+    """
+
+    id: Name  # never used for another command
     locker: Locker
     epoch: Count
-    not_before_ms: Time
-    not_after_ms: Time
+    not_before_ms: Time  # UTC
+    not_after_ms: Time  # UTC; refused from then on
     do: AnySigned
 
     def __post_init__(self) -> None:
-        """Raises ValueError: what is valid for ever would have to be remembered for ever."""
+        """Raises ValueError where it is valid for more than 31 days: it would have to be remembered as long."""
         if self.not_after_ms - self.not_before_ms > COMMAND_MAX_MS:
             raise ValueError("valid for too long")
 
 
 class Epoch(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.EpochDemanded` with its bounds."""
+    """The demand to begin a new epoch, because the backend's copy of the journal is not the locker's own.
+
+    `events.EpochDemanded` with its bounds.
+    """
 
     locker: Locker
-    epoch: Count
-    next: Count
+    epoch: Count  # the present one
+    next: Count  # the one to begin, above it
     nonce: Nonce
 
 
 class Ack(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.JournalAcked` with its bounds; what the journal says of that entry is not the backend's to tell."""
+    """The word that the backend holds the journal up to an entry. The locker keeps what was not acknowledged.
+
+    `events.JournalAcked` with its bounds; what the journal says of that entry is not the backend's to tell.
+    """
 
     locker: Locker
     epoch: Count
     seq: Count
-    hash: Digest
+    hash: Digest  # of that entry
     nonce: Nonce
 
 
 class Welcome(Struct, frozen=True, forbid_unknown_fields=True):
-    """`events.Welcomed` with its bounds; when the hello was said is not the backend's to tell."""
+    """The answer to a hello: the time, and whether the journal goes on from what the backend holds.
+
+    `events.Welcomed` with its bounds; when the hello was said is not the backend's to tell.
+    """
 
     locker: Locker
     epoch: Count
     nonce: Nonce
-    time_ms: Time
-    acked_seq: Annotated[int, Meta(ge=0, le=2**53)]
-    accepted: bool
+    time_ms: Time  # UTC, when it was signed
+    acked_seq: Annotated[int, Meta(ge=0, le=2**53)]  # up to where the backend holds the journal; 0: nothing
+    accepted: bool  # False: the hello does not agree with it, and a demand for a new epoch follows
 
 
 def _each_once(what: str, names: Iterable[str]) -> None:

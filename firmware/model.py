@@ -162,18 +162,18 @@ class Outcome(StrEnum):
 
     DONE = "done"
     ACCEPTED = "accepted"  # it is being carried out; the outcome follows
-    STALE = "stale"  # the screen has changed since
-    NOT_NOW = "not_now"  # no such action on this screen
-    BUSY = "busy"
-    ALREADY_OPEN = "already_open"
-    NOT_OPENED = "not_opened"
+    STALE = "stale"  # the screen has changed since, or there was another hello
+    NOT_NOW = "not_now"  # no such action on this screen, or in this state of the parcel
+    BUSY = "busy"  # somebody else is served, or too much is asked at a time
+    ALREADY_OPEN = "already_open"  # the cell's door stands open
+    NOT_OPENED = "not_opened"  # the lock was pulsed, and the door did not open
     NOT_TOUCHED = "not_touched"  # nobody at the locker touched the screen
     NEEDS_SCREEN_QR = "needs_screen_qr"  # the policy: scan what the screen shows
     UNKNOWN = "unknown"  # the controller was restarted meanwhile: the journal says what the door did
     MAINTENANCE = "maintenance"
-    OFFLINE = "offline"
-    CAP_REACHED = "cap_reached"
-    CLOCK_UNSURE = "clock_unsure"
+    OFFLINE = "offline"  # the cell's lock board does not answer
+    CAP_REACHED = "cap_reached"  # of remote opens that nobody touched the screen for
+    CLOCK_UNSURE = "clock_unsure"  # the locker cannot tell whether it is in time
     TOO_EARLY = "too_early"
     TOO_LATE = "too_late"
     WRONG_LOCKER = "wrong_locker"
@@ -181,70 +181,70 @@ class Outcome(StrEnum):
     OLDER = "older"  # a grants version not above the stored one, an acknowledgement below it
     MISMATCH = "mismatch"  # an acknowledgement of another journal than this one
     UNSIGNED = "unsigned"  # not a COSE_Sign1 of the expected form
-    UNKNOWN_KEY = "unknown_key"
+    UNKNOWN_KEY = "unknown_key"  # the key id names none of the backend's keys
     BAD_SIGNATURE = "bad_signature"
-    MALFORMED = "malformed"
+    MALFORMED = "malformed"  # too large, or signed well and yet not what its kind must hold
     NO_SUCH_PARCEL = "no_such_parcel"
     NO_CELL = "no_cell"  # none is free that it fits into
-    NOT_ALLOWED = "not_allowed"
-    STORAGE_FAILED = "storage_failed"
+    NOT_ALLOWED = "not_allowed"  # this state of the parcel, or this bound, forbids it
+    STORAGE_FAILED = "storage_failed"  # the disk is full or broken
     QUARANTINED = "quarantined"  # a bug: it was set aside, and nothing was done
 
 
 class EntryKind(StrEnum):
-    """What the journal tells; the columns of `Entry` say of what."""
+    """What the journal tells; the other columns say of what."""
 
-    STARTED = "started"
+    STARTED = "started"  # the controller runs (why: boot, restart)
     QUARANTINED = "quarantined"  # an event raised twice (why: its kind) and is set aside
     EPOCH = "epoch"  # the first list of a new epoch has come (count), or its end was demanded
-    GRANTS = "grants"
-    NOTICE = "notice"
-    WRONG_CODE = "wrong_code"
+    GRANTS = "grants"  # a list was taken (count: its version)
+    NOTICE = "notice"  # a known code opens nothing now (why)
+    WRONG_CODE = "wrong_code"  # count: how many in a row
     ATTEMPTS_EMPTY = "attempts_empty"  # from now on the keypad asks for code and phone together
-    INTENT = "intent"
-    OPENED = "opened"
-    CLOSED = "closed"
-    NOT_OPENED = "not_opened"
-    RELEASED = "released"
-    STORED = "stored"
-    COLLECTED = "collected"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
-    REFUSED = "refused"
-    DISPUTED = "disputed"
-    CANCELLED = "cancelled"
+    INTENT = "intent"  # a lock is to be pulsed once (count: which try)
+    OPENED = "opened"  # a door (why: intent, late, found, forced; under an intent but for the last two)
+    CLOSED = "closed"  # a door that was open; what its opening has come to follows
+    NOT_OPENED = "not_opened"  # a lock was pulsed (count: how often), and the door stays shut (why)
+    RELEASED = "released"  # a right works again, for the same cell
+    STORED = "stored"  # the deposit is over; its storage ends at `until_ms`, where it has a term and the clock is sure
+    COLLECTED = "collected"  # the buyer has it (why: confirmed, or the window ran out)
+    EXPIRED = "expired"  # its storage has ended; a courier may withdraw it
+    WITHDRAWN = "withdrawn"  # a courier has it
+    REFUSED = "refused"  # by its buyer, who put it back (why: the problem)
+    DISPUTED = "disputed"  # its buyer says that something is wrong (why: the problem)
+    CANCELLED = "cancelled"  # by the order of a command
     EXTENDED = "extended"  # its storage term ends at `until_ms`; it is stored again where it had expired
     RESERVED = "reserved"  # a cell is kept for it
-    UNCONFIRMED = "unconfirmed"
-    SUSPECT = "suspect"
-    OUTCOME_UNKNOWN = "outcome_unknown"
-    OVERDUE = "overdue"
-    BLOCKED = "blocked"
+    UNCONFIRMED = "unconfirmed"  # a deposit whose end nobody saw: what lies there is not known
+    SUSPECT = "suspect"  # its door was opened by nobody known
+    OUTCOME_UNKNOWN = "outcome_unknown"  # after a restart the door is shut, and nobody saw what happened
+    OVERDUE = "overdue"  # a door was left open
+    BLOCKED = "blocked"  # the cell is offered for no deposit (why)
     UNBLOCKED = "unblocked"  # why: what it was blocked for
-    WRONG_CELL = "wrong_cell"
-    BANK_LOST = "bank_lost"
-    COMMAND = "command"
+    WRONG_CELL = "wrong_cell"  # another door than the one meant has opened (why: instead of which)
+    BANK_LOST = "bank_lost"  # a lock board does not answer (why: its name)
+    COMMAND = "command"  # the outcome of a command (why)
     CONFIGURED = "configured"  # why: the settings that now go before those of the file
     KEYS = "keys"  # the backend's keys are others (count) now; why: their ids
     CLAIMED = "claimed"  # the locker is that of whoever has scanned its screen (command)
     UNCLAIMED = "unclaimed"  # it is free again (why: screen, app, timeout, done, left, storage, restart)
     STORAGE = "storage"  # the disk is full and the reserve released (why: low), or held again (why: restored)
     CLOCK = "clock"  # trusted time (why: sure, stepped, contradicted) or the system's (why: system) was off (count: seconds)
-    JOURNAL = "journal"  # it has come nearer to its cap, or away from it (why: model.Fill; count: percent)
+    JOURNAL = "journal"  # it has come nearer to its cap, or away from it (why: ok, alarm, no_deposits; count: percent)
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
     """What happened, as the journal keeps it. No code, PIN, phone number, token or key ever stands here."""
 
     kind: EntryKind
-    cell: int | None = None
-    parcel: str | None = None
-    grant: str | None = None
-    intent: int | None = None
-    command: str | None = None
+    cell: int | None = None  # its number
+    parcel: str | None = None  # its waybill
+    grant: str | None = None  # the id of the right
+    intent: int | None = None  # its number: which pulse of a lock this belongs to
+    command: str | None = None  # its id
     why: str | None = None
     count: int | None = None
-    until_ms: int | None = None  # wall time
+    until_ms: int | None = None  # UTC
 
 
 class ScreenName(StrEnum):

@@ -21,17 +21,17 @@ OBJECT_NAME_DIGITS = 16
 
 
 class Answer(Struct, frozen=True, forbid_unknown_fields=True):
-    """What became of a signed object: which one (`name_of`), or of which command, where it is its later outcome."""
+    """What became of a signed object, or later of a command that was answered `accepted`."""
 
     outcome: Outcome
-    object: str | None = None
-    command: str | None = None
+    object: str | None = None  # the first 16 hex digits of the SHA-256 of the signed object
+    command: str | None = None  # the command's id, where this is its later outcome
 
 
 class State(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether the locker is there: its link is at the broker, and its controller behind the link."""
 
-    online: bool
+    online: bool  # False: what is sent now waits at the broker, or is lost
 
 
 class Topics(Struct, frozen=True):
