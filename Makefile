@@ -17,7 +17,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := chromium fonts-noto-core mosquitto strace
 
 # Modules of tests/ that compare something generated with its source: each is run with --check.
-GENERATED := $(patsubst %,tests.%,$(basename $(notdir $(wildcard tests/diagrams.py))))
+GENERATED := $(patsubst %,tests.%,$(basename $(notdir $(wildcard tests/diagrams.py tests/contract.py))))
 # Tests quick enough to belong to `make check`: the house's own rules, and the texts of the screen.
 CHECKS := $(wildcard tests/test_house.py tests/test_texts.py tests/*/test_texts.py)
 

@@ -133,11 +133,18 @@ class Hands(Body):
 
 
 class Shell:
-    """One controller without its banks."""
+    """One controller without its banks. `draw` makes the nonces of hellos and of the screen."""
 
-    def __init__(self, folder: Path, config: Config | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Config | None = None,
+        *,
+        epoch: int = 1,
+        draw: Callable[[int], bytes] | None = None,
+    ) -> None:
         self.config = msgspec.structs.replace(config or cabinet(), paths=Paths(folder, folder, folder))
-        self.store = Store.open(folder / "state.db", LOCKER)
+        self.store = Store.open(folder / "state.db", LOCKER, epoch=epoch)
         self.disk = Disk(self.store)
         self.inbox = Inbox(1_024)
         self.hands = Hands(self.config, self.inbox)
@@ -154,9 +161,9 @@ class Shell:
             start="s",
             boot="boot-1",
         )
-        offer = Offer(self.config, random.Random("nonces").randbytes)
+        offer = Offer(self.config, draw or random.Random("nonces").randbytes)
         keyring = Keyring({SIGNER.key_id: SIGNER.public})
-        hellos = Hellos(random.Random(1).randbytes)
+        hellos = Hellos(draw or random.Random(1).randbytes)
         self.gate = Gate(
             self.runtime, self.inbox, self.store, self.hands, keyring, CODE_KEY, JOURNAL_KEY, hellos, offer
         )
