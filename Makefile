@@ -81,7 +81,7 @@ test-long: setup  ## the same at length: hours
 	$(BIN)/python -m pytest --long --timeout 7200 -n auto --dist worksteal $(ARGS)
 	$(if $(ARGS),,$(BIN)/postomat-sim explore --from 1000 --seeds 365 --hours 24 --jobs 2)
 
-check: .venv/.dev  ## format, lint, types, import contracts, texts, stale diagrams, units
+check: .venv/.dev  ## format, lint, types, import contracts, texts, stale diagrams and protocol files, units
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy

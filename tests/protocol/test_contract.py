@@ -243,6 +243,7 @@ def test_what_cwt_makes_of_the_same_payload_says_the_same(vector: dict[str, Any]
     said = open_signed(made, keyring)
     assert not isinstance(said, Outcome)
     assert said == open_signed(raw, keyring)
+    assert made == raw, "docs/protocol.md says that it is the same"
 
 
 # The journal, recomputed from docs/protocol.md

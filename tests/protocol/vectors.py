@@ -271,6 +271,7 @@ def refused(journal: Journal) -> list[Vector]:
     unknown_cell = grants(version=2, parcels=[{"waybill": "KZ1", "cell": 5}])
     pickup, soon = commands.claim(["pickup-KZ1"], OTHER_NONCE), commands.extend("KZ1", NOW_MS + HOUR_MS)
     return [
+        Vector("before the time was told", do("a", OPEN), Outcome.CLOCK_UNSURE, ()),
         Vector("another locker's list", SIGNER.sign(GRANTS, grants(locker="0124")), Outcome.WRONG_LOCKER),
         Vector("a list of another epoch", SIGNER.sign(GRANTS, grants(epoch=1)), Outcome.WRONG_EPOCH),
         Vector("a list of the same version", SIGNER.sign(GRANTS, grants()), Outcome.OLDER),
