@@ -158,7 +158,7 @@ class Action(StrEnum):
 
 
 class Outcome(StrEnum):
-    """The answer to whoever asked: a face's request, or a signed command."""
+    """The answer to whoever asked: by a touch of the screen, or with a signed object."""
 
     DONE = "done"
     ACCEPTED = "accepted"  # it is being carried out; the outcome follows
