@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import warnings
 from collections import Counter
@@ -299,6 +300,18 @@ def test_the_description_is_asyncapi_3() -> None:
     AsyncAPI3.model_validate(ASYNCAPI)
     with pytest.raises(ValueError, match="action"):
         AsyncAPI3.model_validate({**ASYNCAPI, "operations": {"shout": {"action": "shout"}}})
+
+
+def test_no_text_is_a_number_to_another_reader_of_yaml() -> None:
+    """YAML 1.2 takes `12e34` for a number, and the writer, which knows 1.1, would leave it without quotes."""
+    number = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
+    text = (PATH / "asyncapi.yaml").read_text()
+    plain = re.findall(r"(?::|-) ([^'\s]+)$", text, re.MULTILINE)
+    assert all(each.isdecimal() for each in plain if number.fullmatch(each))
+    assert [each for each in ("12e34", "1.5", "30") if number.fullmatch(each) and not each.isdecimal()] == [
+        "12e34",
+        "1.5",
+    ]
 
 
 def found(reference: str) -> Any:
