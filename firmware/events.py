@@ -122,11 +122,18 @@ class Commanded(Event, frozen=True):
 
 
 class EpochDemanded(Event, frozen=True):
-    """The signed demand to end this epoch: the backend's copy of the journal is not the locker's own."""
+    """The signed demand to end this epoch: the backend's copy of the journal is not the locker's own.
+
+    It ends with entry `seq`, whose hash it names in hex. `own` is the journal's own hash of that entry, "" where it has none:
+    where they agree the demand is unfounded, and was caused by a hello that came late.
+    """
 
     locker: str
     epoch: int
     next: int
+    seq: int = 0
+    hash: str = ""
+    own: str = ""
 
 
 class JournalAcked(Event, frozen=True):

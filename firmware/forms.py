@@ -103,6 +103,8 @@ class Epoch(Struct, frozen=True, forbid_unknown_fields=True):
     epoch: Count  # the present one
     next: Count  # the one to begin, above it
     nonce: Nonce
+    seq: Annotated[int, Meta(ge=0, le=2**53)]  # of the newest entry that the backend holds; 0: none
+    hash: Digest  # of that entry; zeros: none
 
 
 class Ack(Struct, frozen=True, forbid_unknown_fields=True):

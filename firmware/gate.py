@@ -172,27 +172,25 @@ class Gate:
         """The event, with what this process knows of its own; STALE where it answers another hello than the last."""
         if not self._hellos.is_last(said.nonce):
             return Outcome.STALE
-        if isinstance(said.event, JournalAcked):
+        if isinstance(said.event, JournalAcked | EpochDemanded):
             return self._beside_own(said.event)
-        if isinstance(said.event, EpochDemanded):
-            return said.event
         asked_ms = self._hellos.welcomed()
         if asked_ms is None:
             return Outcome.STALE
         return msgspec.structs.replace(said.event, asked_ms=asked_ms)
 
-    def _beside_own(self, acked: JournalAcked) -> JournalAcked | Outcome:
-        """The acknowledgement with what the journal itself says of that entry, which never changes."""
+    def _beside_own(self, said: JournalAcked | EpochDemanded) -> Event | Outcome:
+        """What the backend says of an entry, with what the journal itself says of it, which never changes."""
         try:
-            own = self._store.hash_at(acked.seq)
+            own = self._store.hash_at(said.seq)
         except StoreError as error:
             log.error("the journal cannot be read: %s", error)
             return Outcome.STORAGE_FAILED
-        if acked.hash != own:
+        if isinstance(said, JournalAcked) and said.hash != own:
             self._refusals.warning(
-                "an acknowledgement of entry %d has a hash that is not of this journal", acked.seq
+                "an acknowledgement of entry %d has a hash that is not of this journal", said.seq
             )
-        return msgspec.structs.replace(acked, own=own)
+        return msgspec.structs.replace(said, own=own)
 
     def _journal(self, after: int, limit: int) -> Message:
         """As many entries as fit into one frame."""

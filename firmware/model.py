@@ -179,7 +179,7 @@ class Outcome(StrEnum):
     WRONG_LOCKER = "wrong_locker"
     WRONG_EPOCH = "wrong_epoch"
     OLDER = "older"  # a grants version not above the stored one, an acknowledgement below it
-    MISMATCH = "mismatch"  # an acknowledgement of another journal than this one
+    MISMATCH = "mismatch"  # what it says of the journal is not so
     UNSIGNED = "unsigned"  # not a COSE_Sign1 of the expected form
     UNKNOWN_KEY = "unknown_key"  # the key id names none of the backend's keys
     BAD_SIGNATURE = "bad_signature"

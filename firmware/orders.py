@@ -77,6 +77,8 @@ def end_epoch(turn: Turn, event: EpochDemanded) -> None:
         turn.do(Answer(Outcome.WRONG_LOCKER))
     elif event.epoch != locker.epoch or event.next <= locker.epoch:
         turn.do(Answer(Outcome.WRONG_EPOCH))
+    elif event.seq and event.own == event.hash:  # we have what it thinks we forgot
+        turn.do(Answer(Outcome.MISMATCH))
     elif locker.storage_low:  # no space for another database
         turn.do(Answer(Outcome.STORAGE_FAILED))
     else:

@@ -149,10 +149,10 @@ def _said(bounded: Struct, is_fresh: Callable[[bytes, str], bool]) -> Any:
     """What an event is made of: bytes are hex there, and of a nonce there is its judgement."""
     said = msgspec.to_builtins(bounded, builtin_types=(bytes,))
     match bounded:
-        case forms.Ack():
+        case forms.Ack() | forms.Epoch():
             said["hash"] = said["hash"].hex()
             del said["nonce"]
-        case forms.Welcome() | forms.Epoch():
+        case forms.Welcome():
             del said["nonce"]
         case forms.Grants():
             for right in said["grants"]:

@@ -65,10 +65,14 @@ class Backend(Desk):
     def epoch_demand(self, epoch: int, nonce: str) -> bytes:
         """The signed demand that the locker end this epoch: its memory is not what it told us."""
         following = max(epoch, self.ledger.epoch) + 1
-        return self.signer.sign(
-            EPOCH,
-            {"locker": self.site.locker, "epoch": epoch, "next": following, "nonce": bytes.fromhex(nonce)},
-        )
+        payload = {
+            "locker": self.site.locker,
+            "epoch": epoch,
+            "next": following,
+            "nonce": bytes.fromhex(nonce),
+        }
+        held = {"seq": self.ledger.last, "hash": bytes.fromhex(self.ledger.head) or bytes(32)}
+        return self.signer.sign(EPOCH, payload | held)
 
     def lose_entries(self) -> None:
         """Entries that this backend has not got are gone for good: a person decides of whatever they may have been about."""

@@ -74,6 +74,7 @@ class Link:
         self._refusal: str | None = None  # why the last batch was not believed
         self._stuck = 0  # hellos since then
         self._nonce = ""  # of the last hello, in hex
+        self._forgot = (0, "")  # the last demand for a new epoch: its number, and why
         self._nonces: deque[str] = deque(maxlen=NONCES_KEPT)  # of hellos before
         self._gaps: list[str] = []  # nonces of the hellos behind which entries were missing
         self.tells_time = True  # False: somebody on the way lets no welcome through
@@ -196,6 +197,7 @@ class Link:
         self._nonces.append(hello.nonce)
         self._online, self._last, self._nonce = True, hello.last_seq, hello.nonce
         if hello.epoch > self.backend.ledger.epoch:
+            self._tell_what_was_forgotten()
             self.backend.begin_epoch(hello.epoch)
         ledger = self.backend.ledger
         accepted = hello.epoch == ledger.epoch and ledger.knows(hello.last_seq, hello.head)
@@ -203,14 +205,20 @@ class Link:
             self._put_own(self.backend.welcome(hello, accepted=accepted))
         self._look_whether_stuck()
         if not accepted:
-            self.backend.alarm(f"the locker forgot: epoch {hello.epoch}, entry {hello.last_seq}")
             self._compared = False
-            self.send(self.backend.epoch_demand(hello.epoch, hello.nonce))
+            demand = self.send(self.backend.epoch_demand(hello.epoch, hello.nonce))
+            self._forgot = demand, f"the locker forgot: epoch {hello.epoch}, entry {hello.last_seq}"
             return
         if not self._compared or hello.grants_version != self.backend.version:
             self._list = self._offered = None
         self._compared = True
         self.sync()
+
+    def _tell_what_was_forgotten(self) -> None:
+        """The demand was right: the locker has begun an epoch for it."""
+        (_, why), self._forgot = self._forgot, (0, "")
+        if why:
+            self.backend.alarm(why)
 
     def _look_whether_stuck(self) -> None:
         """A locker that says hello again and again, while its batches are refused and none is taken, needs a person."""
@@ -274,6 +282,8 @@ class Link:
         command = sent.command if sent is not None else told.command
         if sent is not None:
             self.answers[sent.number] = told.outcome
+            if self._forgot[0] == sent.number and told.outcome is Outcome.DONE:
+                self._tell_what_was_forgotten()  # else its hello was late, and it has what we have
         if command is not None:
             self.outcomes[command] = told.outcome
             self.backend.bell.ring()

@@ -295,6 +295,24 @@ def test_a_hello_says_who_the_locker_is_and_where_it_stands(tmp_path: Path) -> N
     play(tmp_path, act)
 
 
+def test_no_epoch_ends_for_what_the_locker_has_not_forgotten(tmp_path: Path) -> None:
+    """Found by a broker that turned messages round: a hello that entries had overtaken looked like a card that was rolled back."""
+
+    async def act(shell: Shell) -> None:
+        shell.store.commit([], [Entry(EntryKind.STARTED)] * 3, Moment(0, UTC_MS, True))
+        await shell.quiet()
+        link = Face(shell, Role.LINK)
+        nonce, seq = hello(link), shell.store.last_seq
+        held = {"seq": seq, "hash": bytes.fromhex(shell.store.hash_at(seq))}
+        demand = {"locker": LOCKER, "epoch": 1, "next": 2, "nonce": nonce, **held}
+        link.send(Signed(7, SIGNER.sign(EPOCH, demand)))
+        await shell.quiet()
+        assert link.got[-1] == Told(Outcome.MISMATCH, ask=7)
+        assert (shell.state.locker.epoch, shell.store.last_seq) == (1, seq)
+
+    play(tmp_path, act)
+
+
 def test_a_new_epoch_is_demanded_in_answer_to_the_last_hello_only(tmp_path: Path) -> None:
     """Found by a broker that said an old hello again: the backend's demand, honest and for this epoch, would have been obeyed."""
 
@@ -304,7 +322,7 @@ def test_a_new_epoch_is_demanded_in_answer_to_the_last_hello_only(tmp_path: Path
         for ask, (said, outcome) in enumerate(
             [(overtaken, Outcome.STALE), (bytes(16), Outcome.STALE), (nonce, Outcome.WRONG_LOCKER)]
         ):
-            demand = {"locker": "0124", "epoch": 1, "next": 2, "nonce": said}
+            demand = {"locker": "0124", "epoch": 1, "next": 2, "nonce": said, "seq": 0, "hash": bytes(32)}
             link.send(Signed(ask, SIGNER.sign(EPOCH, demand)))
             await shell.quiet()
             assert link.got[-1] == Told(outcome, ask=ask)

@@ -75,7 +75,9 @@ def welcome(nonce: bytes, time_ms: int) -> bytes:
 
 
 def demand(nonce: bytes) -> bytes:
-    return SIGNER.sign(EPOCH, {"locker": LOCKER, "epoch": 1, "next": 2, "nonce": nonce})
+    return SIGNER.sign(
+        EPOCH, {"locker": LOCKER, "epoch": 1, "next": 2, "nonce": nonce, "seq": 0, "hash": bytes(32)}
+    )
 
 
 class Attacker:

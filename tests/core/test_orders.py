@@ -198,8 +198,9 @@ def test_a_new_epoch_is_demanded_by_its_locker_and_its_number(mind: Mind) -> Non
     assert mind.ask(EpochDemanded("0124", 1, 2)) is Outcome.WRONG_LOCKER
     assert mind.ask(EpochDemanded("0123", 2, 3)) is Outcome.WRONG_EPOCH
     assert mind.ask(EpochDemanded("0123", 1, 1)) is Outcome.WRONG_EPOCH
+    assert mind.ask(EpochDemanded("0123", 1, 2, 9, "aa", own="aa")) is Outcome.MISMATCH  # we have it
     assert repr(mind.state.rows()) == before
-    effects = mind.play(EpochDemanded("0123", 1, 2))
+    effects = mind.play(EpochDemanded("0123", 1, 2, 9, "aa", own="bb"))
     assert effects == [Answer(Outcome.DONE), BeginEpoch(2)]
     assert mind.last(EntryKind.EPOCH).count == 2
 

@@ -160,7 +160,9 @@ class Controller:
                 self.version = max(version, self.version)
                 self.believed.append(said)
                 return Told(outcome, ask)
-            case EpochDemanded():
+            case EpochDemanded(seq=seq):
+                if 0 < seq <= len(self.book.rows) and self.book.rows[seq - 1].hash == said.hash:
+                    return Told(Outcome.MISMATCH, ask)
                 self.believed.append(said)
                 return Told(Outcome.DONE, ask)
         self.believed.append(said)  # a command

@@ -171,9 +171,29 @@ def test_a_locker_that_forgot_is_told_to_begin_a_new_epoch() -> None:
         line.controller.book = Book()  # a card that was rolled back
         line.controller.drop()
         await asyncio.sleep(3)
-        assert line.controller.believed[-1] == EpochDemanded("0123", 1, 2)
+        held = line.backend.ledger
+        assert line.controller.believed[-1] == EpochDemanded("0123", 1, 2, held.last, held.head)
+        assert line.backend.alarms == ["the locker forgot: epoch 1, entry 0"]
         assert not line.link.is_settled
         assert line.backend.orders["KZ1"].stage is Stage.STORED
+
+    play(story)
+
+
+def test_a_hello_that_entries_have_overtaken_ends_no_epoch() -> None:
+    async def story(line: Line) -> None:
+        line.controller.write("opened")
+        await asyncio.sleep(0.1)
+        line.controller.nonces.append("1" * 32)
+        late = encode(line.controller.hello()).rstrip()
+        line.controller.write("closed")
+        await asyncio.sleep(0.1)
+        line.link.receive(line.link.topics.hello, late)
+        await asyncio.sleep(10)
+        assert (line.backend.alarms, line.backend.ledger.epoch) == ([], 1)
+        line.controller.write("opened")
+        await asyncio.sleep(30)
+        assert (line.backend.ledger.rows, line.link.is_settled) == (line.controller.book.rows, True)
 
     play(story)
 

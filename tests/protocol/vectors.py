@@ -117,7 +117,8 @@ def command(name: str, do: commands.Deed, **others: Any) -> Payload:
 
 
 def demand(**others: Any) -> Payload:
-    return {"locker": LOCKER, "epoch": EPOCH_NOW, "next": EPOCH_NOW + 1, "nonce": NONCE, **others}
+    following = {"epoch": EPOCH_NOW, "next": EPOCH_NOW + 1}
+    return {"locker": LOCKER, **following, "nonce": NONCE, "seq": 99, "hash": bytes(32), **others}
 
 
 def ack(seq: int, hash_: bytes, **others: Any) -> Payload:
@@ -311,6 +312,11 @@ def refused(journal: Journal) -> list[Vector]:
             "an ack to another hello", SIGNER.sign(ACK, ack(last.seq, head, nonce=OTHER_NONCE)), Outcome.STALE
         ),
         Vector("an ack of another journal", SIGNER.sign(ACK, ack(last.seq, other)), Outcome.MISMATCH),
+        Vector(
+            "a demand for what the locker has not forgotten",
+            SIGNER.sign(EPOCH, demand(seq=last.seq, hash=head)),
+            Outcome.MISMATCH,
+        ),
         Vector(
             "a demand that answers another hello",
             SIGNER.sign(EPOCH, demand(nonce=OTHER_NONCE)),
