@@ -203,7 +203,7 @@ class Link:
         accepted = hello.epoch == ledger.epoch and ledger.knows(hello.last_seq, hello.head)
         if self.tells_time:
             self._put_own(self.backend.welcome(hello, accepted=accepted))
-        self._look_whether_stuck()
+        self._look_whether_stuck(hello)
         if not accepted:
             self._compared = False
             demand = self.send(self.backend.epoch_demand(hello.epoch, hello.nonce))
@@ -220,8 +220,13 @@ class Link:
         if why:
             self.backend.alarm(why)
 
-    def _look_whether_stuck(self) -> None:
-        """A locker that says hello again and again, while its batches are refused and none is taken, needs a person."""
+    def _look_whether_stuck(self, hello: Hello) -> None:
+        """A locker that says hello again and again, while its batches are refused and none is taken, needs a person.
+
+        Of one that has told all, a batch was bent on its way, and nothing is missing.
+        """
+        if hello.last_seq <= self.backend.ledger.last:
+            self._refusal = None
         self._stuck = self._stuck + 1 if self._refusal is not None else 0
         if self._stuck == STUCK_HELLOS:
             self.backend.alarm(f"the journal does not go on: {self._refusal}")

@@ -276,6 +276,24 @@ def test_a_bent_batch_is_no_alarm_and_moves_nothing() -> None:
     play(story)
 
 
+def test_a_batch_that_was_bent_on_its_way_is_no_alarm_where_nothing_is_missing() -> None:
+    """Found by the explorer: a hostile broker bent one, and then the locker had nothing to tell but hello."""
+
+    async def story(line: Line) -> None:
+        line.controller.write("opened")
+        await asyncio.sleep(0.1)
+        bent = Book()
+        bent.write("closed")
+        line.broker.publish(line.link.topics.journal, encode(bent.batch(bent.rows))[:-1])
+        for _ in range(10):
+            await asyncio.sleep(0.1)
+            line.controller.drop()
+            await asyncio.sleep(30)
+        assert (line.link.nonsense, line.backend.alarms, line.is_even()) == (1, [], True)
+
+    play(story)
+
+
 def test_a_locker_that_rewrites_its_history_and_insists_is_an_alarm() -> None:
     async def story(line: Line) -> None:
         line.backend.order("KZ1", 7, "Айгерим")
