@@ -71,8 +71,8 @@ class Link:
         self._offered: int | None = None  # revision of the last list that was sent
         self._own: deque[str] = deque(maxlen=ACKS_KEPT)  # names of welcomes and acknowledgements
         self._last = 0  # of the locker's entries, as far as it has told
-        self._refusal: str | None = None  # why the last batch was not believed
-        self._stuck = 0  # hellos since then
+        self._refusal: str | None = None  # why a batch was not believed since the last hello
+        self._stuck = 0  # hellos after which one was not, and none was
         self._nonce = ""  # of the last hello, in hex
         self._forgot = (0, "")  # the last demand for a new epoch: its number, and why
         self._nonces: deque[str] = deque(maxlen=NONCES_KEPT)  # of hellos before
@@ -221,15 +221,17 @@ class Link:
             self.backend.alarm(why)
 
     def _look_whether_stuck(self, hello: Hello) -> None:
-        """A locker that says hello again and again, while its batches are refused and none is taken, needs a person.
+        """A locker whose batches are refused after one hello and the next, and none is taken, needs a person.
 
         Of one that has told all, a batch was bent on its way, and nothing is missing.
         """
+        refusal, self._refusal = self._refusal, None
         if hello.last_seq <= self.backend.ledger.last:
-            self._refusal = None
-        self._stuck = self._stuck + 1 if self._refusal is not None else 0
-        if self._stuck == STUCK_HELLOS:
-            self.backend.alarm(f"the journal does not go on: {self._refusal}")
+            self._stuck = 0
+        elif refusal is not None:
+            self._stuck += 1
+            if self._stuck == STUCK_HELLOS:
+                self.backend.alarm(f"the journal does not go on: {refusal}")
 
     def _is_lockers(self, hello: Hello) -> bool:
         """Whether the locker has signed it: else anybody could tell us that it has forgotten everything."""

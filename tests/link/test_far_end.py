@@ -294,6 +294,25 @@ def test_a_batch_that_was_bent_on_its_way_is_no_alarm_where_nothing_is_missing()
     play(story)
 
 
+def test_hellos_without_a_batch_say_nothing_of_the_one_that_was_bent_before() -> None:
+    """Found by the explorer: the network went while entries were written, and came back for no longer than a hello."""
+
+    async def story(line: Line) -> None:
+        line.controller.write("opened")
+        await asyncio.sleep(0.1)
+        bent, link = Book(), line.link
+        bent.write("closed")
+        link.receive(link.topics.journal, encode(bent.batch(bent.rows))[:-1])
+        line.controller.can_read = False
+        line.controller.write("closed")
+        for _ in range(10):
+            line.controller.drop()
+            await asyncio.sleep(20)
+        assert (link.nonsense, line.backend.alarms) == (1, [])
+
+    play(story)
+
+
 def test_a_locker_that_rewrites_its_history_and_insists_is_an_alarm() -> None:
     async def story(line: Line) -> None:
         line.backend.order("KZ1", 7, "Айгерим")
