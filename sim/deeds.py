@@ -13,10 +13,13 @@ from msgspec import Struct
 
 from firmware.model import Direction
 from sim.backend import Order
+from sim.backend.commands import Command
 from sim.locker import SimLocker
 
 WHO: ContextVar[str] = ContextVar("who", default="somebody")  # whose task this is
 FAULT = "fault"
+APP = frozenset({"open", "confirm", "report", "extend", "claim", "leave"})
+BACKEND = frozenset({"extend"})  # that it also asks for by itself
 
 
 @contextmanager
@@ -30,7 +33,7 @@ def done_by(who: str) -> Iterator[None]:
 
 
 class Deed(Struct, frozen=True):
-    """One of them. `verb` is that of `sim.steps`, and `open` for the app's command."""
+    """One of them. `verb` is that of `sim.steps`, and of the command (`sim.backend.commands`) where somebody's app sends one."""
 
     verb: str
     who: str
@@ -40,6 +43,7 @@ class Deed(Struct, frozen=True):
     account: str = ""
     outbound: bool = False
     command: str = ""  # the id of the app's command
+    problem: str = ""  # that it reports
 
     @property
     def by_fault(self) -> bool:
@@ -53,6 +57,7 @@ class Deeds:
     def __init__(self, locker: SimLocker) -> None:
         self.observers: list[Callable[[Deed], None]] = []
         self.acting = False  # whether a hand is at a door in this very moment
+        self._asked: dict[str, Deed] = {}  # by id: what somebody's app has asked for, until it is sent
         world, backend, link = locker.world, locker.backend, locker.link
         for verb in ("pull", "force", "close"):
             self._listen(world, verb, lambda found, cell, verb=verb: _deed(verb, cell=cell))
@@ -66,11 +71,16 @@ class Deeds:
         self._listen(backend, "order", lambda order, *_, **__: _order(order))
         self._listen(backend, "withdraw", lambda grant, parcel, *_: _deed("withdraw", parcel=parcel))
         self._listen(backend, "move", lambda found, parcel, cell: _deed("move", cell=cell, parcel=parcel))
-        self._listen(
-            link, "send_open", lambda command, parcel, *_: _deed("open", parcel=parcel, command=command)
-        )
+        self._listen(backend, "command", self._ask)
+        self._listen(link, "post", lambda found, command: self._asked.pop(command.id, None))
 
-    def _listen(self, thing: Any, verb: str, told: Callable[..., Deed]) -> None:
+    def _ask(self, command: Command, do: Any, *_: Any, person: str = "", **__: Any) -> None:
+        """A command is signed; what the backend and the operator ask for is nobody's deed."""
+        if do["type"] in APP and (person or do["type"] not in BACKEND):
+            about = {"parcel": do.get("parcel"), "problem": do.get("problem", ""), "command": command.id}
+            self._asked[command.id] = Deed(do["type"], person or WHO.get(), **about)
+
+    def _listen(self, thing: Any, verb: str, told: Callable[..., Deed | None]) -> None:
         act = getattr(thing, verb)
 
         def heard(*arguments: Any, **options: Any) -> Any:
@@ -80,7 +90,7 @@ class Deeds:
             finally:
                 self.acting = False
             deed = told(found, *arguments, **options)
-            for observe in self.observers:
+            for observe in self.observers if deed is not None else ():
                 observe(deed)
             return found
 

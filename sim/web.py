@@ -20,6 +20,7 @@ HOST = "127.0.0.1"
 MESSAGE_MAX_BYTES = 1_024  # of what a page sends
 PAGES_MAX = 8
 Unanswered = aiohttp.ClientError  # whoever was asked is not there, or goes
+_NONE: Mapping[str, web.Application] = {}
 CLOSE_S = 1.0  # how long a page may take to say goodbye
 PASSED = ("Content-Type", "Content-Security-Policy", "Cache-Control", "Cross-Origin-Resource-Policy", "Referrer-Policy", "X-Content-Type-Options")  # fmt: skip
 
@@ -99,9 +100,17 @@ def origins(port: int) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def serving(
-    listener: socket.socket, files: Mapping[str, File], policy: str, path: str, join: Join
+    listener: socket.socket,
+    files: Mapping[str, File],
+    policy: str,
+    path: str,
+    join: Join,
+    parts: Mapping[str, web.Application] = _NONE,
 ) -> AsyncIterator[None]:
-    """Serve `files` (by their paths) under a Content-Security-Policy, and a WebSocket at `path`, while the context lasts."""
+    """Serve `files` (by their paths) under a Content-Security-Policy, and a WebSocket at `path`, while the context lasts.
+
+    `parts`: what other servers serve, by the beginning of its paths.
+    """
 
     async def get(request: web.Request) -> web.Response:
         file = files.get(request.path)
@@ -115,7 +124,7 @@ async def serving(
     async def enter(request: web.Request, page: Page) -> None:
         await join(page)
 
-    app = _application(listener, path, get, enter)
+    app = _application(listener, path, get, enter, parts)
     app.on_response_prepare.append(add_headers)
     async with _running(app, listener):
         yield
@@ -160,7 +169,11 @@ def _gateway() -> Iterator[None]:
 
 
 def _application(
-    listener: socket.socket, path: str, get: Handler, enter: Callable[[web.Request, Page], Awaitable[None]]
+    listener: socket.socket,
+    path: str,
+    get: Handler,
+    enter: Callable[[web.Request, Page], Awaitable[None]],
+    parts: Mapping[str, web.Application] = _NONE,
 ) -> web.Application:
     """Files by `get`, and pages' WebSockets at `path`, so many at most, which `enter` serves."""
     pages: list[Page] = []
@@ -184,7 +197,10 @@ def _application(
         for page in pages.copy():
             await page.end()
 
-    app = web.Application(middlewares=[_own_page_only(listener.getsockname()[1], path)], client_max_size=0)
+    check = _own_page_only(listener.getsockname()[1], path)
+    app = web.Application(middlewares=[check], client_max_size=MESSAGE_MAX_BYTES)
+    for prefix, part in parts.items():
+        app.add_subapp(prefix, part)
     app.router.add_get(path, open_socket)
     app.router.add_get("/{path:.*}", get)
     app.on_shutdown.append(shut)

@@ -30,6 +30,7 @@ from aiohttp.typedefs import Handler
 from firmware.model import Problem
 from sim.backend.app import App, CommandShown, Refused
 
+PREFIX = "/api"
 BODY_MAX_BYTES = 1_024
 WAIT_MAX_S = 30.0
 WAITING_MAX = 64  # long polls at once
@@ -53,7 +54,9 @@ class ClaimAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @asynccontextmanager
 async def serving(listener: socket.socket, app: App) -> AsyncIterator[None]:
     """Serve the API on a listening socket while the context lasts."""
-    runner = web.AppRunner(Api(app).application(), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    root = web.Application(middlewares=[_told], client_max_size=BODY_MAX_BYTES)
+    root.add_subapp(PREFIX, Api(app).application())
+    runner = web.AppRunner(root, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()
@@ -70,18 +73,23 @@ class Api:
         self._waiting = 0
 
     def application(self) -> web.Application:
-        """All routes."""
-        application = web.Application(middlewares=[_told], client_max_size=BODY_MAX_BYTES)
-        application.router.add_get("/api/parcels", self._parcels)
+        """All routes, without `PREFIX`: to be a part of a server that takes no body above `BODY_MAX_BYTES`."""
+        application = web.Application(middlewares=[_told])
+        application.router.add_get("/parcels", self._parcels)
         for verb in ("open", "confirm", "problem", "extend"):
-            application.router.add_post(f"/api/parcels/{{waybill}}/{verb}", getattr(self, f"_{verb}"))
-        application.router.add_post("/api/claims", self._claim)
-        application.router.add_delete("/api/claims/{id}", self._leave)
-        application.router.add_get("/api/commands/{id}", self._command)
-        application.router.add_get("/api/accounts", self._accounts)
-        application.router.add_get("/api/work", self._work)
-        application.router.add_get("/api/news", self._news)
+            application.router.add_post(f"/parcels/{{waybill}}/{verb}", getattr(self, f"_{verb}"))
+        application.router.add_post("/claims", self._claim)
+        application.router.add_delete("/claims/{id}", self._leave)
+        application.router.add_get("/commands/{id}", self._command)
+        application.router.add_get("/accounts", self._accounts)
+        application.router.add_get("/work", self._work)
+        application.router.add_get("/news", self._news)
+        application.on_shutdown.append(self._end)
         return application
+
+    async def _end(self, application: web.Application) -> None:
+        """Nobody waits any longer for a server that goes."""
+        self._app.backend.bell.ring()
 
     async def _parcels(self, request: web.Request) -> web.Response:
         person = self._person(request)

@@ -13,6 +13,7 @@ from firmware.errors import PostomatError, Unreachable
 from firmware.model import Outcome, Problem, Purpose
 from sim.backend import answers, commands
 from sim.backend.backend import Backend
+from sim.backend.books import OVER
 from sim.backend.commands import Command, Deed
 from sim.backend.desk import EXTENSIONS_MAX
 from sim.backend.orders import WAITING, Order
@@ -67,7 +68,7 @@ class LockerShown(Struct, frozen=True):
 
 
 class CommandShown(Struct, frozen=True):
-    """What became of a command: `state` is waiting, done or failed."""
+    """What became of a command: `state` is waiting, done or failed; over, where it claimed a locker that is free again."""
 
     id: str
     state: str
@@ -132,6 +133,8 @@ class App:
         if sent is None or sent.person != person:
             raise Refused(404, "no_such_command", "Такой команды нет.")
         outcome = sent.outcome or self._post.outcomes.get(name)
+        if outcome == OVER:
+            return CommandShown(name, OVER, Outcome.DONE, answers.OVER)
         if outcome in (None, Outcome.ACCEPTED):
             if self.backend.now_ms() <= sent.not_after_ms + UNANSWERED_MS:
                 return CommandShown(name, "waiting", outcome, answers.WAITING)

@@ -34,6 +34,9 @@ class Person(Struct):
     token: str | None = None
 
 
+OVER = "over"  # what became of a claim: it was done, and has ended
+
+
 class SentCommand(Struct):
     """A signed command, who has asked for it in the app ("": nobody), and what the locker made of it: None until it is known."""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from firmware.model import EntryKind, Outcome, Purpose
 from sim.backend import words
-from sim.backend.books import Books
+from sim.backend.books import OVER, Books
 from sim.backend.orders import ENDED, REFUNDED_AT, STAGES, WAITING, Hold, Order, Refund, Stage
 from sim.backend.quiet import QuietHours
 from sim.backend.rights import Rights
@@ -57,6 +57,8 @@ class Custody:
             self._books.count("version", max(self._books.counters.get("version", 0), body["count"]))
         elif kind == EntryKind.COMMAND:
             self._answered(str(body.get("command")), str(body.get("why")))
+        elif kind == EntryKind.UNCLAIMED:
+            self._answered(str(body.get("command")), OVER)
         elif kind in STAGES:
             self._move(body, STAGES[kind])
         elif kind == EntryKind.EXTENDED:

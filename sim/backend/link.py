@@ -58,6 +58,7 @@ class Link:
         self.topics = Topics(backend.site.locker)
         self.answers: dict[int, Outcome] = {}  # by number
         self.outcomes: dict[str, Outcome] = {}  # by command id; the last word stands
+        self.answered: Callable[[str, Outcome], None] = lambda command, outcome: None
         self.nonsense = 0  # messages that mean nothing: anybody at the broker can send them
         self.newest: Callable[[], int] = lambda: (
             0
@@ -104,7 +105,8 @@ class Link:
     def detach(self) -> None:
         """The broker is gone."""
         self._publish = None
-        self._online = self._compared = False
+        self._compared = False
+        self._hear(online=False)
 
     def receive(self, topic: str, payload: bytes) -> None:
         """A message from the broker."""
@@ -144,7 +146,7 @@ class Link:
     def send_open(self, waybill: str, valid_s: int = 60) -> str:
         """Send the command to open this parcel's cell; returns the id under which its outcome will stand."""
         command = self.backend.open_command(waybill, valid_s)
-        self._send(command.object, command.id)
+        self.post(command)
         return command.id
 
     def sync(self) -> None:
@@ -189,13 +191,20 @@ class Link:
 
     # What the locker says
 
+    def _hear(self, *, online: bool) -> None:
+        """Whether the locker is there: whoever looks at a phone sees it."""
+        if self._online is not online:
+            self._online = online
+            self.backend.bell.ring()
+
     def _take_hello(self, payload: bytes) -> None:
         """Is this the locker whose journal we hold? Where it forgot, it must begin a new epoch."""
         hello = decode(LINK_PUSHES, payload)
         if not isinstance(hello, Hello) or hello.nonce in self._nonces or not self._is_lockers(hello):
             raise ProtocolError("no hello of this locker's, or one that was said before")
         self._nonces.append(hello.nonce)
-        self._online, self._last, self._nonce = True, hello.last_seq, hello.nonce
+        self._hear(online=True)
+        self._last, self._nonce = hello.last_seq, hello.nonce
         if hello.epoch > self.backend.ledger.epoch:
             self._tell_what_was_forgotten()
             self.backend.begin_epoch(hello.epoch)
@@ -242,7 +251,7 @@ class Link:
         journal = decode(LINK_PUSHES, payload)
         if not isinstance(journal, Journal) or not journal.rows:
             raise ProtocolError("no entries")
-        self._online = True
+        self._hear(online=True)
         ledger = self.backend.ledger
         if not self._compared:
             return
@@ -276,11 +285,11 @@ class Link:
             self.send(self.backend.epoch_demand(self.backend.ledger.epoch, self._nonce))
 
     def _take_state(self, payload: bytes) -> None:
-        self._online = _states.decode(payload).online
+        self._hear(online=_states.decode(payload).online)
 
     def _take_answer(self, payload: bytes) -> None:
         told = _answers.decode(payload)
-        self._online = True
+        self._hear(online=True)
         if told.object in self._own:
             if told.outcome not in PASSING:
                 self.backend.alarm(f"an acknowledgement or welcome was refused: {told.outcome}")
@@ -293,6 +302,7 @@ class Link:
                 self._tell_what_was_forgotten()  # else its hello was late, and it has what we have
         if command is not None:
             self.outcomes[command] = told.outcome
+            self.answered(command, told.outcome)
             self.backend.bell.ring()
         if told.object is not None and told.object == self._list:
             self._list = None

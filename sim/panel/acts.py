@@ -92,14 +92,6 @@ class Force(Message, frozen=True):
     cell: Number
 
 
-class App(Message, frozen=True):
-    """Somebody's phone: `open` sends the signed command for this parcel's cell."""
-
-    person: Name
-    parcel: Name
-    verb: Literal["open"] = "open"
-
-
 class Fault(Message, frozen=True):
     """Strike a fault of the catalogue, at this cell where it is one of a cell; `on=false` heals a lasting one."""
 
@@ -169,7 +161,7 @@ class Language(Message, frozen=True):
 
 
 Act = (
-    Close | Take | Put | Order | Send | Bring | Type | Touch | Press | Pull | Force | App | Fault | Power | Link
+    Close | Take | Put | Order | Send | Bring | Type | Touch | Press | Pull | Force | Fault | Power | Link
     | Time | People | Card | Trace | Save | Language
 )  # fmt: skip
 ACTS = msgspec.json.Decoder(Act)

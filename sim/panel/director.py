@@ -24,7 +24,6 @@ class Director:
             acts.Order: lambda act: scene.order(act.cell, act.buyer),
             acts.Bring: scene.bring,
             acts.Send: scene.send,
-            acts.App: scene.open_from_app,
             acts.Type: self._touch,
             acts.Touch: self._touch,
             acts.Power: lambda act: self._switch(POWER, act.on),

@@ -74,6 +74,7 @@ class Setup(Message, frozen=True):
     cards: tuple[str, ...] = ()
     devices: tuple[Device, ...] = ()
     console: str = ""  # the command that asks this locker as a technician would
+    apps: dict[str, str] = msgspec.field(default_factory=dict)  # person → what their phone has logged in with
 
 
 class Entries(Message, frozen=True):
@@ -145,7 +146,6 @@ class Why(StrEnum):
     IN_FLIGHT = "in_flight"  # something moves: time may not be moved now
     NO_DEADLINE = "no_deadline"  # there is none to go to
     NO_POWER = "no_power"  # the locker is off
-    NO_LINK = "no_link"  # the phone gets through to the backend, and the backend not to the locker
     SCREEN = "screen"  # shows something else
     GOES_ON = "goes_on"  # it was begun before, and has not ended
     NO_CELL = "no_cell"  # none is free

@@ -123,8 +123,13 @@ class Recorder:
                 self._add(f"withdraw {deed.parcel}")
             case "move":
                 self._add(f"move {deed.parcel} {deed.cell}")
-            case "open":
-                self._add(f"command open {deed.parcel}")
+            case "open" | "confirm" | "report" | "extend":
+                self._add(f"command {deed.verb} {deed.parcel} {deed.problem}".rstrip())
+            case "claim":
+                self._add(f"scan '{deed.who}'")
+                self._add(f"claim '{deed.who}'")
+            case "leave":
+                self._add(f"leave '{deed.who}'")
             case verb:
                 self._add(f"{verb} {deed.cell}")
 

@@ -135,17 +135,6 @@ class Scene:
         self._sync()
         return None
 
-    def open_from_app(self, act: acts.App) -> Refused | None:
-        """The buyer's phone: the signed command for the cell of a parcel of his."""
-        order = self._locker.backend.orders.get(act.parcel)
-        if order is None or order.person != act.person or Purpose.PICKUP not in order.grants:
-            return Refused(Why.UNKNOWN, parcel=act.parcel)
-        if not self._locker.link.is_attached:
-            return Refused(Why.NO_LINK, parcel=act.parcel)
-        with done_by(act.person):
-            self._locker.link.send_open(act.parcel)
-        return None
-
     def _sync(self) -> None:
         if self._locker.link.is_attached:
             self._locker.link.sync()

@@ -125,6 +125,7 @@ class World(Message, frozen=True):
     uses: tuple[UseSeen, ...] | UnsetType = UNSET
     session: SessionSeen | UnsetType | None = UNSET
     screen: str | UnsetType | None = UNSET  # what the glass shows; null: nothing
+    qr: str | UnsetType | None = UNSET  # what a camera reads off it
     banks: tuple[BankSeen, ...] | UnsetType = UNSET
     power: bool | UnsetType = UNSET
     link: bool | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""The panel's server: its files, and for each page that comes the world, and then whatever changes."""
+"""The panel's server: its files, for each page that comes the world and then whatever changes, and the app's API for the phones."""
 
 import asyncio
 import socket
@@ -10,6 +10,8 @@ import msgspec
 
 from firmware.errors import StoreError
 from sim import web
+from sim.backend import api
+from sim.backend.app import App
 from sim.panel import messages
 from sim.panel.acts import ACTS, Save, Trace
 from sim.panel.director import Director
@@ -39,7 +41,9 @@ async def serving(listener: socket.socket, director: Director, setup: Setup) -> 
     panel = Panel(director, setup)
     watch = asyncio.get_running_loop().create_task(panel.watch())
     try:
-        async with web.serving(listener, _files(), _policy(setup.kiosk), WORLD, panel.join):
+        locker = director.stage.locker
+        parts = {api.PREFIX: api.Api(App(locker.backend, locker.link)).application()}
+        async with web.serving(listener, _files(), _policy(setup.kiosk), WORLD, panel.join, parts):
             yield
     finally:
         watch.cancel()

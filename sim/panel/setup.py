@@ -14,7 +14,7 @@ from sim.locker import SimLocker
 from sim.panel.cards import CARDS
 from sim.panel.crowd import MANNERS
 from sim.panel.messages import Device, FaultKind, MoveKind, Setup, TableKind
-from sim.panel.scene import boxes
+from sim.panel.scene import BUYERS, boxes
 from sim.tap import Taps
 
 TABLES: tuple[Table[Any, Any], ...] = (door.TABLE, parcel.TABLE, session.TABLE, access.TABLE)
@@ -38,6 +38,7 @@ def setup(locker: SimLocker, kiosk: str, taps: Taps) -> Setup:
         tuple(CARDS),
         tuple(Device(bus, str(path), listen_command(path)) for bus, path in taps.paths().items()),
         console(locker.folder),
+        {buyer: locker.backend.token(buyer) for buyer in BUYERS},
     )
 
 

@@ -45,7 +45,8 @@ LINKS_MAX = 256  # of each kind: whose line is remembered
 DEEDS = {
     "put": "hand.put", "take": "hand.take", "close": "hand.close", "push": "hand.press", "let_go": "hand.press",
     "pull": "hand.pull", "force": "hand.force", "order": "backend.order", "withdraw": "backend.withdraw",
-    "move": "backend.move", "open": "app.open",
+    "move": "backend.move", "open": "app.open", "confirm": "app.confirm", "report": "app.report", "extend": "app.extend",
+    "claim": "app.claim", "leave": "app.leave",
 }  # fmt: skip
 ORDERS = ("order", "withdraw", "move")
 K = TypeVar("K")
@@ -91,6 +92,7 @@ class XRay:
         overheard.observers.append(self._heard)
         glass.touched.append(self._touch)
         glass.answered.append(self._answer)
+        locker.link.answered = self._answer_app
         self._listen_to_backend()
 
     # Causes
@@ -114,15 +116,24 @@ class XRay:
         if line is not None:
             self.book.add(line, "told", "part.told", outcome=outcome)
 
+    def _answer_app(self, command: str, outcome: Outcome) -> None:
+        if (line := self._commands.get(command)) is not None:
+            self.book.add(line, "told", "part.told", outcome=outcome)
+
     def _deed(self, deed: Deed) -> None:
         pressed = deed.verb == "push" if deed.verb in ("push", "let_go") else None
         line = self.book.begin(
-            deed.who, DEEDS[deed.verb], cell=deed.cell, parcel=deed.parcel, pressed=pressed
+            deed.who,
+            DEEDS[deed.verb],
+            cell=deed.cell,
+            parcel=deed.parcel,
+            pressed=pressed,
+            problem=deed.problem,
         )
         if deed.verb in ORDERS:
             self._ordering = line
             self._tell_sms(line)
-        elif deed.verb == "open":
+        elif deed.command:
             self._commands[deed.command] = line
             self.book.add(line, "signed", "part.signed", self._site.sent[-1])
         elif deed.cell is not None:

@@ -28,7 +28,7 @@ class Page {
       setup: (message) => this.setUp(message),
       world: (message) => this.show(this.model.take(message)),
       entries: ({ rows }) => { this.model.addEntries(rows); this.tellOf(rows); },
-      line: (line) => { this.xray.add(this.model.addLine(line)); this.phones.hear(line); },
+      line: (line) => this.xray.add(this.model.addLine(line)),
       story: (step) => this.reading.hear(step),
       refused: ({ why, ...about }) => this.refuse(why, about),
       saved: ({ name, text }) => download(name, text, "text/plain"),
@@ -58,7 +58,8 @@ class Page {
     document.title = say("panel.title", setup);
     this.header = new Header(at("header"), setup, { turn: (language) => this.turn(language), save: () => act({ type: "save" }) });
     this.cabinet = new Cabinet(at("cabinet"), setup.boxes, { act, picked: (number) => this.faults.pick(number) });
-    this.phones = new Phones(at("people"), { act, light, note: (code) => this.kiosk.keep(code) });
+    this.phones?.hang();
+    this.phones = new Phones(at("people"), setup.apps ?? {}, { act, note: (code) => this.kiosk.keep(code) });
     this.dock = new Dock(at("dock"), PANELS, (name) => this.turnTo(name));
     this.xray = new Xray(at("xray"), model, { light });
     this.states = new States(at("states"), setup.tables ?? [], light);
@@ -109,6 +110,7 @@ class Page {
   mark(state) {
     document.documentElement.dataset.state = state;
     this.header?.mark(state);
+    if (state === "gone") this.phones?.hang();
   }
 
   refuse(why, about) {

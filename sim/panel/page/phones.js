@@ -1,17 +1,14 @@
-// Everybody's phone and hands: messages with codes, the app's list of parcels, and what somebody carries.
+// Everybody's phone and hands: messages with codes, the buyer's app, and what somebody carries.
 
+import { App } from "./app.js";
 import { draggable } from "./drag.js";
-import { be, glow, h, Rows, set, word } from "./dom.js";
-import { has, named, say, time } from "./texts.js";
-
-const COURIER = "courier";
-const APP = "app.open"; // the line of the x-ray that a press in the app begins
-const AGAIN = "opened"; // a parcel in this state can be had once more: its window runs
+import { be, glow, h, Rows, set } from "./dom.js";
+import { say, time } from "./texts.js";
 
 export class Phones {
-  /** `act(message)` sends what a person does, `note(code)` notes a code at the kiosk, `light(cells)` shows where. */
-  constructor(section, deeds) {
-    Object.assign(this, deeds, { phones: new Map(), world: { people: [], cells: [], orders: [], parcels: [] } });
+  /** `apps`: person → token; `act(message)` sends what a person does, `note(code)` notes a code at the kiosk. */
+  constructor(section, apps, deeds) {
+    Object.assign(this, deeds, { apps, phones: new Map(), world: { people: [], cells: [], orders: [], qr: null } });
     this.list = h("div", { class: "phones" });
     section.replaceChildren(h("h2", { class: "unseen" }, say("people.title")), this.list);
     this.rows = new Rows(this.list, ({ id }) => id, ({ id }) => {
@@ -22,16 +19,16 @@ export class Phones {
   }
 
   update(news) {
-    const { people, cells, orders, parcels } = news;
-    if (!people && !cells && !orders && !parcels) return;
-    Object.assign(this.world, Object.fromEntries(Object.entries({ people, cells, orders, parcels }).filter(([, value]) => value)));
+    const { people, cells, orders, qr } = news;
+    if (qr !== undefined) this.world.qr = qr;
+    if (!people && !cells && !orders) return;
+    Object.assign(this.world, Object.fromEntries(Object.entries({ people, cells, orders }).filter(([, value]) => value)));
     this.rows.update(this.world.people);
   }
 
-  /** What the locker answered to «Открыть ячейку» stands in the line that the touch began. */
-  hear({ who, text_key: key, parameters, parts = [] }) {
-    const outcome = parts.findLast(({ part }) => part === "told")?.parameters.outcome;
-    if (key === APP && outcome) this.phones.get(who)?.answer(parameters.parcel, outcome);
+  /** The phones are put away: whoever has them asks no more. */
+  hang() {
+    for (const { app } of this.phones.values()) app?.line.abort();
   }
 
   /** Let parts of phones glow: `{sms: code, put: waybill}`. */
@@ -42,28 +39,30 @@ export class Phones {
 
 class Phone {
   constructor(id, page) {
-    Object.assign(this, { id, page, count: 0, answers: new Map(), next: {} });
+    Object.assign(this, { id, page, count: 0, next: {} });
+    this.app = page.apps[id] ? new App(page.apps[id], () => page.world.qr) : null;
     this.sms = h("ol", { class: "sms-list", tabindex: "0", "aria-label": say("people.sms_of", { person: say(`person.${id}`) }) });
-    this.app = h("ul", { class: "app", hidden: "" });
     this.held = h("div", { class: "held-list" });
     this.nothing = h("span", { class: "quiet" }, say("people.nothing"));
     this.silent = h("p", { class: "quiet empty" }, say("people.no_sms"));
-    this.tabs = id === COURIER ? [] : ["sms", "app"].map((name) => h("button", {
+    this.tabs = (this.app ? ["sms", "app", "kaspi"] : []).map((name) => h("button", {
       class: "tab", "data-tab": name, "aria-pressed": String(name === "sms"), onclick: () => this.turn(name),
     }, say(`people.${name}`)));
     this.element = h("article", { class: "person", "data-person": id, "aria-label": say(`person.${id}`) },
       h("header", {}, h("i", { class: "face", "aria-hidden": "true" }, say(`person.${id}`)[0]), h("h3", {}, say(`person.${id}`)), this.tabs.length ? h("div", { class: "tabs-of" }, this.tabs) : null),
-      this.silent, this.sms, this.app,
+      this.silent, this.sms, this.app && [this.app.mine, this.app.purse],
       h("footer", {}, h("span", { class: "quiet" }, say("people.hands")), this.nothing, this.held));
     this.messages = new Rows(this.sms, (sms) => `${sms.utc_ms} ${sms.text}`, (sms) => this.message(sms));
-    this.parcels = new Rows(this.app, ({ waybill }) => waybill, (order) => this.parcel(order));
     this.hands = new Rows(this.held, (waybill) => waybill, (waybill) => this.carried(waybill));
   }
 
   turn(name) {
     for (const tab of this.tabs) set(tab, "aria-pressed", String(tab.dataset.tab === name));
     be(this.sms, "hidden", name !== "sms");
-    be(this.app, "hidden", name !== "app");
+    if (this.app) {
+      be(this.app.mine, "hidden", name !== "app");
+      be(this.app.purse, "hidden", name !== "kaspi");
+    }
     be(this.silent, "hidden", name !== "sms" || this.count > 0);
   }
 
@@ -75,7 +74,6 @@ class Phone {
     }
     this.count = phone.length;
     be(this.silent, "hidden", this.count > 0 || this.sms.hidden);
-    this.parcels.update(this.page.world.orders.filter(({ person }) => person === this.id).toReversed());
     this.hands.update(hands);
     be(this.nothing, "hidden", hands.length > 0);
     this.glow(this.next.sms, this.next.put);
@@ -93,28 +91,6 @@ class Phone {
         class: "type", "data-type": code, onclick: () => this.page.act({ type: "type", person: this.id, code }),
       }, say("people.type")) : null));
     return { element };
-  }
-
-  /** One of «Мои отправления»: waybill, state, and the button that sends a signed command. */
-  parcel({ waybill }) {
-    const state = h("span", { class: "stage" });
-    const told = h("span", { class: "told", role: "status" });
-    const open = h("button", { onclick: () => this.page.act({ type: "app", person: this.id, parcel: waybill, verb: "open" }) });
-    const element = h("li", { "data-app": waybill }, h("b", {}, waybill), state, open, told);
-    const update = ({ stage, cell }) => {
-      const at = this.page.world.parcels.find((parcel) => parcel.waybill === waybill)?.state;
-      const again = at === AGAIN;
-      word(state, say("people.app_row", { cell, state: at && has(`parcel.${at}`) ? say(`parcel.${at}`) : named("stage", stage) }));
-      word(open, say(again ? "people.open_again" : "people.open"));
-      be(open, "hidden", stage !== "stored" && !again);
-      word(told, this.answers.has(waybill) ? named("outcome", this.answers.get(waybill)) : "");
-    };
-    return { element, update };
-  }
-
-  answer(parcel, outcome) {
-    this.answers.set(parcel, outcome);
-    this.parcels.update(this.page.world.orders.filter(({ person }) => person === this.id).toReversed());
   }
 
   /** Something in hand: it goes into the cell that is open for it, or into any other open one. */

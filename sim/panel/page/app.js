@@ -1,0 +1,160 @@
+// One buyer's app. It speaks the backend's own HTTP API, as a phone would, and knows no more than that tells.
+
+import { be, h, Rows, word } from "./dom.js";
+import { date, has, named, say, time } from "./texts.js";
+
+const WAIT_S = 25;
+const RETRY_MS = 1_000;
+const PROBLEMS = ["not_there", "not_mine", "damaged", "refused"];
+const ALIKE = { unconfirmed: "ordered", suspect: "stored" }; // to its buyer
+const SCREEN = ""; // among what was asked: of the screen's code, not of a parcel
+const money = (tenge) => `${tenge.toLocaleString("ru")} ₸`;
+
+export class App {
+  /** `seen()` is what the camera reads off the locker's screen. */
+  constructor(token, seen) {
+    Object.assign(this, { token, seen, line: new AbortController(), told: { locker: { online: true }, parcels: [] }, accounts: [], asked: new Map(), claim: null, choice: null });
+    this.away = h("p", { class: "away", role: "status" });
+    this.scan = h("button", { class: "scan", onclick: () => this.press() });
+    this.answer = h("span", { class: "told", role: "status" });
+    this.list = h("ul");
+    this.mine = h("div", { class: "app", hidden: "" }, this.away, this.scan, this.answer, this.list);
+    this.purse = h("ul", { class: "app", hidden: "" });
+    this.parcels = new Rows(this.list, ({ waybill }) => waybill, (parcel) => this.parcel(parcel));
+    this.money = new Rows(this.purse, ({ account }) => account, ({ account }) => this.account(account));
+    this.show();
+    this.follow();
+  }
+
+  /** Look, and again whenever the backend has news, until the line is cut. */
+  async follow() {
+    for (let news = 0; !this.line.signal.aborted;) {
+      try {
+        await this.look();
+        ({ news } = await this.ask("GET", `news?after=${news}&wait=${WAIT_S}`));
+      } catch {
+        await new Promise((done) => { setTimeout(done, RETRY_MS); });
+      }
+    }
+  }
+
+  async ask(method, path, body) {
+    const answer = await fetch(`/api/${path}`, {
+      method, body: body && JSON.stringify(body), headers: { Authorization: `Bearer ${this.token}` }, signal: this.line.signal });
+    return answer.json();
+  }
+
+  async look() {
+    const [told, { accounts }] = await Promise.all([this.ask("GET", "parcels"), this.ask("GET", "accounts")]);
+    Object.assign(this, { told, accounts });
+    for (const asked of this.asked.values()) if (asked.state === "waiting") Object.assign(asked, await this.ask("GET", `commands/${asked.id}`));
+    if (this.claim && (await this.ask("GET", `commands/${this.claim}`)).state === "over") this.claim = null;
+    this.show();
+  }
+
+  /** Ask for something about a parcel, or the screen: what becomes of it stands there until the parcel is in another state. */
+  async want(row, verb, path, body, method = "POST") {
+    const asked = { verb, at: this.stage(row) };
+    this.asked.set(row, asked);
+    this.choice = null;
+    this.show();
+    const { error, ...command } = await this.ask(method, path, body);
+    Object.assign(asked, command, { error });
+    this.show();
+  }
+
+  stage(row) {
+    return this.told.parcels.find(({ waybill }) => waybill === row)?.state;
+  }
+
+  /** Read the code, or let the locker go. */
+  press() {
+    if (this.claim) this.want(SCREEN, "leave", `claims/${this.claim}`, undefined, "DELETE");
+    else if (this.seen()) this.want(SCREEN, "claim", "claims", { qr: this.seen() });
+    else {
+      this.asked.set(SCREEN, { error: { code: "no_code" } });
+      this.show();
+    }
+  }
+
+  show() {
+    const { locker, parcels } = this.told;
+    const screen = this.asked.get(SCREEN);
+    if (screen?.state === "done") this.claim = screen.verb === "claim" ? screen.id : null;
+    for (const [row, { state, at }] of this.asked) if (state !== "waiting" && at !== this.stage(row)) this.asked.delete(row);
+    be(this.away, "hidden", locker.online);
+    word(this.away, say("app.offline"));
+    word(this.scan, say(this.claim ? "app.leave_it" : "app.scan"));
+    word(this.answer, this.claim ? say("app.yours") : words(screen));
+    this.parcels.update(parcels);
+    this.money.update(this.accounts);
+  }
+
+  /** A parcel: what and where it is, until when, what can be done with it now, and what became of that. */
+  parcel({ waybill }) {
+    const [state, where, told] = [h("span", { class: "stage" }), h("p", { class: "quiet" }), h("span", { class: "told", role: "status" })];
+    const buttons = h("div", { class: "does" });
+    const options = new Rows(buttons, ({ name }) => name, ({ name }) => option(name));
+    const update = (parcel) => {
+      const { address, cell, until_ms: until, can } = parcel;
+      const waits = until && !can.length && this.told.locker.online;
+      word(state, say(`mine.${waits ? "waits" : can.includes("confirm") ? "opened" : ALIKE[parcel.state] ?? parcel.state}`));
+      word(where, [address, cell && say("app.cell", { cell }), until && say("app.until", { date: date(until), time: time(until).slice(0, 5) })].filter(Boolean).join(" · "));
+      const asks = this.choice?.waybill === waybill ? this.choice.verb : null;
+      word(told, asks ? say(asks === "open" ? "app.here" : "screen.problem") : words(this.asked.get(waybill)));
+      options.update(asks ? this.answers(waybill, asks) : can.map((verb) => this.offer(waybill, verb, can)));
+    };
+    return { element: h("li", { "data-app": waybill }, h("b", {}, waybill), state, where, told, buttons), update };
+  }
+
+  /** What can be done: some of it asks first. */
+  offer(waybill, verb, can) {
+    const again = can.includes("confirm") ? "action.reopen" : "action.open";
+    const label = { open: this.claim ? "app.get" : again, confirm: "action.confirm", problem: "action.problem", extend: "app.keep" }[verb];
+    const asks = verb === "problem" || (verb === "open" && !this.claim);
+    return { name: verb, label: say(label), act: () => (asks ? this.choose(waybill, verb) : this.want(waybill, verb, `parcels/${waybill}/${verb}`)) };
+  }
+
+  answers(waybill, verb) {
+    const path = `parcels/${waybill}/${verb}`;
+    const yes = verb === "problem"
+      ? PROBLEMS.map((problem) => ({ name: problem, label: say(`problem.${problem}`), act: () => this.want(waybill, verb, path, { problem }) }))
+      : [{ name: "yes", label: say("app.yes"), act: () => this.want(waybill, verb, path) }];
+    return [...yes, { name: "no", label: say("action.back"), act: () => this.choose(null) }];
+  }
+
+  choose(waybill, verb) {
+    this.choice = waybill && { waybill, verb };
+    this.show();
+  }
+
+  account(name) {
+    const [sum, back] = [h("b", {}), h("ul", { class: "told" })];
+    const refunds = new Rows(back, ([waybill]) => waybill, ([parcel, tenge]) => ({ element: h("li", {}, say("app.refund", { parcel, tenge: money(tenge) })) }));
+    return { element: h("li", { "data-account": name }, h("span", {}, name), sum, back), update: ({ tenge, refunds: came }) => {
+      word(sum, money(tenge));
+      refunds.update(Object.entries(came));
+    } };
+  }
+}
+
+/** A button whose deed may become another one. The focus stays in its parcel when it goes. */
+function option(name) {
+  let now = null;
+  const element = h("button", { "data-does": name, onclick: () => {
+    const home = element.parentElement;
+    now.act();
+    if (!element.isConnected) home.querySelector("button")?.focus();
+  } });
+  return { element, update: (item) => { now = item; word(element, item.label); } };
+}
+
+/** What became of something: refused by the backend, on its way, or answered by the locker. */
+function words(asked) {
+  if (!asked) return "";
+  const { error, state, outcome, verb } = asked;
+  if (error) return has(`app.${error.code}`) ? say(`app.${error.code}`) : named("outcome", error.code);
+  if (state === "done" && verb === "open") return say("entry.opened");
+  if (outcome) return named("outcome", outcome);
+  return say(state === "failed" ? "app.unanswered" : "app.sent");
+}
