@@ -90,7 +90,9 @@ class Deeds:
             finally:
                 self.acting = False
             deed = told(found, *arguments, **options)
-            for observe in self.observers if deed is not None else ():
+            if deed is None:
+                return found
+            for observe in self.observers:
                 observe(deed)
             return found
 

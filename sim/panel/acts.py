@@ -42,10 +42,11 @@ class Put(Message, frozen=True):
 
 
 class Order(Message, frozen=True):
-    """Order a parcel into a cell; the courier gets it, and a code."""
+    """Order a parcel into a cell, paid from this account; the courier gets it, and a code."""
 
     cell: Number
     buyer: Name
+    account: Literal["Kaspi Gold", "Kaspi Red"] = "Kaspi Gold"
 
 
 class Send(Message, frozen=True):

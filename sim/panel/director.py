@@ -21,7 +21,7 @@ class Director:
         scene = stage.scene
         self._acts: dict[type, Callable[[Any], Refused | Awaitable[Refused | None] | None]] = {
             **dict.fromkeys((acts.Put, acts.Take, acts.Close, acts.Press, acts.Pull, acts.Force), scene.act),
-            acts.Order: lambda act: scene.order(act.cell, act.buyer),
+            acts.Order: lambda act: scene.order(act.cell, act.buyer, act.account),
             acts.Bring: scene.bring,
             acts.Send: scene.send,
             acts.Type: self._touch,

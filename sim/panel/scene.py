@@ -4,6 +4,7 @@ from firmware.config import Cell
 from firmware.model import Purpose
 from firmware.rows import Door, Intent
 from sim.backend import Order, Stage
+from sim.backend.app import ACCOUNTS
 from sim.deeds import Deed, Deeds, done_by
 from sim.locker import SimLocker
 from sim.panel import acts
@@ -47,8 +48,9 @@ class Scene:
 
     def free(self) -> tuple[int, ...]:
         """Cells that may be ordered into."""
-        quiet = self._locker.backend.quiet.cells()
-        return tuple(sorted(self._locker.world.cells.keys() - self._reserved() - quiet))
+        return tuple(
+            sorted(self._locker.world.cells.keys() - self._reserved() - self._locker.backend.quiet.cells())
+        )
 
     def who_is_at(self, number: int) -> str:
         """Who stands at this door: the holder of the right for which the locker opened it; nobody's door is the courier's."""
@@ -103,8 +105,8 @@ class Scene:
 
     # What the people behind the backend do
 
-    def order(self, number: int, buyer: str) -> Refused | None:
-        """Order a parcel into a cell; the courier gets it, and a code."""
+    def order(self, number: int, buyer: str, account: str = ACCOUNTS[0]) -> Refused | None:
+        """Order a parcel into a cell, paid from this account; the courier gets it, and a code."""
         if number not in self._locker.world.cells or buyer not in BUYERS:
             return Refused(Why.UNKNOWN, number)
         if number in self._reserved():
@@ -112,7 +114,7 @@ class Scene:
         if number in self._locker.backend.quiet.cells():
             return Refused(Why.QUIET, number)
         with done_by(buyer):
-            self._locker.backend.order(self.next_waybill(), number, buyer, courier=COURIER)
+            self._locker.backend.order(self.next_waybill(), number, buyer, account, courier=COURIER)
         self._sync()
         return None
 

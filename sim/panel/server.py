@@ -167,13 +167,18 @@ class _Visit:
 
 
 def _files() -> dict[str, web.File]:
-    """Path to resource, all read once: what is not in the table does not exist."""
+    """Path to resource, all read once: what is not in the table does not exist. Catalogues go without their white space."""
     files = {
-        f"/{path.name}": web.File(path.read_bytes(), _TYPES[path.suffix])
+        f"/{path.name}": web.File(_body(path), _TYPES[path.suffix])
         for path in sorted(_PAGE.iterdir())
         if path.suffix in _TYPES
     }
     return {**files, "/": files["/index.html"]}
+
+
+def _body(path: Path) -> bytes:
+    body = path.read_bytes()
+    return msgspec.json.format(body, indent=-1) if path.suffix == ".json" else body
 
 
 def _policy(kiosk: str) -> str:

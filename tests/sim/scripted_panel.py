@@ -1,6 +1,7 @@
 """A simulator that tells the panel's page what a test wants told, over the real WebSocket and under the real policy."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,8 @@ import msgspec
 from firmware import access, door, parcel, session
 from firmware.config import Cell, Config
 from sim import web
+from sim.backend import Backend, Link, api
+from sim.backend.app import App
 from sim.faults import CATALOGUE
 from sim.panel import server
 from sim.panel.acts import ACTS, Act
@@ -24,6 +27,8 @@ from sim.panel.seen import (
     SmsSeen,
     World,
 )
+from tests.sim.test_backend import SIGNER, SITE
+from tests.sim.test_backend_api import Broker
 
 GLASS = b"<!doctype html><html lang='ru'><title>Kiosk</title><body><h1>Kiosk</h1>"
 NOON_MS = 1_792_998_000_000
@@ -62,6 +67,9 @@ class ScriptedPanel:
             console="postomat ctl status",
         )
         self.world = first_world(config.cells)
+        self.backend = Backend(SITE, SIGNER, lambda: NOON_MS, random.Random(1))
+        self.link = Link(self.backend)
+        self.phones = Broker(self.backend, self.link)
         self.heard: asyncio.Queue[Act] = asyncio.Queue()
         self.address = ""
         self._pages: list[web.Page] = []
@@ -104,12 +112,15 @@ async def scripted(config: Config) -> AsyncIterator[ScriptedPanel]:
     with web.listen(0) as pane, web.listen(0) as listener:
         kiosk = web.origins(pane.getsockname()[1])[0]
         panel.address = web.origins(listener.getsockname()[1])[0]
-        panel.setup = msgspec.structs.replace(panel.setup, kiosk=kiosk)
+        apps = {person: panel.backend.token(person) for person in ("alia", "marat")}
+        panel.setup = msgspec.structs.replace(panel.setup, kiosk=kiosk, apps=apps)
+        parts = {api.PREFIX: api.Api(App(panel.backend, panel.link)).application()}
         async with (
             web.serving(pane, glass, "default-src 'none'", "/none", panel.join),
-            web.serving(listener, server._files(), server._policy(kiosk), server.WORLD, panel.join),
+            web.serving(listener, server._files(), server._policy(kiosk), server.WORLD, panel.join, parts),
         ):
             yield panel
+        panel.backend.close()
 
 
 def first_world(cells: tuple[Cell, ...]) -> World:

@@ -32,33 +32,15 @@ class Clock:
     now_ms = NOON_MS
 
 
-class Phone:
-    """Somebody's app, the backend behind it, and the broker on the other side of that."""
+class Broker:
+    """The broker on the other side of the backend, and what the locker says there."""
 
-    def __init__(
-        self, url: str, http: aiohttp.ClientSession, backend: Backend, link: Link, clock: "Clock"
-    ) -> None:
-        self.url, self.http, self.backend, self.link = url, http, backend, link
-        self.clock = clock
+    def __init__(self, backend: Backend, link: Link, clock: Clock | None = None) -> None:
+        self.backend, self.link, self.clock = backend, link, clock or Clock()
         self.book = Book()
-        self.token = backend.token("alia")
         self.published: list[bytes] = []
-
-    async def ask(
-        self, method: str, path: str, body: object = None, token: str | None = None
-    ) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {self.token if token is None else token}"}
-        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
-        async with self.http.request(method, self.url + path, data=data, headers=headers) as answer:
-            assert answer.content_type == "application/json"
-            return answer.status, await answer.json()
-
-    async def post(self, path: str, body: object = None) -> tuple[int, Any]:
-        return await self.ask("POST", path, body)
-
-    async def parcel(self, waybill: str) -> Any:
-        _, told = await self.ask("GET", "/api/parcels")
-        return next(each for each in told["parcels"] if each["waybill"] == waybill)
+        link.attach(lambda topic, payload: self.published.append(payload))
+        self.online(True)
 
     def told(self, kind: str, **columns: Any) -> None:
         """The locker's entry."""
@@ -81,6 +63,33 @@ class Phone:
         self.link.receive(self.link.topics.state, msgspec.json.encode(State(online)))
 
 
+class Phone(Broker):
+    """Somebody's app, the backend behind it, and the broker on the other side of that."""
+
+    def __init__(
+        self, url: str, http: aiohttp.ClientSession, backend: Backend, link: Link, clock: Clock
+    ) -> None:
+        super().__init__(backend, link, clock)
+        self.url, self.http = url, http
+        self.token = backend.token("alia")
+
+    async def ask(
+        self, method: str, path: str, body: object = None, token: str | None = None
+    ) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {self.token if token is None else token}"}
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
+        async with self.http.request(method, self.url + path, data=data, headers=headers) as answer:
+            assert answer.content_type == "application/json"
+            return answer.status, await answer.json()
+
+    async def post(self, path: str, body: object = None) -> tuple[int, Any]:
+        return await self.ask("POST", path, body)
+
+    async def parcel(self, waybill: str) -> Any:
+        _, told = await self.ask("GET", "/api/parcels")
+        return next(each for each in told["parcels"] if each["waybill"] == waybill)
+
+
 @asynccontextmanager
 async def at_home() -> AsyncIterator[Phone]:
     """A locker with a parcel of alia's, one of marat's, and one of alia's on its way."""
@@ -90,8 +99,6 @@ async def at_home() -> AsyncIterator[Phone]:
     with web.listen(0) as listener:
         async with api.serving(listener, App(backend, link)), aiohttp.ClientSession() as http:
             phone = Phone(web.origins(listener.getsockname()[1])[0], http, backend, link, clock)
-            link.attach(lambda topic, payload: phone.published.append(payload))
-            phone.online(True)
             backend.order("KZ1", 7, "alia", "Kaspi Red")
             backend.order("KZ2", 8, "marat")
             backend.order("KZ3", 9, "alia")

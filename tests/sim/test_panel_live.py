@@ -378,8 +378,7 @@ def test_collected_with_the_network_cut(simulator: Simulator) -> None:
         about = (await last(page, "take"))["parameters"]
         assert page.world["link"] is False
         assert page.order(about["parcel"])["stage"] == "stored"  # as far as the backend knows
-        await page.say("app", person=about["person"], parcel=about["parcel"])
-        assert await page.until(lambda page: page.refused) == ["no_link"]
+        assert await page.app(about["person"], f"parcels/{about['parcel']}/open") == (503, "offline")
         await page.say("take", cell=about["cell"])
         await page.say("close", cell=about["cell"])
         why = await last(page, "why")
@@ -544,7 +543,7 @@ async def lived(page: Visitor) -> None:
     await page.until(lambda page: page.world["clock"]["offset_s"] > 3_500)
     assert page.order(waybill)["stage"] == "collected"
     await page.say("fault", name="cell_needs_push", cell=7)
-    await page.say("app", person="marat", parcel="KZ105")
+    assert await page.app("marat", "parcels/KZ105/open") == (202, "waiting")
     await page.until(lambda page: page.line("app.open", "tx"))
     await page.say("press", cell=7)
     await page.until(lambda page: page.cell(7).get("open") and page.world["screen"] == "take_parcel")

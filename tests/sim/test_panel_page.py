@@ -11,6 +11,8 @@ import pytest
 from playwright.async_api import Browser, FloatRect, Locator, Page, expect
 
 from firmware.config import Cell
+from firmware.deeds import Claim, Open, Report
+from firmware.model import Outcome, Problem
 from sim.backend import Stage
 from sim.panel import acts
 from sim.panel.messages import Entries, Line, Part, Refused, Saved, Story, StoryState, Why
@@ -34,6 +36,7 @@ from tests.sim.scripted_panel import (
     with_cell,
     with_person,
 )
+from tests.sim.test_backend_api import QR
 from tests.sim.test_panel_texts import BOOKS, LANGUAGES, VISIT_MAX_BYTES
 
 SCREENS = Path("build/screens")
@@ -124,6 +127,11 @@ async def make_busy(panel: ScriptedPanel) -> None:
         in_flight=True,
         faults=(FaultSeen("cable_cut"), FaultSeen("cell_jammed", 13)),
     )
+    for waybill, cell, person in (("KZ101", 9, "marat"), ("KZ102", 3, "alia"), ("KZ104", 6, "alia")):
+        panel.backend.order(waybill, cell, person, "Kaspi Red")
+        panel.phones.told("stored", parcel=waybill, grant=f"deposit-{waybill}")
+    panel.phones.told("opened", parcel="KZ104", grant="pickup-KZ104")
+    panel.phones.told("expired", parcel="KZ101")
     await panel.tell(
         DIGIT, Entries(tuple({"seq": n, "utc_ms": NOON_MS, "kind": "opened", "cell": 6} for n in range(9)))
     )
@@ -358,26 +366,87 @@ def test_what_a_story_waits_for_glows(runner: asyncio.Runner, browser: Browser, 
 
 
 @pytest.mark.parametrize("person", ["alia", "marat"])
-def test_both_phones_open_a_cell_from_the_app(runner: asyncio.Runner, browser: Browser, person: str) -> None:
+def test_both_phones_have_an_app_that_says_what_became_of_what_was_asked(
+    runner: asyncio.Runner, browser: Browser, person: str
+) -> None:
     async def play() -> None:
         async with desk(browser) as there:
-            order = OrderSeen("KZ120", 4, person, Stage.STORED, for_courier=False)
-            await there.panel.change(orders=(order,), parcels=(ParcelSeen("KZ120", 4, "stored"),))
+            backend, locker = there.panel.backend, there.panel.phones
             phone = there.page.locator(f"[data-person='{person}']")
+            parcel = phone.locator("[data-app='KZ120']")
+            state, told = parcel.locator(".stage"), parcel.locator(".told")
             await phone.locator("[data-tab='app']").click()
-            await expect(phone.locator("[data-app='KZ120'] .stage")).to_have_text("cell 4, stored")
-            await phone.get_by_role("button", name="Open the cell").click()
-            assert await there.panel.said() == acts.App(person, "KZ120")
-            told = Part("told", "part.told", {"outcome": "busy"})
-            await there.panel.tell(Line(7, NOON_MS, person, "app.open", {"parcel": "KZ120"}, (told,)))
-            await expect(phone.locator(".told")).to_have_text("the locker is busy")
-            await there.panel.change(parcels=(ParcelSeen("KZ120", 4, "opened"),))
-            await expect(phone.get_by_role("button", name="Open again")).to_be_visible()
-            await there.panel.change(
-                orders=(OrderSeen("KZ120", 4, person, Stage.COLLECTED, for_courier=False),),
-                parcels=(ParcelSeen("KZ120", 4, "collected"),),
-            )
-            await expect(phone.locator("[data-app='KZ120'] button")).to_be_hidden()
+            backend.order("KZ120", 4, person)
+            await expect(state).to_have_text("On its way to the locker")
+            await expect(parcel.locator("button")).to_have_count(0)
+            locker.told("stored", parcel="KZ120", grant="deposit-KZ120")
+            await expect(state).to_have_text("Waits for you in the locker")
+            await expect(parcel.locator("p")).to_contain_text("cell 4 · until ")
+            for outcome in (Outcome.BUSY, Outcome.OFFLINE, Outcome.STORAGE_FAILED):
+                await press(parcel, "Open the cell", "Yes, open")
+                await expect(told).to_have_text("The command is sent")
+                locker.answer(Outcome.ACCEPTED)
+                await expect(told).to_have_text(BOOK_EN["outcome.accepted"])
+                locker.answer(outcome)
+                await expect(told).to_have_text(BOOK_EN[f"outcome.{outcome}"])
+            await press(parcel, "Open the cell", "Back")
+            assert len(locker.commanded()) == 3
+            locker.told("opened", parcel="KZ120", grant="pickup-KZ120")
+            await expect(state).to_have_text("The cell was opened")
+            for problem in Problem:
+                await press(parcel, "A problem with the parcel", BOOK_EN[f"problem.{problem}"])
+                await expect(told).to_have_text("The command is sent")
+                assert locker.commanded()[-1].do == Report("pickup-KZ120", "KZ120", problem)
+                locker.answer(Outcome.DONE)
+                await expect(told).to_have_text("done")
+            locker.told("disputed", parcel="KZ120", grant="pickup-KZ120")
+            await expect(state).to_have_text("We are looking into it")
+            await expect(told).to_have_text("")
+            await expect(parcel.locator("button")).to_have_count(0)
+            locker.online(False)
+            await expect(phone.locator(".away")).to_be_visible()
+            other = there.page.locator(f"[data-person]:not([data-person='{person}']) [data-app]")
+            await expect(other).to_have_count(0)
+
+    runner.run(play())
+
+
+async def press(parcel: Locator, *names: str) -> None:
+    """Buttons of the app, one after the other, by the keyboard alone: the focus stays in the parcel."""
+    for name in names:
+        await parcel.get_by_role("button", name=name, exact=True).press("Enter")
+        await expect(parcel.locator(":focus")).to_have_count(1)
+
+
+def test_the_screen_is_scanned_as_it_is_shown_now(runner: asyncio.Runner, browser: Browser) -> None:
+    async def play() -> None:
+        async with desk(browser) as there:
+            backend, locker = there.panel.backend, there.panel.phones
+            backend.order("KZ120", 4, "alia")
+            locker.told("stored", parcel="KZ120", grant="deposit-KZ120")
+            phone = there.page.locator("[data-person='alia']")
+            told = phone.locator(".told").first
+            await phone.locator("[data-tab='app']").click()
+            scan = phone.get_by_role("button", name="Scan the screen")
+            await scan.click()
+            await expect(told).to_have_text("There is no code on the screen")
+            await there.panel.change(qr=QR)
+            await scan.click()
+            await expect(told).to_have_text("The command is sent")
+            claim = locker.commanded()[-1]
+            assert claim.do == Claim(("pickup-KZ120",), fresh=False)
+            locker.answer(Outcome.STALE)
+            await expect(told).to_have_text(BOOK_EN["outcome.stale"])
+            await scan.click()
+            await expect(told).to_have_text("The command is sent")
+            locker.answer(Outcome.DONE)
+            await expect(told).to_have_text(BOOK_EN["screen.claimed"])
+            await phone.get_by_role("button", name="Collect the item").click()
+            await expect(phone.locator("[data-app='KZ120'] .told")).to_have_text("The command is sent")
+            assert locker.commanded()[-1].do == Open("pickup-KZ120", "KZ120")
+            locker.told("unclaimed", command=locker.commanded()[-2].id, why="cancel")
+            await expect(scan).to_be_visible()
+            await expect(told).to_have_text("")
 
     runner.run(play())
 
@@ -896,6 +965,19 @@ def test_it_is_legible(
                         path=SCREENS / f"panel-{view}-{language}-{scheme}-{panel}.png",
                         full_page=view == "narrow",
                     )
+            alia = page.locator("[data-person='alia']")
+            await alia.locator("[data-tab='app']").click()
+            await page.locator("[data-person='marat'] [data-tab='kaspi']").click()
+            await expect(alia.locator("[data-app]")).to_have_count(2)
+            for asks in ("", "open", "no", "problem"):
+                if asks:
+                    await alia.locator(f"[data-does='{asks}']").first.click()
+                assert await page.evaluate(OVERFLOW) == []
+                assert await page.evaluate(CONTRAST) == []
+                assert await page.evaluate(ACCESS) == []
+            await page.screenshot(
+                path=SCREENS / f"panel-{view}-{language}-{scheme}-phones.png", full_page=view == "narrow"
+            )
 
     SCREENS.mkdir(parents=True, exist_ok=True)
     runner.run(play())

@@ -165,7 +165,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"type": "order", "cell": 6, "buyer": "nobody"}, "unknown"),
     ({"type": "send", "parcel": "KZ103"}, "no_courier"),
     ({"type": "send", "parcel": "KZ999"}, "unknown"),
-    ({"type": "app", "person": "marat", "parcel": "KZ103"}, "unknown"),  # it is another's
     ({"type": "fault", "name": "earthquake"}, "unknown"),
     ({"type": "fault", "name": "cell_jammed", "cell": 99}, "unknown"),
     ({"type": "fault", "name": "cell_jammed", "cell": 3, "on": False}, "unknown"),
@@ -198,7 +197,7 @@ def test_what_hands_cannot_do_is_refused_by_name(simulator: Simulator) -> None:
         '{"type": "time", "op": "speed", "x": 11}',
         '{"type": "time", "op": "back"}',
         '{"type": "type", "person": "alia", "code": "1234567x"}',
-        '{"type": "app", "person": "alia", "parcel": "KZ103", "verb": "refund"}',
+        '{"type": "order", "cell": 6, "buyer": "alia", "account": "a mattress"}',
         json.dumps({"type": "people", "on": True, "manners": ["usual"] * 33}),
         json.dumps({"type": "put", "cell": 1, "parcel": "x" * 41}),
     ],

@@ -15,7 +15,8 @@ WAIT_S = 30.0  # a bound on waiting, never a measure
 class Visitor:
     """Make it with `visiting`."""
 
-    def __init__(self, end: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, address: str, end: aiohttp.ClientWebSocketResponse) -> None:
+        self._address = address
         self.setup: dict[str, Any] = {}
         self.world: dict[str, Any] = {}
         self.entries: list[dict[str, Any]] = []
@@ -28,6 +29,16 @@ class Visitor:
 
     async def say(self, kind: str, **about: Any) -> None:
         await self._end.send_json({"type": kind, **about})
+
+    async def app(self, person: str, path: str, body: object = None) -> tuple[int, str]:
+        """Ask for something in somebody's app: the status, and a command's state or the error's code."""
+        headers = {"Authorization": f"Bearer {self.setup['apps'][person]}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as http,
+            http.post(f"{self._address}/api/{path}", json=body) as answer,
+        ):
+            told = await answer.json()
+            return answer.status, told["state"] if answer.ok else told["error"]["code"]
 
     async def until(self, holds: Callable[["Visitor"], Any]) -> Any:
         """What `holds` gives, once it is true. Fails with what was told instead."""
@@ -115,7 +126,7 @@ class Visitor:
 async def visiting(address: str) -> AsyncIterator[Visitor]:
     """Open the panel's WebSocket; on entering, the world is there."""
     async with web.socket_of(address, "/world") as end:
-        visitor = Visitor(end)
+        visitor = Visitor(address, end)
         listening = asyncio.get_running_loop().create_task(visitor.listen())
         try:
             await visitor.until(lambda page: page.setup and page.world)

@@ -48,7 +48,10 @@ export class App {
     const [told, { accounts }] = await Promise.all([this.ask("GET", "parcels"), this.ask("GET", "accounts")]);
     Object.assign(this, { told, accounts });
     for (const asked of this.asked.values()) if (asked.state === "waiting") Object.assign(asked, await this.ask("GET", `commands/${asked.id}`));
-    if (this.claim && (await this.ask("GET", `commands/${this.claim}`)).state === "over") this.claim = null;
+    if (this.claim && (await this.ask("GET", `commands/${this.claim}`)).state === "over") {
+      this.claim = null;
+      this.asked.delete(SCREEN);
+    }
     this.show();
   }
 
@@ -85,7 +88,7 @@ export class App {
     be(this.away, "hidden", locker.online);
     word(this.away, say("app.offline"));
     word(this.scan, say(this.claim ? "app.leave_it" : "app.scan"));
-    word(this.answer, this.claim ? say("app.yours") : words(screen));
+    word(this.answer, this.claim ? say("screen.claimed") : words(screen));
     this.parcels.update(parcels);
     this.money.update(this.accounts);
   }
@@ -98,7 +101,8 @@ export class App {
     const update = (parcel) => {
       const { address, cell, until_ms: until, can } = parcel;
       const waits = until && !can.length && this.told.locker.online;
-      word(state, say(`mine.${waits ? "waits" : can.includes("confirm") ? "opened" : ALIKE[parcel.state] ?? parcel.state}`));
+      const at = waits ? "waits" : can.includes("confirm") ? "opened" : ALIKE[parcel.state] ?? parcel.state;
+      word(state, has(`mine.${at}`) ? say(`mine.${at}`) : named("stage", at));
       word(where, [address, cell && say("app.cell", { cell }), until && say("app.until", { date: date(until), time: time(until).slice(0, 5) })].filter(Boolean).join(" · "));
       const asks = this.choice?.waybill === waybill ? this.choice.verb : null;
       word(told, asks ? say(asks === "open" ? "app.here" : "screen.problem") : words(this.asked.get(waybill)));

@@ -10,17 +10,18 @@ export class Orders {
     this.act = act;
     this.buyer = h("select", { id: "buyer" });
     this.cell = h("select", { id: "into" });
+    this.account = h("select", { id: "account" }, ["Kaspi Gold", "Kaspi Red"].map((name) => h("option", {}, name)));
     this.order = h("button", { type: "submit" }, say("orders.new"));
     this.list = h("ul");
     this.rows = new Rows(this.list, ({ waybill }) => waybill, ({ waybill }) => this.row(waybill, light));
     const form = h("form", { onsubmit: (event) => this.submit(event) }, this.order,
-      h("label", {}, say("orders.buyer"), this.buyer), h("label", {}, say("orders.cell"), this.cell));
+      h("label", {}, say("orders.buyer"), this.buyer), h("label", {}, say("orders.cell"), this.cell), h("label", {}, say("orders.account"), this.account));
     section.replaceChildren(form, this.list);
   }
 
   submit(event) {
     event.preventDefault();
-    if (this.cell.value) this.act({ type: "order", cell: Number(this.cell.value), buyer: this.buyer.value });
+    if (this.cell.value) this.act({ type: "order", cell: Number(this.cell.value), buyer: this.buyer.value, account: this.account.value });
   }
 
   update({ orders, free, people }) {

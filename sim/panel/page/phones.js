@@ -47,7 +47,7 @@ class Phone {
     this.silent = h("p", { class: "quiet empty" }, say("people.no_sms"));
     this.tabs = (this.app ? ["sms", "app", "kaspi"] : []).map((name) => h("button", {
       class: "tab", "data-tab": name, "aria-pressed": String(name === "sms"), onclick: () => this.turn(name),
-    }, say(`people.${name}`)));
+    }, name === "kaspi" ? "Kaspi" : say(`people.${name}`)));
     this.element = h("article", { class: "person", "data-person": id, "aria-label": say(`person.${id}`) },
       h("header", {}, h("i", { class: "face", "aria-hidden": "true" }, say(`person.${id}`)[0]), h("h3", {}, say(`person.${id}`)), this.tabs.length ? h("div", { class: "tabs-of" }, this.tabs) : null),
       this.silent, this.sms, this.app && [this.app.mine, this.app.purse],
@@ -69,7 +69,6 @@ class Phone {
   update({ phone, hands }) {
     this.messages.update(phone);
     if (phone.length > this.count) {
-      if (this.count) this.turn("sms");
       requestAnimationFrame(() => { this.sms.scrollTop = this.sms.scrollHeight; }); // once it has a height
     }
     this.count = phone.length;
@@ -113,8 +112,12 @@ class Phone {
   }
 
   glow(sms, put) {
+    for (const button of this.sms.querySelectorAll(".type")) {
+      const here = button.dataset.type === sms;
+      glow(button, here);
+      if (here && sms !== this.next.sms) this.turn("sms"); // once: whoever turns away has seen it
+    }
     this.next = { sms, put };
-    for (const button of this.sms.querySelectorAll(".type")) glow(button, button.dataset.type === sms);
     for (const held of this.held.children) {
       const first = held.querySelector("button");
       if (first) glow(first, held.dataset.parcel === put);
