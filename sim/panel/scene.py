@@ -2,7 +2,8 @@
 
 from firmware.config import Cell
 from firmware.model import Purpose
-from firmware.rows import Door, Intent
+from firmware.parcel import rests
+from firmware.rows import Door, Intent, Parcel
 from sim.backend import Order, Stage
 from sim.backend.app import ACCOUNTS
 from sim.deeds import Deed, Deeds, done_by
@@ -48,9 +49,7 @@ class Scene:
 
     def free(self) -> tuple[int, ...]:
         """Cells that may be ordered into."""
-        return tuple(
-            sorted(self._locker.world.cells.keys() - self._reserved() - self._locker.backend.quiet.cells())
-        )
+        return tuple(sorted(self._locker.world.cells.keys() - self._reserved() - self._quiet()))
 
     def who_is_at(self, number: int) -> str:
         """Who stands at this door: the holder of the right for which the locker opened it; nobody's door is the courier's."""
@@ -111,7 +110,7 @@ class Scene:
             return Refused(Why.UNKNOWN, number)
         if number in self._reserved():
             return Refused(Why.RESERVED, number)
-        if number in self._locker.backend.quiet.cells():
+        if number in self._quiet():
             return Refused(Why.QUIET, number)
         with done_by(buyer):
             self._locker.backend.order(self.next_waybill(), number, buyer, account, courier=COURIER)
@@ -160,6 +159,12 @@ class Scene:
         blocked = {row.cell for row in doors if row.blocked is not None}
         lying = {cell.number for cell in self._locker.world.cells.values() if cell.parcel}
         return ordered | blocked | lying
+
+    def _quiet(self) -> set[int]:
+        """Cells whose quiet hour runs: a locker that was off begins it anew, and a backend cannot know."""
+        parts = self._locker.assembly
+        parcels = parts.runtime.controller.state.all(Parcel) if parts is not None else ()
+        return self._locker.backend.quiet.cells() | {row.cell for row in parcels if rests(row)}
 
     def _person(self, name: str) -> PersonSeen:
         orders = self._locker.backend.orders
