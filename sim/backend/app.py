@@ -34,8 +34,8 @@ class Post(Protocol):
     def outcomes(self) -> dict[str, Outcome]:
         """What the locker has answered so far, by command id; the journal's word stands above it."""
 
-    def post(self, command: Command) -> None:
-        """Send it. Raises Unreachable."""
+    def post(self, command: Command) -> str:
+        """Send it; its id. Raises Unreachable."""
 
 
 class Refused(PostomatError):

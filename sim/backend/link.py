@@ -46,24 +46,20 @@ class _Sent:
     last_s: float
 
 
-def _loop_s() -> float:
-    return asyncio.get_running_loop().time()
-
-
 class Link:
     """Speaks for a backend. What was sent has a number, and its answer is found under it."""
 
-    def __init__(self, backend: Backend, now_s: Callable[[], float] = _loop_s) -> None:
+    def __init__(self, backend: Backend, now_s: Callable[[], float] | None = None) -> None:
+        """`now_s`: the time, in seconds; the running loop's unless told."""
         self.backend = backend
         self.topics = Topics(backend.site.locker)
         self.answers: dict[int, Outcome] = {}  # by number
         self.outcomes: dict[str, Outcome] = {}  # by command id; the last word stands
         self.answered: Callable[[str, Outcome], None] = lambda command, outcome: None
         self.nonsense = 0  # messages that mean nothing: anybody at the broker can send them
-        self.newest: Callable[[], int] = lambda: (
-            0
-        )  # the locker's last entry, from whoever knows better than the link
-        self._now_s = now_s
+        # The locker's last entry, from whoever knows better than the link.
+        self.newest: Callable[[], int] = lambda: 0
+        self._now_s = now_s or (lambda: asyncio.get_running_loop().time())
         self._publish: Callable[[str, bytes], None] | None = None
         self._online = False
         self._numbers = 0
@@ -105,8 +101,8 @@ class Link:
     def detach(self) -> None:
         """The broker is gone."""
         self._publish = None
-        self._compared = False
-        self._hear(online=False)
+        self._online = self._compared = False
+        self.backend.bell.ring()
 
     def receive(self, topic: str, payload: bytes) -> None:
         """A message from the broker."""
@@ -135,19 +131,16 @@ class Link:
 
     def send_command(self, do: commands.Deed, valid_s: int = 60) -> str:
         """Send a command; returns the id under which its outcome will stand."""
-        command = self.backend.command(do, valid_s)
-        self.post(command)
-        return command.id
+        return self.post(self.backend.command(do, valid_s))
 
-    def post(self, command: Command) -> None:
-        """Send a command that is signed already. Raises Unreachable."""
+    def post(self, command: Command) -> str:
+        """Send a command that is signed already; returns its id. Raises Unreachable."""
         self._send(command.object, command.id)
+        return command.id
 
     def send_open(self, waybill: str, valid_s: int = 60) -> str:
         """Send the command to open this parcel's cell; returns the id under which its outcome will stand."""
-        command = self.backend.open_command(waybill, valid_s)
-        self.post(command)
-        return command.id
+        return self.post(self.backend.open_command(waybill, valid_s))
 
     def sync(self) -> None:
         """Send the list where it has changed, and again what has no answer: to be called now and then."""
@@ -191,20 +184,13 @@ class Link:
 
     # What the locker says
 
-    def _hear(self, *, online: bool) -> None:
-        """Whether the locker is there: whoever looks at a phone sees it."""
-        if self._online is not online:
-            self._online = online
-            self.backend.bell.ring()
-
     def _take_hello(self, payload: bytes) -> None:
         """Is this the locker whose journal we hold? Where it forgot, it must begin a new epoch."""
         hello = decode(LINK_PUSHES, payload)
         if not isinstance(hello, Hello) or hello.nonce in self._nonces or not self._is_lockers(hello):
             raise ProtocolError("no hello of this locker's, or one that was said before")
         self._nonces.append(hello.nonce)
-        self._hear(online=True)
-        self._last, self._nonce = hello.last_seq, hello.nonce
+        self._online, self._last, self._nonce = True, hello.last_seq, hello.nonce
         if hello.epoch > self.backend.ledger.epoch:
             self._tell_what_was_forgotten()
             self.backend.begin_epoch(hello.epoch)
@@ -251,7 +237,7 @@ class Link:
         journal = decode(LINK_PUSHES, payload)
         if not isinstance(journal, Journal) or not journal.rows:
             raise ProtocolError("no entries")
-        self._hear(online=True)
+        self._online = True
         ledger = self.backend.ledger
         if not self._compared:
             return
@@ -285,11 +271,13 @@ class Link:
             self.send(self.backend.epoch_demand(self.backend.ledger.epoch, self._nonce))
 
     def _take_state(self, payload: bytes) -> None:
-        self._hear(online=_states.decode(payload).online)
+        was, self._online = self._online, _states.decode(payload).online
+        if was is not self._online:
+            self.backend.bell.ring()
 
     def _take_answer(self, payload: bytes) -> None:
         told = _answers.decode(payload)
-        self._hear(online=True)
+        self._online = True
         if told.object in self._own:
             if told.outcome not in PASSING:
                 self.backend.alarm(f"an acknowledgement or welcome was refused: {told.outcome}")
