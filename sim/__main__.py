@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     scenario.add_argument("--live", action="store_true", help="on ptys, sockets and the real clock")
     scenario.add_argument("--json", action="store_true", help="for scripts")
     _add_explore(commands)
+    _add_fleet(commands)
     return main_parser
 
 
@@ -55,6 +57,32 @@ def _add_explore(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     replay.add_argument("what", metavar="SEED|FILE")
     replay.add_argument("--hours", type=_positive, default=24.0, metavar="H", help="of a seed; default: 24")
     replay.add_argument("--json", action="store_true", help="for scripts")
+
+
+def _add_fleet(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    fleet = commands.add_parser("fleet", help="many lockers against one broker; nothing may be lost")
+    fleet.add_argument("--lockers", type=_count, required=True, metavar="N", help="how many")
+    fleet.add_argument(
+        "--broker",
+        type=_broker,
+        nargs="+",
+        default=[],
+        metavar="URL",
+        help="mqtt://host:port, tried in turn; default: a NATS server of its own",
+    )
+    fleet.add_argument("--jobs", type=_count, default=2, metavar="J", help="processes; default: 2")
+    fleet.add_argument("--minutes", type=_positive, default=1.0, metavar="M", help="of load; default: 1")
+    fleet.add_argument(
+        "--pause",
+        type=_positive,
+        default=10.0,
+        metavar="S",
+        help="between two visits at a locker; default: 10",
+    )
+    fleet.add_argument(
+        "--kill-broker", action="store_true", help="kill its own broker midway, and start it again"
+    )
+    fleet.add_argument("--json", action="store_true", help="for scripts")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -134,6 +162,25 @@ def _replay(options: argparse.Namespace) -> int:
     return 0 if life.breach is None else 1
 
 
+def _fleet(options: argparse.Namespace) -> int:
+    from sim.fleet import fleet
+    from sim.fleet.report import words
+
+    if options.broker and options.kill_broker:
+        parser().error("--kill-broker: kills no broker but its own; leave out --broker")
+    plan = fleet.Plan(
+        options.lockers,
+        options.jobs,
+        options.minutes,
+        options.pause,
+        tuple(options.broker),
+        kill_broker=options.kill_broker,
+    )
+    report = fleet.run(plan)
+    _say(msgspec.json.encode(report).decode() if options.json else "\n".join(words(report)))
+    return 0 if report.ok else 1
+
+
 def _count(text: str) -> int:
     """A whole number from 1 on. Raises ArgumentTypeError."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):
@@ -159,6 +206,13 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _broker(text: str) -> str:
+    """A broker's address without TLS: a fleet has no certificates. Raises ArgumentTypeError."""
+    if not re.fullmatch(r"mqtt://[A-Za-z0-9.-]+(:[0-9]{1,5})?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not mqtt://host:port")
+    return text
+
+
 def _say(text: str) -> None:
     print(text)
 
@@ -168,6 +222,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "scenario": _scenario,
     "explore": _explore,
     "replay": _replay,
+    "fleet": _fleet,
 }
 
 
