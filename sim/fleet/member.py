@@ -32,7 +32,7 @@ class Waits:
     """How long entries wait, from their commit until the controller believes that the backend holds them."""
 
     def __init__(self) -> None:
-        self.phase = Phase.STEADY
+        self.phase = Phase.START
         self.acknowledged = 0  # seq
         self.told: dict[Phase, Counter[int]] = {phase: Counter() for phase in Phase}  # by tenths of a ms
         self._written = 0  # seq

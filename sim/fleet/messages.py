@@ -6,8 +6,9 @@ from msgspec import Struct
 
 
 class Phase(StrEnum):
-    """Of the load. An entry belongs to the one in which it was written."""
+    """Of a run. An entry belongs to the one in which it was written."""
 
+    START = "start"  # before anybody comes
     STEADY = "steady"
     OUTAGE = "outage"  # from the broker's end until all is made up for
 

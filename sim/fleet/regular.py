@@ -10,11 +10,13 @@ from contextlib import suppress
 
 from firmware.control import Show
 from firmware.model import Action, Purpose, ScreenName
+from firmware.rows import Parcel
 from sim.faces import MemoryKiosk, press, type_code
 from sim.locker import SimLocker
 from sim.world import Impossible
 
 VISIT_MAX_S = 60.0
+LOOK_S = 0.2
 HAND_S = 0.3  # at an open door, and before each press
 AT_DOOR = (ScreenName.PUT_PARCEL, ScreenName.TAKE_PARCEL, ScreenName.CLOSE_DOOR)
 SHUT = (ScreenName.CLOSING, ScreenName.ASK_TAKEN)
@@ -42,6 +44,9 @@ class Regulars:
         orders = self._orders()
         while not await self._stops_within(self._chance.expovariate(1 / self._pause_s)):
             waybill, cell, purpose = next(orders)
+            while not self._is_known(waybill):
+                if await self._stops_within(LOOK_S):
+                    return
             self.visits += 1
             try:
                 async with asyncio.timeout(VISIT_MAX_S):
@@ -50,6 +55,11 @@ class Regulars:
                 pass
             inside = self._locker.world.cells[cell].parcel == waybill
             self.turned_away += inside is not (purpose is Purpose.DEPOSIT)
+
+    def _is_known(self, waybill: str) -> bool:
+        """Whether the locker has heard of the order: no courier is sent before."""
+        parts = self._locker.assembly
+        return parts is not None and parts.runtime.controller.state.find(Parcel, waybill) is not None
 
     async def _stops_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):

@@ -16,7 +16,10 @@ class Waited(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """What came of it. `steady` leaves out what was written while the broker was down or not all was made up for yet."""
+    """What came of it.
+
+    `steady` leaves out what was written at the lockers' start, and while the broker was down or not all was made up for yet.
+    """
 
     ok: bool
     lockers: int

@@ -63,13 +63,17 @@ class Worker:
         while line := await orders.readline():
             match _orders.decode(line):
                 case Begin():
+                    self._mark(Phase.STEADY)
                     loop = asyncio.get_running_loop()
                     self._visits = [loop.create_task(member.regulars.run()) for member in self._members]
                 case Mark(phase):
-                    for member in self._members:
-                        member.waits.phase = phase
+                    self._mark(phase)
                 case Finish(within_s):
                     _say(await self._finish(within_s))
+
+    def _mark(self, phase: Phase) -> None:
+        for member in self._members:
+            member.waits.phase = phase
 
     async def _report(self) -> None:
         while True:
