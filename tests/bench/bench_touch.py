@@ -13,20 +13,22 @@ import random
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from time import monotonic_ns
+from typing import Protocol
 
 from aiohttp import ClientWebSocketResponse
+from msgspec.structs import replace
 
 from firmware.control import KIOSK_PUSHES, Code, Message, Press, Show, decode, encode
 from firmware.errors import Unreachable
 from firmware.model import Action, Purpose, ScreenName
 from hal.rs485 import BITS_PER_BYTE, silence_ms
 from sim import web
-from sim.socket_link import SocketLink
+from sim.backend import Link
 from tests.bench.boards import FRAME_BYTES
 from tests.bench.device import Device, device
 from tests.bench.harness import Against, BenchError, Measure, Peer, figure, p99
@@ -68,7 +70,7 @@ class Page:
         """Take in what comes, until the kiosk closes the connection."""
         async for message in self._socket:
             push = decode(KIOSK_PUSHES, message.data.encode())
-            self._past.append(f"heard {push}")
+            self._past.append(f"heard {replace(push, qr=None) if isinstance(push, Show) else push}")
             self._show = push if isinstance(push, Show) else self._show
             self._moved.set()
         self._past.append("the kiosk has closed the connection")
@@ -96,10 +98,19 @@ class Page:
         await self.send(Press(show.seq, action))
 
 
+class FarEnd(Protocol):
+    """The backend's end of the link, whatever there is between."""
+
+    @property
+    def link(self) -> Link: ...
+
+    async def until(self, done: Callable[[], bool]) -> None: ...
+
+
 class Touches:
     """People who come one after another: all cells are filled, then emptied, and again."""
 
-    def __init__(self, page: Page, link: SocketLink, boards: "subprocess.Popen[bytes]", cells: int) -> None:
+    def __init__(self, page: Page, link: FarEnd, boards: "subprocess.Popen[bytes]", cells: int) -> None:
         self.raw_ms: list[float] = []
         self.polls_ms: list[float] = []
         self._page, self._link, self._boards, self._cells = page, link, boards, cells
@@ -121,28 +132,41 @@ class Touches:
 
     async def touch(self) -> float:
         """One visit; the milliseconds from the last digit to the wire, without the poll that was in the way."""
-        waybill, cell, purpose = next(self._next)
+        return self._sampled(*await self._type(*next(self._next)))
+
+    async def _type(self, waybill: str, cell: int, purpose: Purpose) -> tuple[float, float]:
+        """A visit by code."""
         await self._settle()
         page = self._page
         await page.press(await page.see(ScreenName.IDLE), Action.START)
         keypad = await page.see(ScreenName.KEYPAD)
+        await self._let_rest()
+        code = Code(keypad.seq, self._link.link.backend.code(waybill, purpose))
+        return await self._to_wire(lambda: page.send(code), cell)
+
+    async def _let_rest(self) -> None:
         apart_s = APART_S - (monotonic_ns() - self._pulsed_ns) / 1e9
         await asyncio.sleep(max(0.0, apart_s) + self._chance.uniform(0, 0.05))  # anywhere between two polls
-        code = Code(keypad.seq, self._link.link.backend.code(waybill, purpose))
+
+    async def _to_wire(self, ask: Callable[[], Awaitable[None]], cell: int) -> tuple[float, float]:
+        """Ask, and leave; the milliseconds from there to the wire, and of a poll that was in the way."""
         sent_ns = monotonic_ns()
-        await page.send(code)
+        await ask()
         asked_ns = 0
         try:
             while self._pulsed_ns < sent_ns:
                 self._pulsed_ns, asked_ns = await said(self._boards)
         except BenchError as error:
-            raise BenchError(f"{error}{page.past()}") from None
+            raise BenchError(f"{error}{self._page.past()}") from None
+        pulsed_ns = self._pulsed_ns
         await self._leave(cell)
+        end_ns = min(pulsed_ns, asked_ns + round(1e6 * POLL_MS))
+        return (pulsed_ns - sent_ns) / 1e6, max(0, end_ns - max(sent_ns, asked_ns)) / 1e6
 
-        end_ns = min(self._pulsed_ns, asked_ns + round(1e6 * POLL_MS))
-        self.raw_ms.append((self._pulsed_ns - sent_ns) / 1e6)
-        self.polls_ms.append(max(0, end_ns - max(sent_ns, asked_ns)) / 1e6)
-        return self.raw_ms[-1] - self.polls_ms[-1]
+    def _sampled(self, raw_ms: float, poll_ms: float) -> float:
+        self.raw_ms.append(raw_ms)
+        self.polls_ms.append(poll_ms)
+        return raw_ms - poll_ms
 
     async def _settle(self) -> None:
         """The locker has the newest list, and we have its journal."""

@@ -1,7 +1,8 @@
 """A whole device at work: controller and kiosk as they ship, boards of a process of their own behind a pty, and a backend.
 
 The cabinet is standard-64 with all boards answering. Only what comes after a measured moment is quicker than there, so that
-a sample takes less: shorter pulses and gaps between them, and quicker polling while a door moves.
+a sample takes less: shorter pulses and gaps between them, and quicker polling while a door moves. The app may open any number of
+cells without a touch, and a cell takes the next parcel at once.
 """
 
 import random
@@ -18,6 +19,7 @@ from time import time_ns
 from msgspec.structs import replace
 
 from firmware.config import Access, BackendKey, Config, Paths
+from firmware.config import Link as LinkSection
 from firmware.config_file import text
 from firmware.sealed import JournalKey
 from sim import plan
@@ -42,15 +44,18 @@ class Device:
         """Where the kiosk's page is."""
         return f"http://{self.config.kiosk.host}:{self.config.kiosk.port}"
 
+    def backend(self) -> Backend:
+        """One that knows nothing yet."""
+        return Backend(self.site, self.signer, lambda: time_ns() // 1_000_000, random.Random(1))
+
     async def link(self) -> SocketLink:
-        """The backend's connection to the controller; the caller closes it."""
-        backend = Backend(self.site, self.signer, lambda: time_ns() // 1_000_000, random.Random(1))
-        return await SocketLink.connect(self.config.paths.run / "link.sock", Link(backend))
+        """The backend's connection to the controller, past the shipped link; the caller closes it."""
+        return await SocketLink.connect(self.config.paths.run / "link.sock", Link(self.backend()))
 
 
 @contextmanager
-def device() -> Iterator[Device]:
-    """Start it, and stop it afterwards. Raises BenchError where a part does not come up."""
+def device(*brokers: str) -> Iterator[Device]:
+    """Start it, with its link where there are brokers, and stop it afterwards. Raises BenchError where a part does not come up."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         for part in ("state", "run", "credentials"):
@@ -59,14 +64,14 @@ def device() -> Iterator[Device]:
         journal_key = secrets.token_bytes(32)
         (folder / "credentials" / "code_key").write_bytes(code_key)
         (folder / "credentials" / "journal_key").write_bytes(journal_key)
-        config = _configuration(folder, signer)
+        config = replace(_configuration(folder, signer), link=LinkSection(brokers=brokers))
         known = config.locker.id, config.locker.address, code_key, JournalKey(journal_key).public
         site = Site(*known, code_digits=config.locker.code_digits)
         file = folder / "postomat.toml"
         file.write_text(text(config), encoding="utf-8")
         boards, _ = stack.enter_context(helper("tests.bench.boards", file, folder))
         command = Path(sys.executable).parent / "postomat"
-        for name in ("run", "kiosk"):
+        for name in ("run", "kiosk", "link") if brokers else ("run", "kiosk"):
             stack.enter_context(started([command, name, "--config", file]))
         yield Device(config, boards, signer, site)
 
@@ -81,6 +86,6 @@ def _configuration(folder: Path, signer: Signer) -> Config:
         buses=tuple(replace(bus, device=f"{folder}/tty-{bus.name}") for bus in config.buses),
         banks=tuple(replace(bank, pulse_ms=50) for bank in config.banks),
         locks=replace(config.locks, poll_active_hz=50, gap_ms=50),
-        times=replace(config.times, storage_term_h=72),
+        times=replace(config.times, storage_term_h=72, remote_open_max=100_000, quiet_after_pickup_s=0),
         kiosk=replace(config.kiosk, port=free_port()),
     )
