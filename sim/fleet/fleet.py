@@ -155,7 +155,7 @@ class Fleet:
             ) from None
 
     async def _outage(self, broker: NatsServer) -> None:
-        """The broker is killed, and started again on what it has on its disk; until all is made up for."""
+        """The broker is killed, and started again on what it has on its disk; until every locker is connected again."""
         loop = asyncio.get_running_loop()
         self._tell(Mark(Phase.OUTAGE))
         await broker.kill()
@@ -164,7 +164,7 @@ class Fleet:
         await broker.start()
         since_s = loop.time()
         while self._sum("connected") < self._plan.lockers:
-            self._show(f"catching up, {self._sum('connected')}/{self._plan.lockers}", 0.5)
+            self._show(f"connecting again, {self._sum('connected')}/{self._plan.lockers}", 0.5)
             await asyncio.sleep(0.2)
             if loop.time() - since_s > SETTLE_S:
                 return  # the end will show what is missing

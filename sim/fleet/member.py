@@ -61,7 +61,8 @@ class Member:
         config = replace(config, locker=replace(config.locker, id=name), link=link, times=times)
         self.name = name
         self.waits = Waits()
-        self.is_connected = False  # has settled since its backend was last at the broker
+        self.is_connected = False  # has been answered since its backend was last at the broker
+        self._before = 0  # the last seq that was acknowledged before that
         self.locker = SimLocker(config, folder, number)
         self.locker.uplink = _Elsewhere()
         self.locker.far = self  # the backend's end is elsewhere, too
@@ -105,8 +106,11 @@ class Member:
         return self.locker.link.is_settled and self.waits.acknowledged == written
 
     def look(self) -> None:
-        """Whether it is connected, now."""
-        self.is_connected = self.is_even or (self.is_connected and self.locker.link.is_connected)
+        """Whether it is connected, now: a busy one is never even, but acknowledged again and again."""
+        if not self.locker.link.is_connected:
+            self.is_connected, self._before = False, self.waits.acknowledged
+        elif self.is_even or self.waits.acknowledged > self._before:
+            self.is_connected = True
 
     def differs(self) -> str | None:
         """How this locker's journal differs from the backend's ledger, row by row; None where it does not."""

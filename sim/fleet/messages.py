@@ -10,7 +10,7 @@ class Phase(StrEnum):
 
     START = "start"  # before anybody comes
     STEADY = "steady"
-    OUTAGE = "outage"  # from the broker's end until all is made up for
+    OUTAGE = "outage"  # from the broker's end until every locker is connected again
 
 
 class Work(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,7 +40,7 @@ class Finish(Struct, frozen=True, tag="finish"):
 
 
 class State(Struct, frozen=True, tag="state"):
-    """Now and then. `connected`: lockers that have settled since their backend was last at the broker."""
+    """Now and then. `connected`: lockers that have been answered since their backend was last at the broker."""
 
     connected: int
     acknowledged: int

@@ -18,7 +18,7 @@ class Waited(Struct, frozen=True):
 class Report(Struct, frozen=True):
     """What came of it.
 
-    `steady` leaves out what was written at the lockers' start, and while the broker was down or not all was made up for yet.
+    `steady` leaves out what was written at the lockers' start, and from the broker's end until all were connected again.
     """
 
     ok: bool
@@ -72,7 +72,7 @@ def words(report: Report) -> Iterator[str]:
                 f"from the entry to its signed acknowledgement ({waits.entries} entries)"
             )
     if report.recovered_s is not None:
-        yield f"broker    killed and started again: all was made up for {report.recovered_s} s later"
+        yield f"broker    killed and started again: all lockers were connected again {report.recovered_s} s later"
     if report.memory_mb is not None:
         yield f"memory    {report.memory_mb} MB a locker, with its cabinet and its backend"
     yield from (f"ALARM     {line}" for line in report.alarms)
