@@ -63,8 +63,9 @@ LINES = (
     "press back",
     "move KZ110 13",
     "deposit KZ110 13",
+    "wait 61m",  # the quiet hour of cell 2, which began anew with the power, is over
     "power off",
-    "wait 15h",  # Friday
+    "wait 14h",  # Friday
 )
 
 

@@ -111,7 +111,8 @@ def test_it_opens_on_a_locker_already_lived_in(simulator: Simulator) -> None:
             if each.get("inside")
         }
         assert [waybill for waybill, ms in due.items() if 0 < ms < 12 * 3_600_000] == ["KZ103"]
-        assert page.world["next_due_ms"] - clock == due["KZ103"]
+        late_ms = page.world["next_due_ms"] - clock - due["KZ103"]
+        assert 0 <= late_ms < 1_000  # the locker's own time is behind by the way of its welcome
         assert page.order("KZ101")["for_courier"]
         await page.until(lambda page: {"stored", "collected", "expired", "blocked"} <= set(page.kinds()))
         assert {name["name"] for name in page.setup["faults"]} == set(CATALOGUE)
