@@ -47,10 +47,12 @@ def visit(simulator: Simulator, play: Callable[[Visitor], Awaitable[Any]]) -> An
 async def bring(page: Visitor) -> tuple[str, int]:
     """«Bring a parcel»: its waybill and its cell."""
     known = {order["waybill"] for order in page.world["orders"]}
+    lists = page.kinds().count("grants")
     await page.say("bring")
     order = await page.until(
         lambda page: [each for each in page.world["orders"] if each["waybill"] not in known]
     )
+    await page.until(lambda page: page.kinds().count("grants") > lists)  # the locker has heard of it
     return order[0]["waybill"], order[0]["cell"]
 
 
