@@ -24,6 +24,7 @@ from firmware.events import (
     KioskJoined,
     PulseEnded,
     StorageChanged,
+    SystemClockMoved,
 )
 from firmware.model import Action, Direction, EntryKind, Fill, ParcelState, Problem, Purpose, ScreenName
 from firmware.parcel import FINISHED
@@ -67,6 +68,7 @@ class Walk:
         self.lost: set[str] = set()
         self.boots = 1
         self.orders = 0
+        self.claims = 0
         self.dues: list[Due] = []
         self.screens: set[ScreenName] = set()
         self.mind.start()
@@ -198,6 +200,9 @@ class Walk:
         self.mind.sure = not self.mind.sure
         self.mind.play(Checked())
 
+    def system_clock_moves(self) -> None:
+        self.mind.play(SystemClockMoved(self.one(-1, 0, 1, 30) * HOUR_MS))
+
     def wall_jumps(self) -> None:
         """A clock is set, or nobody comes for long."""
         self.mind.utc_ms += self.one(1, 80, 31 * 24) * HOUR_MS
@@ -244,6 +249,16 @@ class Walk:
             "locker": self.one("0123", "9"),
         }
         self.mind.command(waybill, **others)
+
+    def claim(self) -> None:
+        """Somebody scans the screen, with one parcel or two, in time or too late; or leaves again."""
+        if self.likely(0.2):
+            self.mind.told(deeds.Leave(f"claim-{self.claims}"))
+            return
+        self.claims += 1
+        of = {self.one(*self.mind.state.all(Parcel)).waybill for _ in range(2)}
+        grants = tuple(digest(Purpose.PICKUP, waybill) for waybill in sorted(of))
+        self.mind.told(deeds.Claim(grants, fresh=self.likely(0.8)), id=f"claim-{self.claims}")
 
     def deed(self) -> None:
         """Whatever the backend or an app may want, well or badly timed."""
@@ -359,8 +374,10 @@ WEIGHED: dict[Callable[[Walk], None], float] = {
     Walk.list_anyhow: 1,
     Walk.odd_command: 0.5,
     Walk.deed: 4,
+    Walk.claim: 2,
     Walk.kiosk_joins: 0.5,
     Walk.wall_jumps: 0.3,
+    Walk.system_clock_moves: 0.3,
     Walk.disk_fills: 0.2,
     Walk.disk_has_space: 3,
     Walk.journal_fills: 0.2,
