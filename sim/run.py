@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from firmware.config import Config
+from firmware.link.mqtt import first
 from sim import pace, past, web
 from sim.backend import Backend, api
 from sim.backend.app import App
@@ -68,21 +69,7 @@ async def _until_signalled(work: Coroutine[Any, Any, object]) -> None:
     stop = asyncio.Event()
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await _first(work, stop.wait())
-
-
-async def _first(*works: Coroutine[Any, Any, object]) -> None:
-    """Until one of them ends; the others are cancelled then, and waited for. Raises what it raised."""
-    tasks = [asyncio.get_running_loop().create_task(work) for work in works]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    for task in tasks:
-        if not task.cancelled():
-            task.result()
+    await first(work, stop.wait())
 
 
 async def _live(
@@ -122,7 +109,7 @@ async def _live(
         stack.callback(_let_time_run)
         _greet(address, folder, told, time.perf_counter() - began_s)
         _greet_phones(web.origins(phones.getsockname()[1])[0], locker.backend)
-        await _first(kiosk.ended(), link.ended(), director.stage.guard())
+        await first(kiosk.ended(), link.ended(), director.stage.guard())
 
 
 def _let_time_run() -> None:

@@ -164,7 +164,7 @@ def _bound(client: aiomqtt.Client) -> None:
     paho._sock_recv = bounded  # noqa: SLF001
 
 
-async def first(*works: Coroutine[Any, Any, None]) -> None:
+async def first(*works: Coroutine[Any, Any, object]) -> None:
     """Until one of them ends; the others are cancelled then, and waited for. Raises what it raised."""
     tasks = [asyncio.get_running_loop().create_task(work) for work in works]
     try:
