@@ -27,6 +27,7 @@ from firmware.errors import ConfigError
 from firmware.events import (
     Answer,
     BankLost,
+    ChangesCame,
     Checked,
     CodeTyped,
     Commanded,
@@ -247,6 +248,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     CodeTyped: desk.type_code,
     KioskJoined: lambda turn, event: desk.joined(turn),
     GrantsCame: orders.take_grants,
+    ChangesCame: orders.take_changes,
     Commanded: commands.come,
     EpochDemanded: orders.end_epoch,
     JournalAcked: storage.take_ack,

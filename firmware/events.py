@@ -101,13 +101,28 @@ class GrantedRight(Struct, frozen=True):
 
 
 class GrantsCame(Event, frozen=True):
-    """A full list whose signature was verified: it replaces the one before."""
+    """A full list whose signature was verified: it replaces the one before, as soon as no `more` of it is to come."""
 
     locker: str
     epoch: int
     version: int
     parcels: tuple[GrantedParcel, ...]
     grants: tuple[GrantedRight, ...]
+    more: bool = False
+
+
+class ChangesCame(Event, frozen=True):
+    """What a new list has other than the one of version `base`: signed and verified as that."""
+
+    locker: str
+    epoch: int
+    base: int
+    version: int
+    parcels: tuple[GrantedParcel, ...] = ()
+    grants: tuple[GrantedRight, ...] = ()
+    gone_parcels: tuple[str, ...] = ()
+    gone_grants: tuple[str, ...] = ()
+    more: bool = False
 
 
 class Commanded(Event, frozen=True):

@@ -65,13 +65,36 @@ class Grants(Struct, frozen=True, forbid_unknown_fields=True):
     version: Count  # above that of every list before it in this epoch
     parcels: Annotated[tuple[Parcel, ...], Meta(max_length=PARCELS_MAX)]
     grants: Annotated[tuple[Right, ...], Meta(max_length=GRANTS_MAX)]
+    more: bool = False  # the rest follows as changes, and nothing of it counts before its last part has come
 
     def __post_init__(self) -> None:
         """Raises ValueError where a parcel, a grant or a code stands twice: it would have two truths."""
         _each_once("waybill", (parcel.waybill for parcel in self.parcels))
         _each_once("grant", (grant.id for grant in self.grants))
-        codes = (code for grant in self.grants for code in (*grant.codes, *grant.phone_codes))
-        _each_once("code of", (code.hex() for code in codes))
+        _each_once("code of", _codes(self.grants))
+
+
+class Changes(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is different from the list that the locker has: as if the full list of this version had come.
+
+    `events.ChangesCame` with its bounds.
+    """
+
+    locker: Locker
+    epoch: Count
+    base: Count  # the version of the list that these change; the locker must have just that
+    version: Count  # above that of every list before it in this epoch
+    parcels: Annotated[tuple[Parcel, ...], Meta(max_length=PARCELS_MAX)] = ()  # new or changed, each whole
+    grants: Annotated[tuple[Right, ...], Meta(max_length=GRANTS_MAX)] = ()  # new or changed, each whole
+    gone_parcels: Annotated[tuple[Waybill, ...], Meta(max_length=PARCELS_MAX)] = ()
+    gone_grants: Annotated[tuple[Name, ...], Meta(max_length=GRANTS_MAX)] = ()
+    more: bool = False  # the rest follows as changes, and nothing of it counts before its last part has come
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a parcel, a grant or a code stands twice, also where it changes and is gone."""
+        _each_once("waybill", (*(parcel.waybill for parcel in self.parcels), *self.gone_parcels))
+        _each_once("grant", (*(grant.id for grant in self.grants), *self.gone_grants))
+        _each_once("code of", _codes(self.grants))
 
 
 class Command(Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,6 +155,10 @@ class Welcome(Struct, frozen=True, forbid_unknown_fields=True):
     time_ms: Time  # UTC, when it was signed
     acked_seq: Annotated[int, Meta(ge=0, le=2**53)]  # up to where the backend holds the journal; 0: nothing
     accepted: bool  # False: the hello does not agree with it, and a demand for a new epoch follows
+
+
+def _codes(grants: tuple[Right, ...]) -> Iterable[str]:
+    return (code.hex() for grant in grants for code in (*grant.codes, *grant.phone_codes))
 
 
 def _each_once(what: str, names: Iterable[str]) -> None:

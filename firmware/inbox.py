@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from firmware.control import Seq
 from firmware.events import (
+    ChangesCame,
     Checked,
     CodeTyped,
     Commanded,
@@ -26,7 +27,8 @@ from firmware.events import (
 )
 from firmware.model import Outcome
 
-SHED = (Pressed, CodeTyped, GrantsCame, Commanded, EpochDemanded, JournalAcked, Welcomed, SystemClockMoved)
+LISTS = (GrantsCame, ChangesCame)
+SHED = (Pressed, CodeTyped, *LISTS, Commanded, EpochDemanded, JournalAcked, Welcomed, SystemClockMoved)
 ANSWERED = (*SHED, Checked)  # whoever asks for these is told what became of them, and may ask again
 
 

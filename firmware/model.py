@@ -179,6 +179,7 @@ class Outcome(StrEnum):
     WRONG_LOCKER = "wrong_locker"
     WRONG_EPOCH = "wrong_epoch"
     OLDER = "older"  # a grants version not above the stored one, an acknowledgement below it
+    GAP = "gap"  # changes of another list than the locker has: it needs a full one
     MISMATCH = "mismatch"  # what it says of the journal is not so
     UNSIGNED = "unsigned"  # not a COSE_Sign1 of the expected form
     UNKNOWN_KEY = "unknown_key"  # the key id names none of the backend's keys
@@ -197,7 +198,7 @@ class EntryKind(StrEnum):
     STARTED = "started"  # the controller runs (why: boot, restart)
     QUARANTINED = "quarantined"  # an event raised twice (why: its kind) and is set aside
     EPOCH = "epoch"  # the first list of a new epoch has come (count), or its end was demanded
-    GRANTS = "grants"  # a list was taken (count: its version)
+    GRANTS = "grants"  # a list was taken (count: its version; why: a part, where more of it is to come)
     NOTICE = "notice"  # a known code opens nothing now (why)
     WRONG_CODE = "wrong_code"  # count: how many in a row
     ATTEMPTS_EMPTY = "attempts_empty"  # from now on the keypad asks for code and phone together

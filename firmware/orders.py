@@ -1,13 +1,28 @@
 """What the backend orders, once its signature was verified: the list of grants, and the end of an epoch.
 
 The locker, the epoch and the version are compared here, because they need state. What it commands is `firmware.commands`'.
+
+Rules of a list:
+- Changes are laid over the list that the locker has, and what comes of it is taken as if that had come in full.
+- While more parts are to follow, a draft is all that grows: the list before goes on to count, whatever happens meanwhile.
 """
 
+import msgspec
+
 from firmware import custody
-from firmware.events import Answer, BeginEpoch, EpochDemanded, GrantsCame
+from firmware.events import (
+    Answer,
+    BeginEpoch,
+    ChangesCame,
+    EpochDemanded,
+    GrantedParcel,
+    GrantedRight,
+    GrantsCame,
+)
+from firmware.forms import GRANTS_MAX, PARCELS_MAX
 from firmware.model import EntryKind, Outcome, ParcelState, UseState
 from firmware.parcel import FINISHED, rests
-from firmware.rows import Door, Grant, Intent, Parcel, Session, Use
+from firmware.rows import Door, Draft, Grant, Intent, Parcel, Session, Use
 from firmware.turn import Turn
 
 ABSENT = (*FINISHED, ParcelState.EXPECTED, ParcelState.CANCELLED)
@@ -15,12 +30,82 @@ DAY_MS = 24 * 3_600_000
 KEPT_MS = 30 * DAY_MS  # a known code is explained for 30 days after its right has gone
 
 
+_drafts = msgspec.json.Decoder(GrantsCame)
+
+
 def take_grants(turn: Turn, event: GrantsCame) -> None:
-    """Replace the list of grants. What the new list no longer names opens nothing, but is still explained."""
-    refusal = _refuse_grants(turn, event)
+    """A full list, or the first part of one."""
+    _take(turn, event, _refuse(turn, event) or event)
+
+
+def take_changes(turn: Turn, event: ChangesCame) -> None:
+    """What is different from the list that we have. GAP where it is another one."""
+    _take(turn, event, _refuse(turn, event) or _changed(turn, event))
+
+
+def _take(turn: Turn, event: GrantsCame | ChangesCame, listed: GrantsCame | Outcome) -> None:
+    refusal = listed if isinstance(listed, Outcome) else _refuse_list(turn, listed)
     turn.do(Answer(refusal or Outcome.DONE))
-    if refusal is not None:
+    if isinstance(listed, Outcome) or refusal is not None:
         return
+    locker, draft = turn.state.locker, turn.state.find(Draft, event.epoch)
+    if listed.more:
+        turn.state.add(Draft(event.epoch, msgspec.json.encode(listed).decode()))
+    else:
+        if draft is not None:
+            turn.state.drop(draft)
+        _apply(turn, listed)
+    locker.grants_version = locker.list_version = event.version
+    turn.note(EntryKind.GRANTS, count=event.version, why="part" if event.more else None)
+
+
+def _changed(turn: Turn, event: ChangesCame) -> GrantsCame | Outcome:
+    """The list that we have, with these changes."""
+    locker = turn.state.locker
+    if not event.base == locker.grants_version == locker.list_version:
+        return Outcome.GAP
+    draft = turn.state.find(Draft, event.epoch)
+    before = _drafts.decode(draft.body) if draft is not None else _list_now(turn, event)
+    parcels = {each.waybill: each for each in before.parcels}
+    grants = {each.id: each for each in before.grants}
+    if not (parcels.keys() >= set(event.gone_parcels) and grants.keys() >= set(event.gone_grants)):
+        return Outcome.GAP
+    for waybill in event.gone_parcels:
+        del parcels[waybill]
+    for grant in event.gone_grants:
+        del grants[grant]
+    parcels |= {each.waybill: each for each in event.parcels}
+    grants |= {each.id: each for each in event.grants}
+    named = tuple(parcels.values()), tuple(grants.values())
+    return GrantsCame(event.locker, event.epoch, event.version, *named, event.more)
+
+
+def _list_now(turn: Turn, event: ChangesCame) -> GrantsCame:
+    """The list that counts, as it was told. In what state a parcel was told to be has had its effect."""
+    parcels = [
+        GrantedParcel(row.waybill, cell, direction, account, expires_ms=expires_ms)
+        for row in turn.state.all(Parcel)
+        if row.listed is not None
+        for cell, direction, account, expires_ms in (row.listed,)
+    ]
+    grants = [
+        GrantedRight(
+            row.id,
+            row.purpose,
+            row.parcels,
+            row.codes,
+            row.phone_codes,
+            row.not_before_ms,
+            row.not_after_ms,
+        )
+        for row in turn.state.all(Grant)
+        if row.unlisted_ms is None
+    ]
+    return GrantsCame(event.locker, event.epoch, event.base, tuple(parcels), tuple(grants))
+
+
+def _apply(turn: Turn, event: GrantsCame) -> None:
+    """Replace the list of grants. What the new list no longer names opens nothing, but is still explained."""
     if not turn.state.locker.listed:
         _believe(turn, event)
     for named in event.parcels:
@@ -28,6 +113,7 @@ def take_grants(turn: Turn, event: GrantsCame) -> None:
         if row.state is ParcelState.EXPECTED and row.cell != named.cell and not _in_use(turn, row):
             _move(turn, row, named.cell)
         row.direction, row.account = named.direction, named.account
+        row.listed = named.cell, named.direction, named.account, named.expires_ms
         row.reserved_ms = None
         if named.expires_ms and row.state is ParcelState.EXPECTED:
             row.expires_ms = named.expires_ms
@@ -35,6 +121,10 @@ def take_grants(turn: Turn, event: GrantsCame) -> None:
             row.state is ParcelState.STORED
         ):  # a list that was made before an extension does not take it back
             row.expires_ms = max(named.expires_ms, row.expires_ms or 0) or None
+    here = {named.waybill for named in event.parcels}
+    for row in turn.state.all(Parcel):
+        if row.listed is not None and row.waybill not in here:
+            row.listed = None
     listed = {right.id for right in event.grants}
     for grant in turn.state.all(Grant):
         if grant.id not in listed and grant.unlisted_ms is None:
@@ -52,8 +142,6 @@ def take_grants(turn: Turn, event: GrantsCame) -> None:
         if turn.state.find(Grant, right.id) != grant:
             turn.state.add(grant)
     _forget(turn, event)
-    turn.state.locker.grants_version = event.version
-    turn.note(EntryKind.GRANTS, count=event.version)
 
 
 def _believe(turn: Turn, event: GrantsCame) -> None:
@@ -87,7 +175,7 @@ def end_epoch(turn: Turn, event: EpochDemanded) -> None:
         turn.do(BeginEpoch(event.next))
 
 
-def _refuse_grants(turn: Turn, event: GrantsCame) -> Outcome | None:
+def _refuse(turn: Turn, event: GrantsCame | ChangesCame) -> Outcome | None:
     locker = turn.state.locker
     if event.locker != locker.id:
         return Outcome.WRONG_LOCKER
@@ -97,10 +185,21 @@ def _refuse_grants(turn: Turn, event: GrantsCame) -> Outcome | None:
         return Outcome.OLDER
     if locker.storage_low:  # a list is long: what space is left is for closings
         return Outcome.STORAGE_FAILED
+    return None
+
+
+def _refuse_list(turn: Turn, event: GrantsCame) -> Outcome | None:
+    """Why the list does not hold together. A grant may come before the part that names its parcel, if only that comes."""
+    if len(event.parcels) > PARCELS_MAX or len(event.grants) > GRANTS_MAX:
+        return Outcome.MALFORMED
+    if event.more:
+        return None
+    codes = [code for right in event.grants for code in (*right.codes, *right.phone_codes)]
     known = {named.waybill for named in event.parcels} | {row.waybill for row in turn.state.all(Parcel)}
     cells_stand = all(named.cell in turn.cabinet.cells for named in event.parcels)
     rights_stand = all(right.parcels and known.issuperset(right.parcels) for right in event.grants)
-    return None if cells_stand and rights_stand else Outcome.MALFORMED
+    codes_stand = len(set(codes)) == len(codes)
+    return None if cells_stand and rights_stand and codes_stand else Outcome.MALFORMED
 
 
 def _forget(turn: Turn, event: GrantsCame) -> None:

@@ -30,12 +30,11 @@ class Locker(Timed):
     KEY = ("id",)
     id: str
     epoch: int = 1
-    listed: bool = (
-        True  # False from a new epoch's beginning until its first signed list: what the cells hold is unknown
-    )
+    listed: bool = True  # False from a new epoch's beginning until its first list: what lies here is unknown
     boot: str = ""
     started_ms: int = 0  # monotonic: when this run of the controller began; its coils rest from here
     grants_version: int = 0
+    list_version: int = 0  # whose wording the rows hold: a release that keeps none moves the other only
     next_intent: int = 1
     next_session: int = 1
     wrong_codes: int = 0  # in a row; steps down with quiet time
@@ -98,6 +97,7 @@ class Parcel(Timed):
     reopened: int = 0
     long_open: bool = False  # in this pickup its door stood open long enough to take it out
     ended_ms: int | None = None  # wall time of collected, expired …
+    listed: tuple[int, Direction, str, int] | None = None  # cell … `expires_ms`, as the newest list says
     reserved_ms: int | None = None  # wall time until which it is expected though no list names it
     expires_ms: int | None = None  # wall time
     due_ms: int | None = None  # monotonic end of the confirmation window, then of the quiet hour
@@ -119,14 +119,20 @@ class Grant(Row):
     purpose: Purpose
     parcels: tuple[str, ...]
     codes: tuple[str, ...] = ()  # HMAC-SHA256 of each code that proves it, in hex
-    phone_codes: tuple[
-        str, ...
-    ] = ()  # the same of code and phone together, for when a code alone counts no more
+    phone_codes: tuple[str, ...] = ()  # the same of code and phone, for when a code alone counts no more
     not_before_ms: int = 0
     not_after_ms: int = 0
-    unlisted_ms: int | None = (
-        None  # wall time since when no signed list names it: it explains, and opens nothing
-    )
+    unlisted_ms: int | None = None  # wall time since when no list names it: it explains, and opens nothing
+
+
+@dataclass(eq=True)
+class Draft(Row):
+    """A list whose last part has not come, as far as it has: `events.GrantsCame` in JSON. It means nothing yet."""
+
+    TABLE = "draft"
+    KEY = ("epoch",)
+    epoch: int
+    body: str
 
 
 @dataclass(eq=True)
@@ -208,7 +214,7 @@ class Raised(Row):
     due: str | None = None  # of a deadline: whose, as table:key
 
 
-ROWS: tuple[type[Row], ...] = (Locker, Door, Parcel, Grant, Use, Intent, Session, Command, Raised)
+ROWS: tuple[type[Row], ...] = (Locker, Door, Parcel, Grant, Draft, Use, Intent, Session, Command, Raised)
 for _row in ROWS:
     _row.COLUMNS = frozenset(field.name for field in fields(_row))  # type: ignore[arg-type]
 

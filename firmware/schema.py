@@ -191,11 +191,18 @@ ALTER TABLE locker ADD COLUMN told_ms INTEGER;
 ALTER TABLE locker ADD COLUMN system_off_ms INTEGER;
 """
 
+CHANGES = """
+ALTER TABLE locker ADD COLUMN list_version INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE parcel ADD COLUMN listed TEXT;
+CREATE TABLE draft (epoch INTEGER NOT NULL PRIMARY KEY, body TEXT NOT NULL) STRICT;
+"""
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1_001, FIRST),
     Migration(1_002, COMMANDS),
     Migration(1_003, CLAIMS),
     Migration(1_004, CLOCK),
+    Migration(1_005, CHANGES),
 )
 
 

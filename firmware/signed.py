@@ -29,7 +29,7 @@ from msgspec import Struct
 
 from firmware import forms
 from firmware.deeds import ClaimByNonce, RotateTo
-from firmware.events import Commanded, EpochDemanded, GrantsCame, JournalAcked, Welcomed
+from firmware.events import ChangesCame, Commanded, EpochDemanded, GrantsCame, JournalAcked, Welcomed
 from firmware.model import Outcome
 
 OBJECT_MAX_BYTES = 65_536
@@ -51,6 +51,7 @@ class Kind(StrEnum):
     """What a signed object is; part of what its signature covers."""
 
     GRANTS = "grants"
+    CHANGES = "changes"
     COMMAND = "command"
     EPOCH = "epoch"
     ACK = "ack"
@@ -106,9 +107,10 @@ class Answering(Struct, frozen=True):
     event: Welcomed | JournalAcked | EpochDemanded
 
 
-_Event: TypeAlias = GrantsCame | Commanded | EpochDemanded | JournalAcked | Welcomed
+_Event: TypeAlias = GrantsCame | ChangesCame | Commanded | EpochDemanded | JournalAcked | Welcomed
 _FORMS: dict[Kind, tuple[type[Struct], type[_Event]]] = {
     Kind.GRANTS: (forms.Grants, GrantsCame),
+    Kind.CHANGES: (forms.Changes, ChangesCame),
     Kind.COMMAND: (forms.Command, Commanded),
     Kind.EPOCH: (forms.Epoch, EpochDemanded),
     Kind.ACK: (forms.Ack, JournalAcked),
@@ -154,7 +156,7 @@ def _said(bounded: Struct, is_fresh: Callable[[bytes, str], bool]) -> Any:
             del said["nonce"]
         case forms.Welcome():
             del said["nonce"]
-        case forms.Grants():
+        case forms.Grants() | forms.Changes():
             for right in said["grants"]:
                 for name in ("codes", "phone_codes"):
                     right[name] = [digest.hex() for digest in right[name]]

@@ -8,7 +8,7 @@ those of `AT_THE_END` then only.
 from collections.abc import Callable, Iterator
 
 from firmware import door as doors
-from firmware.events import Due, GrantsCame, Pulse
+from firmware.events import ChangesCame, Due, GrantsCame, Pulse
 from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionState
 from firmware.rows import Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
@@ -197,7 +197,8 @@ def a_stale_deadline_does_nothing(facts: Facts) -> Iterator[str]:
 
 def only_the_backend_is_believed(facts: Facts) -> Iterator[str]:
     """A list that the backend did not sign would make anybody a buyer."""
-    if isinstance(facts.event, GrantsCame) and facts.event.version > facts.site.office.backend.version:
+    version = facts.site.office.backend.version
+    if isinstance(facts.event, GrantsCame | ChangesCame) and facts.event.version > version:
         yield f"version {facts.event.version} was never sent"
 
 

@@ -36,7 +36,7 @@ OUTCOMES: dict[Outcome, str] = {
     Outcome.NOT_NOW: "Сейчас это сделать нельзя.",
     Outcome.STORAGE_FAILED: "Постамат временно не работает. Мы уже знаем об этом.",
     Outcome.STALE: "Код на экране уже сменился. Отсканируйте новый.",
-    **dict.fromkeys((Outcome.WRONG_EPOCH, Outcome.OLDER, Outcome.MISMATCH), _RETRY),
+    **dict.fromkeys((Outcome.WRONG_EPOCH, Outcome.OLDER, Outcome.GAP, Outcome.MISMATCH), _RETRY),
     **dict.fromkeys(
         (Outcome.WRONG_LOCKER, Outcome.UNSIGNED, Outcome.UNKNOWN_KEY, Outcome.BAD_SIGNATURE), _SUPPORT
     ),

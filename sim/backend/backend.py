@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from firmware.control import Hello, Journal, JournalRow
 from firmware.model import Purpose
@@ -9,7 +10,7 @@ from sim.backend import commands, lists
 from sim.backend.commands import Command
 from sim.backend.desk import PATIENCE_S, Desk
 from sim.backend.journal import JournalBroken
-from sim.backend.signing import ACK, EPOCH, GRANTS, HEAD, WELCOME, Signer, is_signed_by
+from sim.backend.signing import ACK, CHANGES, EPOCH, GRANTS, HEAD, WELCOME, Signer, is_signed_by
 
 OWN_VERBS = frozenset({"extend", "cancel", "rotate"})
 
@@ -41,15 +42,37 @@ class Backend(Desk):
     # What the locker is told
 
     def grants(self) -> bytes:
-        """The next full list, signed: every parcel that may still be in the locker's hands, with what is open of its rights.
+        """The next full list, signed, in one object: every parcel that may still be in the locker's hands, with what is open of its rights."""
+        return self._sign_list(GRANTS, self._contents())
+
+    def next_part(self) -> lists.Part:
+        """What is to be told next of the list, beside what the locker has.
 
         What has ended meanwhile leaves with the next change: the locker knows it, and a list costs it a transaction.
         """
+        return lists.part(self._contents(), self.books.listed)
+
+    def sign_part(self, part: lists.Part) -> bytes:
+        """The part as an object of the next version: changes where it is known what the locker has, else a full list."""
+        if base := self.books.listed_version:
+            fields = {name: told for name, told in part.told.items() if told}
+            return self._sign_list(CHANGES, {"base": base, **fields})
+        fields = {name: told for name, told in part.told.items() if not name.startswith("gone")}
+        return self._sign_list(GRANTS, fields)
+
+    def take_listed(self, version: int, listed: dict[str, str]) -> None:
+        """The locker has taken the list of this version; 0: what it has is not known, and the next list is a full one."""
+        if version or self.books.listed_version:
+            with self.books.change():
+                self.books.put_listed(version, listed)
+
+    def _contents(self) -> dict[str, list[dict[str, Any]]]:
+        return lists.contents(self.site, self.orders.values(), self.quiet.cells(), afresh=bool(self.closed))
+
+    def _sign_list(self, kind: str, told: dict[str, Any]) -> bytes:
         self.version += 1
-        orders, quiet = self.orders.values(), self.quiet.cells()
-        told = lists.contents(self.site, orders, quiet, afresh=bool(self.closed))
-        payload = {"locker": self.site.locker, "epoch": self.ledger.epoch, "version": self.version, **told}
-        return self.signer.sign(GRANTS, payload)
+        whose = {"locker": self.site.locker, "epoch": self.ledger.epoch, "version": self.version}
+        return self.signer.sign(kind, whose | told)
 
     def begin_epoch(self, epoch: int) -> None:
         """The locker knows nothing of what was before: the journal so far is closed, and the next list tells it all."""
@@ -59,6 +82,7 @@ class Backend(Desk):
                 self.books.count("lost", 0)
             self._is_restored = False
             self.books.begin_epoch(epoch)
+            self.books.put_listed(0, {})
             self.version = 0
         self.revision += 1
 
@@ -149,6 +173,7 @@ class Backend(Desk):
     def restore(self, path: Path) -> None:
         """The machine was lost: know what the copy knew, and ask the locker for the rest."""
         self.books.restore(path)
+        self.take_listed(0, {})
         self._is_restored = True
         self.revision += 1
 

@@ -86,6 +86,8 @@ class Books:
         self.open_commands = {each.id: each for each in self.commands.values() if each.outcome is None}
         self.alarms = [text for (text,) in self._db.ask("SELECT text FROM alarms ORDER BY id")]
         self.counters: dict[str, int] = dict(self._db.ask("SELECT name, value FROM counters"))
+        # What the locker's list holds, and in which version; nothing where that is not known.
+        self.listed: dict[str, str] = dict(self._db.ask("SELECT item, digest FROM listed"))
         epochs = [epoch for (epoch,) in self._db.ask("SELECT epoch FROM epochs ORDER BY epoch")]
         *self.closed, self.ledger = [Ledger(self._db, self._locker, epoch) for epoch in epochs]
 
@@ -155,6 +157,21 @@ class Books:
         self.counters[name] = value
         sql = "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
         self._db.ask(sql, name, value)
+
+    def put_listed(self, version: int, listed: dict[str, str]) -> None:
+        """The locker has taken a list; `listed`: a digest of each of its items. Version 0: what it has is not known."""
+        for item in [item for item in self.listed if item not in listed]:
+            self._db.ask("DELETE FROM listed WHERE item = ?", item)
+        for item, digest in listed.items():
+            if self.listed.get(item) != digest:
+                self._db.put_values("listed", ("item", "digest"), [item, digest])
+        self.listed = listed
+        self.count("listed", version)
+
+    @property
+    def listed_version(self) -> int:
+        """Of the list that the locker has; 0: not known."""
+        return self.counters.get("listed", 0)
 
     def begin_epoch(self, epoch: int) -> None:
         """The journal so far is closed, and another begins."""

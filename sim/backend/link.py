@@ -20,9 +20,9 @@ from sim.backend import commands
 from sim.backend.backend import Backend
 from sim.backend.commands import Command
 from sim.backend.journal import JournalBroken
+from sim.backend.listing import REPEATED, Listing
 from sim.backend.signing import HELLO, is_signed_by
 
-REPEATED = frozenset({Outcome.OLDER, Outcome.BUSY, Outcome.STORAGE_FAILED})  # a list refused so is sent again
 PASSING = REPEATED | {Outcome.DONE, Outcome.STALE}  # of a welcome or an acknowledgement: the next one will do
 ANSWER_S = 12.0  # what has had no answer for so long is sent again
 GIVE_UP_S = 120.0  # and after so long no more: it has no answer
@@ -64,8 +64,7 @@ class Link:
         self._online = False
         self._numbers = 0
         self._waiting: dict[str, _Sent] = {}  # by name
-        self._list: str | None = None  # name of the list on its way
-        self._offered: int | None = None  # revision of the last list that was sent
+        self._listing = Listing(backend)
         self._own: deque[str] = deque(maxlen=ACKS_KEPT)  # names of welcomes and acknowledgements
         self._last = 0  # of the locker's entries, as far as it has told
         self._refusal: str | None = None  # why a batch was not believed since the last hello
@@ -91,7 +90,7 @@ class Link:
     def is_settled(self) -> bool:
         """Everything has its answer; the locker was offered the newest list, and we have its newest entry."""
         read = self._compared and self.backend.ledger.last >= max(self._last, self.newest())
-        return read and not self._waiting and self._offered == self.backend.revision
+        return read and not self._waiting and self._listing.is_offered
 
     def attach(self, publish: Callable[[str, bytes], None]) -> None:
         """At a broker. What was on its way is sent again when its time has come; a locker that is there says hello."""
@@ -124,10 +123,8 @@ class Link:
         return self._send(signed, None)
 
     def send_grants(self) -> int:
-        self._offered = self.backend.revision
-        signed = self.backend.grants()
-        self._list = name_of(signed)
-        return self._send(signed, None)
+        """Send the full list, in one object."""
+        return self._send(self.backend.grants(), None)
 
     def send_command(self, do: commands.Deed, valid_s: int = 60) -> str:
         """Send a command; returns the id under which its outcome will stand."""
@@ -150,20 +147,24 @@ class Link:
         for name, sent in list(self._waiting.items()):
             if now_s - sent.last_s < ANSWER_S:
                 continue
-            if name == self._list:
+            if self._listing.is_on_its_way(name):
                 del self._waiting[name]
-                self._list = self._offered = None  # a newer one goes
+                self._listing.again()  # a newer one goes
             elif now_s - sent.first_s >= GIVE_UP_S:
                 del self._waiting[name]
             else:
                 sent.last_s = now_s
                 self._put(sent.object)
-        if self._list is None and self._offered != self.backend.revision:
-            self.send_grants()
+        self._send_list()
         waiting = {sent.command for sent in self._waiting.values()}
         for command in self.backend.due_commands():
             if command.id not in waiting and self.outcomes.get(command.id) in (None, *REPEATED):
                 self.post(command)
+
+    def _send_list(self) -> None:
+        """The next part of the list, where one is due."""
+        if self._publish is not None and self._compared and (signed := self._listing.next()) is not None:
+            self._send(signed, None)
 
     def _send(self, signed: bytes, command: str | None) -> int:
         self._numbers += 1
@@ -205,7 +206,8 @@ class Link:
             self._forgot = demand, f"the locker forgot: epoch {hello.epoch}, entry {hello.last_seq}"
             return
         if not self._compared or hello.grants_version != self.backend.version:
-            self._list = self._offered = None
+            self._listing.again()
+            self._listing.compare(hello.grants_version)
         self._compared = True
         self.sync()
 
@@ -292,9 +294,6 @@ class Link:
             self.outcomes[command] = told.outcome
             self.answered(command, told.outcome)
             self.backend.bell.ring()
-        if told.object is not None and told.object == self._list:
-            self._list = None
-            if told.outcome in REPEATED:
-                self._offered = None
-            elif told.outcome is not Outcome.DONE:
-                self.backend.alarm(f"list {self.backend.version} was refused: {told.outcome}")
+        if told.object is not None:
+            self._listing.answer(told.object, told.outcome)
+            self._send_list()

@@ -1,12 +1,64 @@
-"""What a signed list tells a locker: its parcels, and who has which right to them."""
+"""What a signed list tells a locker: its parcels, and who has which right to them; in full, or what is different.
 
+A list goes as one object or in parts: whatever fits is told first, and the rest is what is then still different.
+"""
+
+import hashlib
 import hmac
-from collections.abc import Collection, Container
-from typing import Any
+from collections.abc import Collection, Container, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
 
 from firmware.model import Purpose
 from sim.backend.orders import DEPOSITABLE, HELD, Grant, Order, Stage
 from sim.backend.site import Site
+
+PART_MAX_BYTES = 48_000  # of an object's 49,000; counted in JSON, which is longer than the CBOR of the same
+PART_MAX_ITEMS = 1_000
+NAMES = {"parcels": "waybill", "grants": "id"}
+
+
+class Part(NamedTuple):
+    """`told`: the fields of the object. `after`: what the locker holds once it has taken it, a digest of each item by name."""
+
+    told: dict[str, Any]
+    after: dict[str, str]
+
+    @property
+    def is_last(self) -> bool:
+        return "more" not in self.told
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.told.values())
+
+
+def part(wanted: Mapping[str, list[dict[str, Any]]], held: Mapping[str, str]) -> Part:
+    """As much as fits of what is different between the list that is wanted and the one that is held (nothing: all of it)."""
+    told: dict[str, Any] = {"parcels": [], "grants": [], "gone_parcels": [], "gone_grants": []}
+    after, left = dict(held), PART_MAX_BYTES
+    differences: list[tuple[str, str, Any, bytes]] = []  # field, item, what is told of it, and that in JSON
+    items = {f"{kind}/{each[NAMES[kind]]}": (kind, each) for kind in NAMES for each in wanted[kind]}
+    for item in sorted(item for item in held if item not in items):
+        kind, _, name = item.partition("/")
+        differences.append((f"gone_{kind}", item, name, msgspec.json.encode(name)))
+    for item, (kind, each) in items.items():
+        differences.append((kind, item, each, msgspec.json.encode(each)))
+    count = 0
+    for field, item, each, text in differences:
+        digest = hashlib.sha256(text).hexdigest()
+        if after.get(item) == digest:
+            continue
+        left, count = left - len(text) - 1, count + 1
+        if left < 0 or count > PART_MAX_ITEMS:
+            return Part({**told, "more": True}, after)
+        told[field].append(each)
+        if field in NAMES:
+            after[item] = digest
+        else:
+            del after[item]
+    return Part(told, after)
 
 
 def contents(

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 GRANTS = "grants"
+CHANGES = "changes"
 COMMAND = "command"
 EPOCH = "epoch"
 ACK = "ack"

@@ -14,6 +14,7 @@ import msgspec
 from firmware.assembly import Assembly
 from firmware.control import Code
 from firmware.events import (
+    ChangesCame,
     Checked,
     CodeTyped,
     Commanded,
@@ -214,7 +215,7 @@ class XRay:
                 found = self._cells.get(int(key))
             case Due(table, key):
                 return self.book.begin("clock", "clock.due", table=table, key=key)
-            case GrantsCame():
+            case GrantsCame() | ChangesCame():
                 found, self._ordering = self._ordering, None
             case KioskJoined():
                 return self.book.begin("machine", "machine.kiosk")

@@ -17,6 +17,7 @@ from firmware.events import (
     Answer,
     AnswerLater,
     BankLost,
+    ChangesCame,
     Checked,
     CodeTyped,
     Commanded,
@@ -61,7 +62,17 @@ LOCKER = "0123"
 PUBLIC = "ef2abd09fb4f1a5592f95b27e001578a68513d874e274c30ceb5a106c1dcbe2a"
 UTC_MS = 1_760_000_000_000
 HOUR_MS = 3_600_000
-ASKED = (Checked, Pressed, CodeTyped, EpochDemanded, GrantsCame, JournalAcked, Commanded, Welcomed)
+ASKED = (
+    Checked,
+    Pressed,
+    CodeTyped,
+    ChangesCame,
+    EpochDemanded,
+    GrantsCame,
+    JournalAcked,
+    Commanded,
+    Welcomed,
+)
 ENDINGS = frozenset({EntryKind.COLLECTED, EntryKind.WITHDRAWN})
 
 

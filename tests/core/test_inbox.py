@@ -7,6 +7,7 @@ import pytest
 from firmware.deeds import Open
 from firmware.events import (
     BankLost,
+    ChangesCame,
     Checked,
     CodeTyped,
     Commanded,
@@ -31,6 +32,7 @@ ONE_OF_EACH: list[Event] = [
     PRESS,
     CodeTyped("d"),
     GrantsCame("0123", 1, 1, (), ()),
+    ChangesCame("0123", 1, 1, 2),
     Commanded("c", "0123", 1, 0, 1, Open("g", "KZ1")),
     EpochDemanded("0123", 1, 2),
     JournalAcked("0123", 1, 1, "00"),

@@ -27,7 +27,7 @@ from firmware.control import (
     encode,
 )
 from firmware.errors import ProtocolError
-from firmware.events import EpochDemanded, GrantsCame, JournalAcked, Welcomed
+from firmware.events import ChangesCame, EpochDemanded, GrantsCame, JournalAcked, Welcomed
 from firmware.model import Outcome
 from firmware.peer import Role
 from firmware.signed import Answering, Keyring, open_signed
@@ -158,6 +158,13 @@ class Controller:
             case GrantsCame(version=version):
                 outcome = Outcome.DONE if version > self.version else Outcome.OLDER
                 self.version = max(version, self.version)
+                self.believed.append(said)
+                return Told(outcome, ask)
+            case ChangesCame(base=base, version=version):
+                older = Outcome.OLDER if version <= self.version else Outcome.GAP
+                outcome = Outcome.DONE if base == self.version < version else older
+                if outcome is Outcome.DONE:
+                    self.version = version
                 self.believed.append(said)
                 return Told(outcome, ask)
             case EpochDemanded(seq=seq):

@@ -39,6 +39,7 @@ UP: dict[str, type[Struct]] = {
 }
 DOWN: dict[Kind, type[Struct]] = {
     Kind.GRANTS: forms.Grants,
+    Kind.CHANGES: forms.Changes,
     Kind.COMMAND: forms.Command,
     Kind.WELCOME: forms.Welcome,
     Kind.ACK: forms.Ack,
