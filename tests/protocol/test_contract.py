@@ -146,6 +146,7 @@ UNTOLD = {
     "a float",
     "a field twice",
     "valid for more than 31 days",
+    "a parcel that changes and is gone",
     "a code twice",
     "a code in hex",
     "neither size nor cell",
@@ -196,7 +197,7 @@ def test_there_is_a_vector_for_each_kind_deed_and_refusal() -> None:
     assert deeds == {deed.__struct_config__.tag for deed in get_args(AnySigned)}
     outcomes = Counter(each["outcome"] for each in VECTORS.values())
     forms = {"unsigned", "unknown_key", "bad_signature", "malformed", "stale", "wrong_locker", "wrong_epoch"}
-    assert forms | {"older", "mismatch", "too_early", "too_late"} <= outcomes.keys()
+    assert forms | {"older", "gap", "mismatch", "too_early", "too_late"} <= outcomes.keys()
 
 
 def test_the_keys_are_made_of_their_seeds_and_marked_as_published() -> None:

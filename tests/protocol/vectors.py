@@ -27,7 +27,7 @@ from firmware.peer import Role
 from hal.ports import PulseResult
 from sim import loop as virtual
 from sim.backend import Signer, commands, unsigned
-from sim.backend.signing import ACK, COMMAND, EPOCH, GRANTS, WELCOME
+from sim.backend.signing import ACK, CHANGES, COMMAND, EPOCH, GRANTS, WELCOME
 from sim.clock import START_UTC_MS
 from tests.core.harness import LOCKER, cabinet
 from tests.core.shell import CODE_KEY, JOURNAL_KEY, SIGNER, Face, Shell
@@ -106,6 +106,14 @@ def grants(**others: Any) -> Payload:
     }
 
 
+def changes(**others: Any) -> Payload:
+    """KZ2 has been withdrawn, KZ3 goes into cell 4 instead, and KZ4 is to come into cell 2."""
+    moved = [{"waybill": "KZ3", "cell": 4, "account": "Kaspi Gold"}, {"waybill": "KZ4", "cell": 2}]
+    gone = {"gone_parcels": ["KZ2"], "gone_grants": ["deposit-KZ2"]}
+    whole = {"locker": LOCKER, "epoch": EPOCH_NOW, "base": 1, "version": 2, "parcels": moved}
+    return {**whole, "grants": [right("deposit", "KZ4", "99001122")], **gone, **others}
+
+
 def welcome(**others: Any) -> Payload:
     whole = {"locker": LOCKER, "epoch": EPOCH_NOW, "nonce": NONCE, "time_ms": NOW_MS}
     return {**whole, "acked_seq": 0, "accepted": True, **others}
@@ -141,10 +149,14 @@ def good(journal: Journal) -> list[Vector]:
     done, taken = Outcome.DONE, ("welcome", "grants")
     closed = (*taken, "open", OPENS, CLOSES)
     keys = {"k2": NEW_SIGNER.public}
+    parts, last_part = (*taken, "the first part of a list"), changes(base=2, version=3)
     return [
         Vector("welcome", SIGNER.sign(WELCOME, welcome()), done, ()),
         Vector("welcome, not accepted", SIGNER.sign(WELCOME, welcome(accepted=False)), done, ()),
         Vector("grants", SIGNER.sign(GRANTS, grants()), done, ("welcome",)),
+        Vector("changes", SIGNER.sign(CHANGES, changes()), done),
+        Vector("the first part of a list", SIGNER.sign(GRANTS, grants(version=2, more=True)), done),
+        Vector("the last part of a list", SIGNER.sign(CHANGES, last_part), done, parts),
         Vector("ack", SIGNER.sign(ACK, ack(last.seq, bytes.fromhex(last.hash))), done),
         Vector("epoch", SIGNER.sign(EPOCH, demand()), done, ("welcome, not accepted",)),
         Vector("open", do("open", OPEN), Outcome.ACCEPTED, then=(OPENS,), later=done),
@@ -234,6 +246,7 @@ def misspelt() -> list[Vector]:
     body, long_ms = cbor2.dumps(whole), NOW_MS + 32 * 24 * HOUR_MS
     reserve = {"type": "reserve", "parcel": "KZ4"}
     twice = [*rights, {**rights[0], "id": "again"}]
+    both = changes(gone_parcels=["KZ3"])
     in_hex = [{**rights[0], "codes": [digest("40917263").hex()]}]
     return [
         of("an integer in a longer writing", body.replace(b"epoch\x02", b"epoch\x18\x02")),
@@ -256,6 +269,7 @@ def misspelt() -> list[Vector]:
         of("valid for more than 31 days", cbor2.dumps({**whole, "not_after_ms": long_ms})),
         of("the payload of another kind", cbor2.dumps(grants())),
         Vector("a code twice", SIGNER.sign(GRANTS, grants(grants=twice)), Outcome.MALFORMED, ("welcome",)),
+        Vector("a parcel that changes and is gone", SIGNER.sign(CHANGES, both), Outcome.MALFORMED),
         Vector("a code in hex", SIGNER.sign(GRANTS, grants(grants=in_hex)), Outcome.MALFORMED, ("welcome",)),
     ]
 
@@ -269,6 +283,7 @@ def refused(journal: Journal) -> list[Vector]:
     head, other = bytes.fromhex(last.hash), bytes.fromhex(first.hash)
     later = {"not_before_ms": NOW_MS + HOUR_MS, "not_after_ms": NOW_MS + 2 * HOUR_MS}
     over = {"not_before_ms": NOW_MS - 2 * HOUR_MS, "not_after_ms": NOW_MS - HOUR_MS}
+    none_such = changes(gone_grants=["pickup-KZ9"])
     unknown_cell = grants(version=2, parcels=[{"waybill": "KZ1", "cell": 5}])
     pickup, soon = commands.claim(["pickup-KZ1"], OTHER_NONCE), commands.extend("KZ1", NOW_MS + HOUR_MS)
     return [
@@ -276,6 +291,10 @@ def refused(journal: Journal) -> list[Vector]:
         Vector("another locker's list", SIGNER.sign(GRANTS, grants(locker="0124")), Outcome.WRONG_LOCKER),
         Vector("a list of another epoch", SIGNER.sign(GRANTS, grants(epoch=1)), Outcome.WRONG_EPOCH),
         Vector("a list of the same version", SIGNER.sign(GRANTS, grants()), Outcome.OLDER),
+        Vector("changes of another list", SIGNER.sign(CHANGES, changes(base=7, version=8)), Outcome.GAP),
+        Vector("changes of no list", SIGNER.sign(CHANGES, changes()), Outcome.GAP, ("welcome",)),
+        Vector("changes again", SIGNER.sign(CHANGES, changes()), Outcome.OLDER, (*taken, "changes")),
+        Vector("changes that take away what is not there", SIGNER.sign(CHANGES, none_such), Outcome.GAP),
         Vector("a list that names an unknown cell", SIGNER.sign(GRANTS, unknown_cell), Outcome.MALFORMED),
         Vector("another locker's command", do("a", OPEN, locker="0124"), Outcome.WRONG_LOCKER),
         Vector("a command of another epoch", do("a", OPEN, epoch=1), Outcome.WRONG_EPOCH),
