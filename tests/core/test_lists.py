@@ -90,6 +90,11 @@ def test_changes_that_do_not_fit_change_nothing(both: Mind, refusal: Outcome, ot
     assert (repr(both.state.rows()), both.store.head) == (before, head)
 
 
+def test_a_full_disk_takes_no_changes(both: Mind) -> None:
+    both.state.locker.storage_low = True
+    assert changes(both) is Outcome.STORAGE_FAILED
+
+
 def test_changes_of_no_list_at_all_are_a_gap(mind: Mind) -> None:
     mind.state.locker.listed = False
     assert changes(mind, base=1, version=2, parcels=(PARCELS["KZ1"],)) is Outcome.GAP
