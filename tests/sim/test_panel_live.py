@@ -44,16 +44,16 @@ def visit(simulator: Simulator, play: Callable[[Visitor], Awaitable[Any]]) -> An
 # What a person does, click by click
 
 
-async def bring(page: Visitor) -> tuple[str, int]:
-    """«Bring a parcel»: its waybill and its cell."""
+async def bring(page: Visitor, *, heard: bool = True) -> tuple[str, int]:
+    """«Bring a parcel»: its waybill and its cell, once the locker has `heard` of it."""
     known = {order["waybill"] for order in page.world["orders"]}
-    lists = page.kinds().count("grants")
     await page.say("bring")
-    order = await page.until(
-        lambda page: [each for each in page.world["orders"] if each["waybill"] not in known]
-    )
-    await page.until(lambda page: page.kinds().count("grants") > lists)  # the locker has heard of it
-    return order[0]["waybill"], order[0]["cell"]
+    order = (
+        await page.until(lambda page: [each for each in page.world["orders"] if each["waybill"] not in known])
+    )[0]
+    if heard:
+        await page.until(lambda page: state_of(page, order["waybill"]) == "expected")
+    return order["waybill"], order["cell"]
 
 
 async def type_code(page: Visitor, person: str, waybill: str) -> None:
@@ -88,8 +88,8 @@ async def collect(page: Visitor, waybill: str, cell: int, person: str = "alia") 
 
 
 def state_of(page: Visitor, waybill: str) -> str:
-    state: str = next(each["state"] for each in page.world["parcels"] if each["waybill"] == waybill)
-    return state
+    """What the locker says of it: nothing before it has heard of it."""
+    return next((each["state"] for each in page.world["parcels"] if each["waybill"] == waybill), "")
 
 
 def fault(page: Visitor, name: str) -> dict[str, Any] | None:
@@ -442,7 +442,7 @@ def test_the_network_goes_and_its_orders_come_later(simulator: Simulator) -> Non
     async def play(page: Visitor) -> None:
         await page.say("link", on=False)
         await page.until(lambda page: page.world["link"] is False)
-        waybill, _ = await bring(page)
+        waybill, _ = await bring(page, heard=False)
         await asyncio.sleep(0.3)
         assert waybill not in [each["waybill"] for each in page.world["parcels"]]
         await page.say("link", on=True)
