@@ -294,6 +294,5 @@ class Link:
             self.outcomes[command] = told.outcome
             self.answered(command, told.outcome)
             self.backend.bell.ring()
-        if told.object is not None:
-            self._listing.answer(told.object, told.outcome)
+        if told.object is not None and self._listing.answer(told.object, told.outcome):
             self._send_list()

@@ -49,18 +49,23 @@ class Listing:
         self._name, self._part, self._version = name_of(signed), part, self._backend.version
         return signed
 
-    def answer(self, name: str, outcome: Outcome) -> None:
-        """What the locker says of an object; of a list that is not on its way any more, it means nothing."""
+    def answer(self, name: str, outcome: Outcome) -> bool:
+        """What the locker says of an object; of a list that is not on its way any more, it means nothing.
+
+        Whether what comes next goes at once. What a full disk or a busy locker refused waits for its turn: else it would be told
+        and refused without end.
+        """
         part = self._part
         if name != self._name or part is None:
-            return
+            return False
         self._name = self._part = None
         if outcome is Outcome.DONE:
             self._backend.take_listed(self._version, part.after)
-            return
+            return True
         if outcome in LOST:
             self._backend.take_listed(0, {})
         if outcome in REPEATED:
             self._offered = None
         else:
             self._backend.alarm(f"list {self._version} was refused: {outcome}")
+        return outcome in LOST

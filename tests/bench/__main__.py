@@ -36,12 +36,19 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.rounds < 1:
             parser.error(f"--rounds {chosen.rounds}: at least 1")
         figures = {name: replace(each, rounds=chosen.rounds) for name, each in figures.items()}
-    results = [harness.run(figures[name], progress) for name in chosen.figures or figures]
+    results: list[harness.Result] = []
+    for name in chosen.figures or figures:
+        results.append(harness.run(figures[name], progress))
+        _write(results, chosen.json)
     print(harness.table(results))
-    chosen.json.parent.mkdir(parents=True, exist_ok=True)
-    report = {"machine": harness.machine(), "figures": [result.as_json() for result in results]}
-    chosen.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return 0 if all(result.met for result in results) else 1
+
+
+def _write(results: list[harness.Result], to: Path) -> None:
+    """What was measured so far: a run that is cut short leaves what it has."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    report = {"machine": harness.machine(), "figures": [result.as_json() for result in results]}
+    to.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

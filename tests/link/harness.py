@@ -89,6 +89,7 @@ class Controller:
         self.asked: list[int] = []  # after which seq entries were asked for
         self.states: list[bool] = []
         self.ack_outcome = Outcome.DONE
+        self.list_outcome: Outcome | None = None  # instead of its own
         self.can_read = True
         self.silent = False
         self._lines = Lines()
@@ -155,6 +156,9 @@ class Controller:
                 self.acks.append(said)
                 done = self.ack_outcome is Outcome.DONE
                 return Told(self.ack_outcome, ask, acked=said.seq if done else None)
+            case GrantsCame() | ChangesCame() if self.list_outcome is not None:
+                self.believed.append(said)
+                return Told(self.list_outcome, ask)
             case GrantsCame(version=version):
                 outcome = Outcome.DONE if version > self.version else Outcome.OLDER
                 self.version = max(version, self.version)

@@ -65,6 +65,25 @@ def test_a_list_that_is_older_than_the_lockers_is_sent_again_as_a_newer_one() ->
     play(story)
 
 
+@pytest.mark.parametrize("outcome", [Outcome.STORAGE_FAILED, Outcome.BUSY])
+def test_a_list_that_there_is_no_room_for_is_sent_again_in_its_turn_and_not_at_once(outcome: Outcome) -> None:
+    async def story(line: Line) -> None:
+        told = len(line.controller.believed)
+        line.controller.list_outcome = outcome
+        line.backend.order("KZ1", 7, "Айгерим")
+        for turns in range(1, 4):
+            line.link.sync()
+            await asyncio.sleep(ANSWER_S - 1)
+            assert len(line.controller.believed) == told + turns
+            assert not line.link.is_settled
+        line.controller.list_outcome = None
+        line.link.sync()
+        await asyncio.sleep(0.1)
+        assert (line.link.is_settled, line.backend.alarms) == (True, [])
+
+    play(story)
+
+
 def test_each_batch_is_acknowledged_with_its_newest_entry_and_a_batch_said_twice_as_well() -> None:
     async def story(line: Line) -> None:
         for _ in range(5):
