@@ -8,6 +8,7 @@ from firmware.rows import Command, Intent, Use
 from firmware.terms import is_remembered
 from sim.facts import Facts
 
+LISTS_WITHIN_S = 60.0
 CARRIED_OUT = (Outcome.DONE, Outcome.ACCEPTED)
 
 
@@ -39,6 +40,13 @@ def a_command_is_done_once(facts: Facts) -> Iterator[str]:
     for entry in facts.entries:
         if entry.command is not None and facts.told_of[entry.command, entry.kind] > 1:
             yield f"{entry} was journalled before"
+
+
+def a_list_is_told_in_its_turn(facts: Facts) -> Iterator[str]:
+    """Told again and again at once, a list that the locker cannot take keeps the processor and the line from everybody else."""
+    lists_s = facts.lists_s
+    if len(lists_s) == lists_s.maxlen and lists_s[-1] - lists_s[0] < LISTS_WITHIN_S:
+        yield f"{len(lists_s)} lists within {lists_s[-1] - lists_s[0]:.1f} s"
 
 
 def no_command_is_done_elsewhere_or_at_another_time(facts: Facts) -> Iterator[str]:

@@ -13,11 +13,13 @@ from firmware.assembly import Assembly
 from firmware.control import Seq
 from firmware.deeds import Open
 from firmware.events import (
+    ChangesCame,
     CodeTyped,
     Commanded,
     Due,
     Effect,
     Event,
+    GrantsCame,
     Pressed,
     Pulse,
     ReadDoor,
@@ -35,6 +37,7 @@ from sim.site import Site
 from sim.world import Cell
 
 LAST_EVENTS = 12
+LISTS_MAX = 100  # as many are remembered
 UNPROVED_OR_ASKED = UNPROVED | {SessionState.AWAITS_TOUCH, SessionState.CLAIMED}
 GENERATION = {kind.TABLE: TABLES[kind].names.index("generation") for kind in ROWS if issubclass(kind, Timed)}
 ENDINGS = (EntryKind.COLLECTED, EntryKind.WITHDRAWN)
@@ -71,6 +74,7 @@ class Facts:
         self.ended: dict[str, EntryKind] = {}  # parcels, before this event
         self.collected_s: dict[int | None, float] = {}  # by cell, when a buyer last had what lay there
         self.told_of: Counter[tuple[str, EntryKind]] = Counter()  # how often the journal tells of a command
+        self.lists_s: deque[float] = deque(maxlen=LISTS_MAX)  # when the last signed lists came
         self.lost: list[str] = []  # what was committed and is not there
         self.coil_on: int | None = None  # the cell whose coil has just come on
         self.coil_intent: int | None = None
@@ -180,6 +184,8 @@ class Facts:
         if self.is_start:
             self._waiting.clear()
             self._came.clear()
+        if isinstance(post.event, GrantsCame | ChangesCame):
+            self.lists_s.append(self.now_s)
         if isinstance(post.event, StorageChanged):
             self.begun_in_time = self.state.locker.next_session - 1
         for entry in self.entries:

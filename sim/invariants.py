@@ -22,6 +22,7 @@ from sim.coil_rules import SLACK_S, a_pulse_has_an_intent, never_beyond_pulse_re
 from sim.command_rules import (
     a_command_gets_its_outcome,
     a_command_is_done_once,
+    a_list_is_told_in_its_turn,
     no_command_is_done_elsewhere_or_at_another_time,
 )
 from sim.facts import Facts
@@ -213,6 +214,7 @@ AFTER_EVENT: tuple[Rule, ...] = (
     in_hand_is_held,
     a_command_gets_its_outcome,
     a_command_is_done_once,
+    a_list_is_told_in_its_turn,
     no_command_is_done_elsewhere_or_at_another_time,
     every_screen_has_a_way_out,
     an_open_door_is_waited_for,
