@@ -58,6 +58,7 @@ class Access(Section, frozen=True):
     backend_keys: Annotated[tuple[BackendKey, ...], Meta(min_length=1, max_length=16)]
     kiosk_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
     link_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
+    scanner_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
     service_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
     remote_open: Literal["anywhere", "touch", "screen_qr"] = "anywhere"
 

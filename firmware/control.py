@@ -5,13 +5,14 @@ of its role and nothing else: what does not decode ends the connection. A face's
 """
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from firmware.errors import ProtocolError
 from firmware.model import Action, Outcome, Problem, Screen
+from firmware.optics import TEXT_MAX, CameraState, Format, Hint
 
 FRAME_MAX_BYTES = 65_536
 
@@ -62,13 +63,15 @@ class Qr(Struct, frozen=True, omit_defaults=True):
 class Show(Message, frozen=True):
     """The screen now. `left_ms` counts down to the moment when it changes by itself.
 
-    With the same `seq` as before, the screen is the same, and at most its QR code is another one.
+    With the same `seq` as before, the screen is the same, and at most its QR code, hint and ring are others.
     """
 
     seq: Seq
     screen: Screen
     left_ms: int | None = None
     qr: Qr | None = None
+    hint: Hint = Hint.NONE  # to whoever holds a code before the camera
+    ring: bool = False  # the scanner keeps its last frames in memory, for a technician: the screen has to say so
 
 
 class Superseded(Message, frozen=True):
@@ -115,6 +118,32 @@ class Hello(Message, frozen=True):
     grants_version: int  # of the last list that was taken; 0: none in this epoch
     cells: dict[str, int]  # size → how many are configured
     firmware: str
+
+
+# scanner → controller
+class Reading(Message, frozen=True):
+    """A text that was read. It goes no further than the gate, and counts only where the screen of `seq` asks for its format."""
+
+    seq: Seq
+    text: Annotated[str, Meta(max_length=TEXT_MAX, pattern=r"\A[\x20-\x7e]*\Z")]
+    format: Format
+
+
+class Watched(Message, frozen=True):
+    """How the camera is: sent at each change, and at least once a second, for it is the sign of life."""
+
+    state: CameraState
+    hint: Hint = Hint.NONE
+    ring: bool = False
+
+
+# controller → scanner
+class Scan(Message, frozen=True):
+    """What the screen asks for now, () for nothing. `awake`: somebody is there, so look at full rate."""
+
+    seq: Seq
+    wants: tuple[Format, ...] = ()
+    awake: bool = False
 
 
 # service → controller
@@ -188,6 +217,7 @@ class Status(Message, frozen=True):
     system_off_ms: int  # the system's clock, less trusted time
     system_synchronised: bool  # by NTP, the kernel says; moves nothing
     screen: str
+    scanner: str  # how the camera is; gone where there is none
     parcels_inside: int
     settings: dict[str, int | str]  # set by the backend, before what the file says
     backend_keys: tuple[str, ...]  # whose word counts: the ids of the keys
@@ -217,9 +247,11 @@ class Cells(Message, frozen=True):
 
 KIOSK_REQUESTS = msgspec.json.Decoder(Press | Code | Heartbeat)
 LINK_REQUESTS = msgspec.json.Decoder(Signed | JournalAfter | AskHello | LinkState)
+SCANNER_REQUESTS = msgspec.json.Decoder(Reading | Watched)
 SERVICE_REQUESTS = msgspec.json.Decoder(AskStatus | AskCells | JournalAfter)
 KIOSK_PUSHES = msgspec.json.Decoder(Show | Superseded | Told)
 LINK_PUSHES = msgspec.json.Decoder(Told | Journal | Grown | Hello)
+SCANNER_PUSHES = msgspec.json.Decoder(Scan | Told)
 SERVICE_PUSHES = msgspec.json.Decoder(Status | Cells | Journal | Told)
 
 _encoder = msgspec.json.Encoder()

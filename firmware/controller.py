@@ -42,12 +42,14 @@ from firmware.events import (
     KioskJoined,
     Pressed,
     PulseEnded,
+    ScannerChanged,
     Started,
     StorageChanged,
     SystemClockMoved,
     Welcomed,
 )
 from firmware.model import DoorState, EntryKind, Moment, Outcome, ParcelState, Screen, UseState
+from firmware.optics import CameraState
 from firmware.parcel import rests
 from firmware.row import Timed
 from firmware.rows import Command, Door, Intent, Locker, Parcel, Session, State, Use
@@ -143,6 +145,7 @@ def _start(turn: Turn, event: Started) -> None:
         _begin_intervals(turn)
         state.locker.boot = event.boot
     state.locker.started_ms = turn.now.mono_ms
+    state.locker.scanner = CameraState.GONE  # until it says otherwise
     _release_strays(turn)
     turn.note(EntryKind.STARTED, why="boot" if boot_changed else "restart")
 
@@ -194,6 +197,11 @@ def _lose_bank(turn: Turn, event: BankLost) -> None:
     turn.note(EntryKind.BANK_LOST, why=event.bank)
     for cell in turn.cabinet.cells_of(event.bank):
         opening.lost(turn, turn.door(cell))
+
+
+def _see(turn: Turn, event: ScannerChanged) -> None:
+    turn.state.locker.scanner = event.state
+    turn.note(EntryKind.SCANNER, why=event.state)
 
 
 def _due(turn: Turn, event: Due) -> None:
@@ -255,6 +263,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     Welcomed: clock.welcome,
     SystemClockMoved: clock.system_moved,
     StorageChanged: storage.changed,
+    ScannerChanged: _see,
     Due: _due,
     Checked: lambda turn, event: turn.do(Answer(Outcome.DONE)),
 }

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from firmware.deeds import AnyDeed
 from firmware.model import Action, Direction, Fill, Outcome, ParcelState, Problem, Purpose
+from firmware.optics import CameraState
 from hal.ports import PulseResult
 
 
@@ -202,6 +203,12 @@ class StorageChanged(Event, frozen=True):
     low: bool
     fill: Fill
     used_percent: int
+
+
+class ScannerChanged(Event, frozen=True):
+    """How the scanner's camera is now (`firmware.sight`)."""
+
+    state: CameraState
 
 
 class Checked(Event, frozen=True):

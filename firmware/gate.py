@@ -1,7 +1,7 @@
 """The controller's side of the control sockets: who may ask what, and what becomes of it.
 
-Secrets stop here: a typed code becomes its digest and a signed object its verified
-claims before an event exists. A peer that sends nonsense, or does not read what it is sent, is dropped; the others go on.
+Secrets stop here: a typed code becomes its digest, a signed object and a token that was held before the camera their verified
+claims, before an event exists. A peer that sends nonsense, or does not read what it is sent, is dropped; the others go on.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from firmware import __version__, chain, reports
+from firmware import __version__, chain, readings, reports
 from firmware.body import Body
 from firmware.control import (
     AskCells,
@@ -28,23 +28,36 @@ from firmware.control import (
     LinkState,
     Message,
     Press,
+    Reading,
+    Scan,
     Show,
     Signed,
     SignedHead,
     Superseded,
     Told,
+    Watched,
 )
 from firmware.errors import StoreError
-from firmware.events import CodeTyped, EpochDemanded, Event, JournalAcked, KioskJoined, Pressed
+from firmware.events import (
+    CodeTyped,
+    EpochDemanded,
+    Event,
+    JournalAcked,
+    KioskJoined,
+    Pressed,
+    ScannerChanged,
+)
 from firmware.hello import Hellos, held
 from firmware.inbox import Inbox, Post
 from firmware.keys import BackendKeys
 from firmware.limited import LimitedLog
-from firmware.model import PHONE_DIGITS, Outcome
+from firmware.model import PHONE_DIGITS, Outcome, ScreenName
 from firmware.offer import Offer
+from firmware.optics import Hint
 from firmware.peer import PEERS_MAX, Peer, Role
 from firmware.runtime import Runtime
 from firmware.sealed import JournalKey
+from firmware.sight import Sight
 from firmware.signed import Answering, Keyring, code_digest, open_signed
 
 log = logging.getLogger(__name__)
@@ -93,42 +106,48 @@ class Gate:
         self._journal_key = journal_key
         self._hellos = hellos
         self._offer = offer
+        self._sight = Sight(lambda state: inbox.post(ScannerChanged(state)))
         self._peers: dict[Role, list[Peer]] = {role: [] for role in Role}
         self._told_seq = store.last_seq
-        runtime.on_screen = self._push_screen
+        runtime.on_screen = self._push_both
         runtime.on_answer = self._push_answer
-        runtime.on_end = offer.stop
-        offer.on_change = self._push_screen
+        runtime.on_end = self._stop
+        offer.on_change = self._sight.on_show = self._push_screen
         runtime.observers.append(lambda post, effects: self._push_grown())
 
     def join(self, role: Role, send: Callable[[bytes], None], drop: Callable[[], None]) -> Peer:
         """A new connection. Where its role is full, the oldest one goes: the newer wins."""
         peer = Peer(self, role, send, drop)
         peers = self._peers[role]
-        if len(peers) >= PEERS_MAX[role]:
+        peers.append(peer)
+        if len(peers) > PEERS_MAX[role]:
             if role is Role.KIOSK:
                 peers[0].send(Superseded())
             peers[0].drop()
-        peers.append(peer)
         if role is Role.KIOSK:
             self._inbox.post(KioskJoined())
             peer.send(self._show())
+        elif role is Role.SCANNER:
+            peer.send(self._scan())
         return peer
 
     def leave(self, peer: Peer) -> None:
         """Forget a connection that has ended."""
         if peer in self._peers[peer.role]:
             self._peers[peer.role].remove(peer)
+            if peer.role is Role.SCANNER and not self._peers[Role.SCANNER]:
+                self._sight.left(self._runtime.now().mono_ms)
 
     def request(self, peer: Peer, message: Message) -> None:
         """Perform what a peer asks for. Its role's decoder has let nothing else through."""
         match message:
-            case Press(seq, action, problem):
+            case Press() | Code():
                 if tell := peer.asked():
-                    self._inbox.put(Post(Pressed(action, problem), seq, tell))
-            case Code(seq, code):
-                if tell := peer.asked():
-                    self._inbox.put(Post(self._code_typed(code), seq, tell))
+                    self._inbox.put(Post(self._touched(message), message.seq, tell))
+            case Reading():
+                self._read(peer, message)
+            case Watched(state, hint, ring):
+                self._sight.watched(state, hint, ring=ring, now_ms=self._runtime.now().mono_ms)
             case Signed(ask, raw):
                 self._open_signed(peer, ask, raw)
             case JournalAfter(seq, limit):
@@ -148,11 +167,31 @@ class Gate:
             case Heartbeat():
                 pass
 
-    def _code_typed(self, code: str) -> CodeTyped:
-        """The digest of what the screen asks for now: a code, or code and phone together."""
+    def _touched(self, message: Press | Code) -> Event:
+        """What a press means, or the digest of what the screen asks for now: a code, or code and phone together."""
+        if isinstance(message, Press):
+            return Pressed(message.action, message.problem)
         with_phone = self._runtime.screen.with_phone
         digits = self._runtime.config.locker.code_digits + (PHONE_DIGITS if with_phone else 0)
-        return CodeTyped(code_digest(self._code_key, code, digits), with_phone)
+        return CodeTyped(code_digest(self._code_key, message.code, digits), with_phone)
+
+    def _read(self, peer: Peer, read: Reading) -> None:
+        """A text was held before the scanner. It is looked at only where this screen asks for it, and not too often."""
+        tell = peer.asked()
+        if tell is None:
+            return
+        if read.seq != self._runtime.seq:
+            tell(Outcome.STALE)
+        elif read.format not in readings.wanted(self._runtime.screen):
+            tell(Outcome.NOT_NOW)
+        elif not self._sight.may_read(self._runtime.now().mono_ms):
+            tell(Outcome.BUSY)
+        else:
+            opened = readings.opened(read.text, read.format, self._keys.now())
+            if isinstance(opened, Outcome):
+                tell(opened)
+            else:
+                self._inbox.put(Post(opened, read.seq, tell))
 
     def _open_signed(self, peer: Peer, ask: int, raw: bytes) -> None:
         tell = peer.asked(ask)
@@ -211,7 +250,23 @@ class Gate:
         screen, now = self._runtime.screen, self._runtime.now()
         left_ms = max(0, screen.due_ms - now.mono_ms) if screen.due_ms is not None else None
         qr = self._offer.qr(screen.name, now.mono_ms)
-        return Show(self._runtime.seq, msgspec.structs.replace(screen, due_ms=None), left_ms, qr)
+        hint = self._sight.hint if screen.camera else Hint.NONE
+        shown = msgspec.structs.replace(screen, due_ms=None)
+        return Show(self._runtime.seq, shown, left_ms, qr, hint, self._sight.ring)
+
+    def _scan(self) -> Scan:
+        screen = self._runtime.screen
+        wants = readings.wanted(screen)
+        return Scan(self._runtime.seq, wants, awake=bool(wants) and screen.name is not ScreenName.IDLE)
+
+    def _push_both(self) -> None:
+        self._push_screen()
+        for peer in self._peers[Role.SCANNER]:
+            peer.send(self._scan())
+
+    def _stop(self) -> None:
+        self._offer.stop()
+        self._sight.stop()
 
     def _push_screen(self) -> None:
         for peer in self._peers[Role.KIOSK]:

@@ -231,6 +231,7 @@ class EntryKind(StrEnum):
     UNCLAIMED = "unclaimed"  # it is free again (why: screen, app, timeout, done, left, storage, restart)
     STORAGE = "storage"  # the disk is full and the reserve released (why: low), or held again (why: restored)
     CLOCK = "clock"  # trusted time (why: sure, stepped, contradicted) or the system's (why: system) was off (count: seconds)
+    SCANNER = "scanner"  # its camera (why: ok, covered, frozen, hung, gone); gone at each start, and that is not told
     JOURNAL = "journal"  # it has come nearer to its cap, or away from it (why: ok, alarm, no_deposits; count: percent)
 
 
@@ -282,6 +283,7 @@ class Screen(Struct, frozen=True, omit_defaults=True):
     date_ms: int | None = None  # wall time that the notice speaks of
     wrong: int = 0  # wrong codes in a row; from the third on the locker's number is compared
     reason: Outage | None = None  # of being out of service
+    camera: bool = False  # it may ask for a QR code
     with_phone: bool = False  # the keypad asks for the code and the phone's last PHONE_DIGITS together
     can_reopen: bool = False
     can_retry: bool = False

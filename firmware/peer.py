@@ -27,15 +27,22 @@ class Role(StrEnum):
 
     KIOSK = "kiosk"
     LINK = "link"
+    SCANNER = "scanner"
     SERVICE = "service"
 
 
 REQUESTS: dict[Role, msgspec.json.Decoder[Message]] = {
     Role.KIOSK: control.KIOSK_REQUESTS,
     Role.LINK: control.LINK_REQUESTS,
+    Role.SCANNER: control.SCANNER_REQUESTS,
     Role.SERVICE: control.SERVICE_REQUESTS,
 }
-PEERS_MAX = {Role.KIOSK: 1, Role.LINK: 1, Role.SERVICE: SERVICE_PEERS_MAX}  # beyond it, the oldest goes
+PEERS_MAX = {
+    Role.KIOSK: 1,
+    Role.LINK: 1,
+    Role.SCANNER: 1,
+    Role.SERVICE: SERVICE_PEERS_MAX,
+}  # beyond it, the oldest goes
 
 
 class Answerer(Protocol):

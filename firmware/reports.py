@@ -37,6 +37,7 @@ def status(runtime: Runtime, banks: Mapping[str, str], inbox: int, journal_last:
         system_off_ms=runtime.system_clock.utc_ms() - now.utc_ms,
         system_synchronised=runtime.system_clock.synchronised(),
         screen=runtime.screen.name,
+        scanner=state.locker.scanner,
         parcels_inside=sum(parcel.inside for parcel in state.all(Parcel)),
         settings=dict(state.locker.settings),
         backend_keys=tuple(name for name, _ in state.locker.keys)

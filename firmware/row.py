@@ -21,7 +21,7 @@ class Row:
 
     TABLE: ClassVar[str]
     KEY: ClassVar[tuple[str, ...]]
-    COLUMNS: ClassVar[frozenset[str]]
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # its columns
 
     _book: "Book | None" = None
 
@@ -31,7 +31,7 @@ class Row:
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
-        if self._book is not None and name in self.COLUMNS:
+        if self._book is not None and name in self.__dataclass_fields__:
             self._book.mark(self)
 
 

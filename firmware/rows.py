@@ -1,7 +1,7 @@
 """The nouns as rows: everything the locker believes, as the store keeps it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from firmware.model import (
@@ -19,6 +19,7 @@ from firmware.model import (
     UseState,
     Why,
 )
+from firmware.optics import CameraState
 from firmware.row import Row, Timed
 
 
@@ -50,6 +51,7 @@ class Locker(Timed):
     system_off_ms: int | None = None  # the system's clock, less trusted time, as last looked at
     acked_seq: int = 0  # the backend holds the journal up to here
     journal_fill: Fill = Fill.OK
+    scanner: CameraState = CameraState.GONE
     storage_low: bool = False  # the disk is full: visits that have begun are ended, and no other begins
     remote_opens: tuple[int, ...] = ()  # monotonic times of the last ones that nobody touched the screen for
     remote_asks: tuple[int, ...] = ()  # monotonic times of the last touches that were asked for in vain
@@ -215,8 +217,6 @@ class Raised(Row):
 
 
 ROWS: tuple[type[Row], ...] = (Locker, Door, Parcel, Grant, Draft, Use, Intent, Session, Command, Raised)
-for _row in ROWS:
-    _row.COLUMNS = frozenset(field.name for field in fields(_row))  # type: ignore[arg-type]
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T", bound=Timed)

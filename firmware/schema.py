@@ -197,12 +197,17 @@ ALTER TABLE parcel ADD COLUMN listed TEXT;
 CREATE TABLE draft (epoch INTEGER NOT NULL PRIMARY KEY, body TEXT NOT NULL) STRICT;
 """
 
+SCANNER = """
+ALTER TABLE locker ADD COLUMN scanner TEXT NOT NULL DEFAULT 'gone';
+"""
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1_001, FIRST),
     Migration(1_002, COMMANDS),
     Migration(1_003, CLAIMS),
     Migration(1_004, CLOCK),
     Migration(1_005, CHANGES),
+    Migration(1_006, SCANNER),
 )
 
 

@@ -14,6 +14,7 @@ from firmware.model import (
     ScreenName,
     SessionState,
 )
+from firmware.optics import CameraState
 from firmware.rows import Door, Parcel, Session, State
 from firmware.turn import Cabinet
 
@@ -32,7 +33,12 @@ def screen_of(state: State, cabinet: Cabinet) -> Screen:
     standing = tuple(sorted(row.cell for row in doors if row.state in door.STANDS_OPEN))
     if state.locker.storage_low:
         return Screen(ScreenName.OUT_OF_SERVICE, reason=Outage.STORAGE, open_cells=standing)
-    return Screen(ScreenName.IDLE, open_cells=standing, actions=(A.START,))
+    return Screen(ScreenName.IDLE, open_cells=standing, camera=sees(state), actions=(A.START,))
+
+
+def sees(state: State) -> bool:
+    """Whether a code can be held before the camera."""
+    return state.locker.scanner is CameraState.OK
 
 
 def _simple(name: ScreenName, *actions: Action) -> Callable[[State, Cabinet, Session], Screen]:
@@ -56,10 +62,17 @@ def _more_time(cabinet: Cabinet, at: Session) -> tuple[Action, ...]:
 def _keypad(state: State, cabinet: Cabinet, at: Session) -> Screen:
     locker = state.locker
     if locker.wait_ms is not None:
-        return Screen(ScreenName.WAIT, wrong=locker.wrong_codes, due_ms=locker.wait_ms, actions=(A.BACK,))
+        return Screen(
+            ScreenName.WAIT,
+            wrong=locker.wrong_codes,
+            camera=sees(state),
+            due_ms=locker.wait_ms,
+            actions=(A.BACK,),
+        )
     return Screen(
         ScreenName.KEYPAD,
         wrong=locker.wrong_codes,
+        camera=sees(state),
         with_phone=attempts.is_empty(locker, cabinet.config.times),
         due_ms=at.due_ms,
         actions=(A.BACK, *_more_time(cabinet, at)),

@@ -85,6 +85,7 @@ def allowed_uids(config: Config) -> Mapping[Role, frozenset[int]]:
     named = {
         Role.KIOSK: ("kiosk_users", config.access.kiosk_users),
         Role.LINK: ("link_users", config.access.link_users),
+        Role.SCANNER: ("scanner_users", config.access.scanner_users),
         Role.SERVICE: ("service_users", config.access.service_users),
     }
     return {role: frozenset({0, os.geteuid(), *_uids(key, users)}) for role, (key, users) in named.items()}

@@ -32,6 +32,7 @@ FACES_MAY_IMPORT = frozenset(
         "firmware.model",
         "firmware.client",
         "firmware.notify",
+        "firmware.optics",
         "hal",
         "hal.ports",
     }

@@ -12,7 +12,16 @@ import msgspec
 from firmware.body import Body
 from firmware.chain import Place
 from firmware.config import Config, Paths
-from firmware.control import KIOSK_PUSHES, LINK_PUSHES, SERVICE_PUSHES, Message, Seq, decode, encode
+from firmware.control import (
+    KIOSK_PUSHES,
+    LINK_PUSHES,
+    SCANNER_PUSHES,
+    SERVICE_PUSHES,
+    Message,
+    Seq,
+    decode,
+    encode,
+)
 from firmware.errors import StoreError, StoreFull
 from firmware.events import (
     Checked,
@@ -226,11 +235,19 @@ async def running(folder: Path, config: Config | None = None, *, rest_s: float =
         shell.store.close()
 
 
+PUSHES: dict[Role, msgspec.json.Decoder[Message]] = {
+    Role.KIOSK: KIOSK_PUSHES,
+    Role.LINK: LINK_PUSHES,
+    Role.SCANNER: SCANNER_PUSHES,
+    Role.SERVICE: SERVICE_PUSHES,
+}
+
+
 class Face:
     """A peer in memory, and what it was sent."""
 
     def __init__(self, shell: Shell, role: Role) -> None:
-        pushes = {Role.KIOSK: KIOSK_PUSHES, Role.LINK: LINK_PUSHES, Role.SERVICE: SERVICE_PUSHES}[role]
+        pushes = PUSHES[role]
         self.got: list[Message] = []
         self.dropped = 0
         self.peer: Peer = shell.gate.join(

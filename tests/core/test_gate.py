@@ -28,12 +28,14 @@ from firmware.control import (
     JournalAfter,
     Message,
     Press,
+    Reading,
     Seq,
     Show,
     Signed,
     Status,
     Superseded,
     Told,
+    Watched,
     encode,
 )
 from firmware.errors import StoreError
@@ -41,6 +43,7 @@ from firmware.events import CodeTyped, DoorRead, PulseEnded, Welcomed
 from firmware.gate import BATCH_MAX
 from firmware.inbox import Post
 from firmware.model import Action, DoorState, Entry, EntryKind, Moment, Outcome, ParcelState, ScreenName
+from firmware.optics import CameraState, Format
 from firmware.peer import PENDING_MAX, SERVICE_PEERS_MAX, Role
 from firmware.rows import Command, Door, Grant, Parcel
 from firmware.signed import code_digest
@@ -397,6 +400,8 @@ ASKS: list[tuple[Role, Message]] = [
     (Role.KIOSK, Heartbeat()),
     (Role.LINK, Signed(1, GOOD)),
     (Role.LINK, JournalAfter(0)),
+    (Role.SCANNER, Reading(SEQ, CODE, Format.QR)),
+    (Role.SCANNER, Watched(CameraState.GONE)),
     (Role.SERVICE, AskStatus()),
     (Role.SERVICE, AskCells()),
     (Role.SERVICE, JournalAfter(0)),
@@ -415,7 +420,7 @@ def test_a_face_may_ask_what_its_role_may_and_nothing_else(
         allowed = (role, message) in ASKS
         assert face.dropped == (not allowed)
         answered = len([push for push in face.got[greeted:] if not isinstance(push, Grown)])
-        assert answered == (allowed and not isinstance(message, Heartbeat))
+        assert answered == (allowed and not isinstance(message, Heartbeat | Watched))
 
     play(tmp_path, act)
 
