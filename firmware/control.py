@@ -71,7 +71,9 @@ class Show(Message, frozen=True):
     left_ms: int | None = None
     qr: Qr | None = None
     hint: Hint = Hint.NONE  # to whoever holds a code before the camera
-    ring: bool = False  # the scanner keeps its last frames in memory, for a technician: the screen has to say so
+    ring: bool = (
+        False  # the scanner keeps its last frames in memory, for a technician: the screen has to say so
+    )
 
 
 class Superseded(Message, frozen=True):

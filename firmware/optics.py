@@ -2,7 +2,9 @@
 
 from enum import StrEnum
 
-TEXT_MAX = 1_024  # characters of ASCII; the longest that anybody asks for, a token, has 768 (512 bytes in base45)
+TEXT_MAX = (
+    1_024  # characters of ASCII; the longest that anybody asks for, a token, has 768 (512 bytes in base45)
+)
 
 
 class Format(StrEnum):

@@ -222,7 +222,7 @@ class Table:
     def __init__(self, kind: type[Row]) -> None:
         hints = get_type_hints(kind)
         self.kind: Any = kind
-        self.names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+        self.names = [field.name for field in fields(kind)]
         self._decoders = [_decoder(hints[name]) for name in self.names]
         names = [f'"{name}"' for name in self.names]
         keys = [f'"{name}"' for name in kind.KEY]

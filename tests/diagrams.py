@@ -45,7 +45,7 @@ def triggers(table: Table[Any, Any]) -> list[Enum]:
 
 def initial(table: Table[Any, Any]) -> Enum:
     """The state in which a row of this table is made."""
-    found = [field.default for row in ROWS for field in fields(row) if field.name == "state"]  # type: ignore[arg-type]
+    found = [field.default for row in ROWS for field in fields(row) if field.name == "state"]
     kind: type[Enum] = table.states
     [state] = [state for state in found if isinstance(state, kind)]
     return state

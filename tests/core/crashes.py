@@ -90,7 +90,7 @@ def day() -> tuple[Commit, ...]:
 
 
 def _copied(changes: Iterable[Change]) -> list[Change]:
-    return [(kind, key, row and replace(row)) for kind, key, row in changes]  # type: ignore[type-var]
+    return [(kind, key, row and replace(row)) for kind, key, row in changes]
 
 
 @cache

@@ -273,7 +273,7 @@ def test_a_run_from_ready_to_the_end(folder: Path, config: Config, number: signa
                 path.name: stat.S_IMODE(path.stat().st_mode)
                 for path in [*config.paths.run.glob("*.sock"), *config.paths.state.glob("*.db")]
             }
-            sockets = dict.fromkeys(("kiosk.sock", "link.sock", "service.sock"), 0o600)
+            sockets = dict.fromkeys(("kiosk.sock", "link.sock", "scanner.sock", "service.sock"), 0o600)
             assert modes == {**sockets, "postomat.db": 0o600}
             for _ in range(3):
                 assert await running.told() == "WATCHDOG=1"

@@ -55,7 +55,7 @@ def kind_of(hint: Any) -> tuple[Any, bool]:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.TABLE)
 def test_each_class_of_rows_has_its_table(row: type[Row], opened: Store, path: Path) -> None:
     wanted: list[Any] = []
-    for field in fields(row):  # type: ignore[arg-type]
+    for field in fields(row):
         kind, nullable = kind_of(get_type_hints(row)[field.name])
         affinity = "INTEGER" if kind is int or kind is bool else "TEXT"
         key = (*row.KEY, field.name).index(field.name) + 1
@@ -129,7 +129,7 @@ def apply(state: State, how: str, row: Row) -> None:
     if old is None or how == "add":
         state.add(row)
     elif how == "assign":
-        for field in fields(row):  # type: ignore[arg-type]
+        for field in fields(row):
             setattr(old, field.name, getattr(row, field.name))
     elif not isinstance(row, Locker):
         state.drop(old)
