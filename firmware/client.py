@@ -41,6 +41,11 @@ class Client(Generic[M]):
         except ConnectionError:
             raise Unreachable("the controller closed the connection") from None
 
+    def post(self, message: Message) -> None:
+        """As `send`, and wait for nothing; where the controller has gone, `receive` says so."""
+        if not self._writer.is_closing():
+            self._writer.write(encode(message))
+
     async def receive(self) -> M:
         """The next push. Raises Unreachable when the controller has gone, ProtocolError on nonsense."""
         try:

@@ -1,0 +1,85 @@
+"""How the camera is, judged from frames and times alone. No I/O, no clock: times are monotonic milliseconds, as they are told.
+
+What can be wrong with a camera shows in four ways, and each wants something else: a call that does not come back ends the
+process, for nothing else ends the call; a device that is not there is opened again and again; frames that are all one
+frame, to the last bit, come from no lens, for a lens has noise; and a lens that something lies on is dark, noise and all.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from firmware.optics import CameraState
+
+NOTICE_MS = 2_500  # whoever asks the controller knows within 3 s
+SAME_MIN = 5  # frames: fewer prove nothing, however old they are
+# Of 255. A finger on the lens lets some light through, and evens it out.
+DARK_MAX = 24.0
+EVEN_MAX = 12.0
+
+
+class Measures(NamedTuple):
+    """What is measured in one frame. Brightness, contrast and difference in grey levels, of 255."""
+
+    brightness: float  # the mean
+    contrast: float  # the standard deviation
+    difference: float  # to the frame before, the mean of all pixels; 0 only where it is the same
+
+
+class Watch:
+    """One camera, from the process's start to its end; there is none yet."""
+
+    def __init__(self) -> None:
+        self._missing = True
+        self._asked_ms: int | None = None  # since when a frame is waited for
+        self._same_ms: int | None = None  # since when it is the same frame
+        self._same = 0  # how many were the one before
+        self._dark_ms: int | None = None  # since when it is dark
+
+    def asked(self, now_ms: int) -> None:
+        """The camera was asked for a frame, or to open."""
+        self._asked_ms = now_ms
+
+    def missed(self) -> None:
+        """It said that it cannot."""
+        self.__init__()  # type: ignore[misc]
+
+    def saw(self, frame: Measures, now_ms: int) -> None:
+        """A frame has come."""
+        self._missing, self._asked_ms = False, None
+        if frame.difference > 0 or self._same_ms is None:
+            self._same_ms, self._same = now_ms, 0
+        else:
+            self._same += 1
+        if frame.brightness > DARK_MAX or frame.contrast > EVEN_MAX:
+            self._dark_ms = None
+        elif self._dark_ms is None:
+            self._dark_ms = now_ms
+
+    def state(self, now_ms: int) -> CameraState:
+        """What holds now: the first of the table."""
+        return next(state for state, holds in _TABLE if holds(self, now_ms))
+
+    def hangs(self, now_ms: int) -> bool:
+        return _is_long(self._asked_ms, now_ms)
+
+    def is_missing(self, now_ms: int) -> bool:
+        return self._missing
+
+    def is_frozen(self, now_ms: int) -> bool:
+        return self._same >= SAME_MIN and _is_long(self._same_ms, now_ms)
+
+    def is_dark(self, now_ms: int) -> bool:
+        return _is_long(self._dark_ms, now_ms)
+
+
+def _is_long(since_ms: int | None, now_ms: int) -> bool:
+    return since_ms is not None and now_ms - since_ms >= NOTICE_MS
+
+
+_TABLE: tuple[tuple[CameraState, Callable[[Watch, int], bool]], ...] = (
+    (CameraState.HUNG, Watch.hangs),  # also one that hangs before its first frame
+    (CameraState.GONE, Watch.is_missing),
+    (CameraState.FROZEN, Watch.is_frozen),  # before dark: a stuck black picture is no covered lens
+    (CameraState.COVERED, Watch.is_dark),
+    (CameraState.OK, lambda watch, now_ms: True),
+)

@@ -1,0 +1,427 @@
+"""The scanner's process on a loop and a thread of its own, before a real controller: all but the pixels is real."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from firmware import readings
+from firmware.control import Code, Press, Scan, Seq, Show
+from firmware.errors import HardwareError
+from firmware.events import Event, Pressed
+from firmware.model import Action, Outcome, ScreenName
+from firmware.optics import TEXT_MAX, CameraState, Format, Hint
+from firmware.peer import Role
+from firmware.scanner import process
+from firmware.scanner.hints import Target
+from firmware.scanner.process import HANGS, Scanner
+from firmware.scanner.ring import Ring
+from firmware.signed import Keyring
+from tests.core.shell import Face, Shell
+from tests.scanner.stage import FINGER, LOOPS, ROOM, SAME, Pixels, entries, on_stage, until
+
+OK, COVERED, FROZEN, HUNG, GONE = CameraState
+IDLE_FPS = 50
+TEXT = "6BF+70O6:D+R6"
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("s")
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the gate looked at. A text opens the keypad, or is refused by its own name."""
+    looked: list[str] = []
+
+    def read(text: str, keyring: Keyring) -> Event | Outcome:
+        looked.append(text)
+        return Outcome.UNSIGNED if text != TEXT else Pressed(Action.START)
+
+    monkeypatch.setattr(readings, "_READ", dict.fromkeys(Format, read))
+    monkeypatch.setattr(readings, "_ASKED", {ScreenName.IDLE: (Format.QR, Format.LINEAR)})
+    return looked
+
+
+@asynccontextmanager
+async def scanning(
+    shell: Shell,
+    pixels: Pixels | None,
+    *,
+    ring: Ring | None = None,
+    barcodes: tuple[process.Barcodes, ...] = (),
+) -> AsyncIterator[Scanner]:
+    scanner = Scanner(shell.config.paths.run / "scanner.sock", pixels, barcodes, IDLE_FPS, ring)
+    task = asyncio.get_running_loop().create_task(scanner.run())
+    try:
+        yield scanner
+    finally:
+        if pixels is not None:
+            pixels.passes.set()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def more_looks(pixels: Pixels) -> None:
+    seen = len(pixels.looks)
+    await until(lambda: len(pixels.looks) > seen + 10)
+
+
+def test_what_is_held_before_the_camera_reaches_the_gate(folder: Path, opened: list[str]) -> None:
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        async with scanning(shell, pixels):
+            await until(lambda: shell.runtime.screen.camera)
+            pixels.show(TEXT)
+            await until(lambda: shell.shows() is ScreenName.KEYPAD)
+        assert opened == [TEXT]
+        assert (pixels.opened, pixels.closed) == (1, 1)
+        assert entries(shell)[0] == OK
+
+    on_stage(folder, act)
+
+
+def test_a_code_that_stays_there_is_told_once_before_each_screen(folder: Path, opened: list[str]) -> None:
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        pixels.show(TEXT)
+        async with scanning(shell, pixels):
+            for times in (1, 2, 3):
+                await until(lambda: shell.shows() is ScreenName.KEYPAD)
+                await more_looks(pixels)
+                assert len(opened) == times
+                await shell.ask(Pressed(Action.BACK))
+
+    on_stage(folder, act)
+
+
+def test_a_refused_code_is_told_again_after_a_while_and_not_with_each_frame(
+    folder: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "REPEAT_MS", 300)
+
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        async with scanning(shell, pixels):
+            await until(lambda: shell.runtime.screen.camera)
+            seen = len(pixels.looks)
+            pixels.show("HELLO")
+            await until(lambda: len(opened) == 3)
+            assert pixels.looks[-1][0] - pixels.looks[seen][0] >= 2 * 300  # it waited
+        assert opened == ["HELLO"] * 3
+
+    on_stage(folder, act)
+
+
+def test_what_was_seen_before_the_screen_asked_does_not_count(folder: Path, opened: list[str]) -> None:
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        pixels.age_ms = 3_600_000
+        pixels.show(TEXT)
+        async with scanning(shell, pixels):
+            await until(lambda: len(pixels.looks) > 20)
+            assert opened == []
+            pixels.age_ms = 0
+            await until(lambda: opened)
+
+    on_stage(folder, act)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "КОД", "A\nB", "A\0", "A\x7f", "a" * (TEXT_MAX + 1), "é漢", "\U0001f4e6" * 5_000]
+)
+def test_what_can_be_none_of_ours_is_told_as_nothing_and_never_in_the_log(
+    folder: Path, opened: list[str], text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        pixels.show(text)
+        async with scanning(shell, pixels):
+            await until(lambda: opened)
+        assert opened[0] == ""
+        assert not text or text not in caplog.text
+
+    with caplog.at_level(logging.DEBUG):
+        on_stage(folder, act)
+
+
+@pytest.mark.parametrize(("measures", "state"), [(SAME, FROZEN), (FINGER, COVERED)])
+def test_a_frozen_picture_and_a_covered_lens_are_told_apart_and_the_keypad_goes_on(
+    folder: Path, measures: object, state: CameraState
+) -> None:
+    async def act(shell: Shell) -> None:
+        kiosk, pixels = Face(shell, Role.KIOSK), Pixels()
+        async with scanning(shell, pixels):
+            await until(lambda: shell.state.locker.scanner is OK)
+            pixels.measures = measures  # type: ignore[assignment]
+            await until(lambda: shell.state.locker.scanner is state)
+            await types_a_code(shell, kiosk)
+            pixels.measures = ROOM
+            await until(lambda: shell.state.locker.scanner is OK)
+        assert entries(shell)[:3] == [OK, state, OK]
+
+    on_stage(folder, act)
+
+
+async def types_a_code(shell: Shell, kiosk: Face) -> None:
+    """A person at the keypad is served."""
+    await shell.quiet()
+    for ask in (lambda seq: Press(seq, Action.START), lambda seq: Code(seq, "00000000")):
+        seq = next(push.seq for push in reversed(kiosk.got) if isinstance(push, Show))
+        kiosk.send(ask(seq))
+        await shell.quiet()
+    assert shell.shows() is ScreenName.WRONG_CODE
+
+
+def test_a_camera_that_hangs_is_told_and_ends_the_process_while_the_keypad_goes_on(folder: Path) -> None:
+    async def act(shell: Shell) -> None:
+        kiosk, pixels = Face(shell, Role.KIOSK), Pixels()
+        scanner = Scanner(shell.config.paths.run / "scanner.sock", pixels, (), IDLE_FPS, None)
+        task = asyncio.get_running_loop().create_task(scanner.run())
+        await until(lambda: shell.state.locker.scanner is OK)
+        pixels.passes.clear()
+        await until(lambda: shell.state.locker.scanner is HUNG)
+        await types_a_code(shell, kiosk)
+        with pytest.raises(HardwareError, match=HANGS):
+            await task
+        pixels.passes.set()
+        await until(lambda: shell.state.locker.scanner is GONE)
+        async with scanning(shell, Pixels()):  # as systemd does
+            await until(lambda: shell.state.locker.scanner is OK)
+        assert entries(shell)[:4] == [OK, HUNG, GONE, OK]
+
+    on_stage(folder, act)
+
+
+def test_a_camera_that_hangs_at_its_opening(folder: Path) -> None:
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        pixels.passes.clear()
+        with pytest.raises(HardwareError, match=HANGS):
+            await Scanner(shell.config.paths.run / "scanner.sock", pixels, (), IDLE_FPS, None).run()
+        pixels.passes.set()
+        await until(lambda: pixels.closed)
+
+    on_stage(folder, act)
+
+
+def test_a_camera_that_goes_is_opened_again_when_it_is_back(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firmware.scanner.gaze.RETRY_S", 0.05)
+
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        async with scanning(shell, pixels):
+            await until(lambda: shell.state.locker.scanner is OK)
+            pixels.is_there = False
+            await until(lambda: shell.state.locker.scanner is GONE)
+            await until(lambda: pixels.closed > 3)
+            pixels.is_there = True
+            await until(lambda: shell.state.locker.scanner is OK)
+            assert pixels.opened == 2
+
+    on_stage(folder, act)
+    assert [record.getMessage() for record in caplog.records if "camera" in record.getMessage()] == [
+        "the camera: ok",
+        "the camera: gone (/dev/video0: it is gone)",
+        "the camera: ok",
+    ]
+
+
+def test_a_bug_in_the_thread_ends_the_process(folder: Path) -> None:
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        pixels.bug = ZeroDivisionError("a bug")
+        with pytest.raises(ZeroDivisionError):
+            await Scanner(shell.config.paths.run / "scanner.sock", pixels, (), IDLE_FPS, None).run()
+
+    on_stage(folder, act)
+
+
+def test_the_controller_may_come_late_and_go_and_come_again(folder: Path, opened: list[str]) -> None:
+    pixels = Pixels()
+    pixels.show(TEXT)
+
+    async def act(shell: Shell) -> None:
+        async with scanning(shell, pixels) as scanner:
+            for _ in range(3):
+                await until(lambda: shell.shows() is ScreenName.KEYPAD)
+                (peer,) = shell.gate._peers[Role.SCANNER]
+                peer.drop()
+                await until(lambda: scanner._client is None)
+                await shell.ask(Pressed(Action.BACK))
+
+    async def late() -> None:
+        LOOPS[:] = [asyncio.get_running_loop()]
+        scanner = Scanner(folder / "scanner.sock", pixels, (), IDLE_FPS, None)
+        task = asyncio.get_running_loop().create_task(scanner.run())
+        await until(lambda: len(pixels.looks) > 20)
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(late())
+    assert opened == []
+    on_stage(folder, act)
+    assert len(opened) >= 3
+
+
+def test_an_idle_camera_is_looked_through_at_the_idle_rate_and_a_touch_wakes_it(
+    folder: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "_ASKED", {ScreenName.IDLE: (Format.QR,), ScreenName.KEYPAD: (Format.QR,)})
+
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        scanner = Scanner(shell.config.paths.run / "scanner.sock", pixels, (), 5, None)
+        task = asyncio.get_running_loop().create_task(scanner.run())
+        await until(lambda: len(pixels.looks) > 5)
+        asleep = list(pixels.looks)
+        await shell.ask(Pressed(Action.START))
+        await until(lambda: sum(orders.awake for _, orders in pixels.looks) > 50)
+        awake = [at_ms for at_ms, orders in pixels.looks if orders.awake]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert all(later - sooner >= 199 for (sooner, _), (later, _) in itertools.pairwise(asleep))
+        assert min(later - sooner for sooner, later in itertools.pairwise(awake)) < 100
+
+    on_stage(folder, act)
+
+
+def test_a_hint_reaches_the_screen(folder: Path, opened: list[str]) -> None:
+    async def act(shell: Shell) -> None:
+        kiosk, pixels = Face(shell, Role.KIOSK), Pixels()
+        pixels.target = Target(span=0.1, sharpness=1)
+
+        def hints() -> list[Hint]:
+            return [push.hint for push in kiosk.got if isinstance(push, Show)]
+
+        async with scanning(shell, pixels):
+            await until(lambda: hints()[-1] is Hint.CLOSER)
+            pixels.target = None
+            await until(lambda: hints()[-1] is Hint.NONE)
+
+    on_stage(folder, act)
+
+
+def inside(folder: Path) -> dict[str, bytes]:
+    """Every file by its name."""
+    return {path.name: path.read_bytes() if path.is_file() else b"" for path in folder.iterdir()}
+
+
+def test_the_ring_is_announced_and_written_when_asked_for_and_nothing_is_written_else(
+    folder: Path, tmp_path: Path
+) -> None:
+    async def act(shell: Shell) -> None:
+        kiosk, pixels = Face(shell, Role.KIOSK), Pixels()
+        before = inside(folder)
+        async with scanning(shell, pixels, ring=Ring(60, tmp_path)) as scanner:
+            await until(lambda: isinstance(kiosk.got[-1], Show) and kiosk.got[-1].ring)
+            await until(lambda: sum(orders.picture for _, orders in pixels.looks) > 2)
+            assert inside(tmp_path) == {}
+            scanner.keep()
+            assert set(inside(tmp_path).values()) == {b"jpeg"}
+        await until(lambda: isinstance(kiosk.got[-1], Show) and not kiosk.got[-1].ring)
+        assert inside(folder).keys() == before.keys()
+
+    on_stage(folder, act)
+
+
+def test_no_picture_is_taken_without_a_ring(folder: Path) -> None:
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        async with scanning(shell, pixels) as scanner:
+            await until(lambda: len(pixels.looks) > 20)
+            scanner.keep()
+        assert not any(orders.picture for _, orders in pixels.looks)
+
+    on_stage(folder, act)
+
+
+def test_a_ring_that_cannot_be_written_is_said_and_no_more(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        async with scanning(shell, pixels, ring=Ring(60, tmp_path / "none")) as scanner:
+            await until(lambda: sum(orders.picture for _, orders in pixels.looks) > 2)
+            scanner.keep()
+            seen = len(pixels.looks)
+            await until(lambda: len(pixels.looks) > seen)
+
+    on_stage(folder, act)
+    assert "the pictures were not written" in caplog.text
+
+
+class Plugged:
+    """A barcode scanner."""
+
+    def __init__(self) -> None:
+        self.heard: Callable[[str], None] | None = None
+
+    def open(self, heard: Callable[[str], None]) -> None:
+        self.heard = heard
+
+    def close(self) -> None:
+        self.heard = None
+
+
+def test_a_barcode_scanner_alone_is_heard_and_no_camera_is_spoken_of(
+    folder: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    formats, look = [], readings.opened
+
+    def watched(text: str, written: Format, keyring: Keyring) -> Event | Outcome:
+        formats.append(written)
+        return look(text, written, keyring)
+
+    monkeypatch.setattr(readings, "opened", watched)
+
+    async def act(shell: Shell) -> None:
+        plugged = Plugged()
+        async with scanning(shell, None, barcodes=(plugged,)) as scanner:
+            await until(lambda: scanner._scan.wants)
+            assert plugged.heard is not None
+            plugged.heard("KZ1")
+            await until(lambda: opened)
+            assert (entries(shell), shell.runtime.screen.camera) == ([], False)
+            plugged.heard(TEXT * 10)
+            await until(lambda: len(opened) == 2)
+        assert plugged.heard is None
+        assert opened == ["KZ1", TEXT * 10]
+        assert formats == [Format.LINEAR, Format.QR]
+
+    on_stage(folder, act)
+
+
+def test_a_flood_of_texts_is_remembered_in_bounds(folder: Path, opened: list[str]) -> None:
+    async def act(shell: Shell) -> None:
+        plugged = Plugged()
+        async with scanning(shell, None, barcodes=(plugged,)) as scanner:
+            await until(lambda: scanner._scan.wants)
+            assert plugged.heard is not None
+            for number in range(5_000):
+                plugged.heard(f"KZ{number}")
+                assert len(scanner._told) <= process.TOLD_MAX
+            await until(lambda: opened)
+
+    on_stage(folder, act)
+
+
+def test_nothing_is_asked_for_where_nobody_is_connected(folder: Path, opened: list[str]) -> None:
+    async def act(shell: Shell) -> None:
+        pixels = Pixels()
+        async with scanning(shell, pixels) as scanner:
+            await until(lambda: scanner._scan.wants)
+            for peer in list(shell.gate._peers[Role.SCANNER]):
+                peer.drop()
+            await until(lambda: scanner._client is None)
+            assert scanner._scan == Scan(Seq("", 0))
+
+    on_stage(folder, act)
