@@ -214,6 +214,24 @@ class Link(Section, frozen=True):
     )
 
 
+class SerialScanner(Section, frozen=True):
+    """One barcode scanner that sends what it reads over a serial line, with CR, LF or both behind it."""
+
+    name: Name
+    device: Annotated[str, Meta(max_length=255, pattern="^/")]
+    baud: Annotated[int, Meta(ge=1_200, le=115_200)] = 9_600
+    prefix: Annotated[str, Meta(max_length=8, pattern=r"\A[ -~]*\Z")] = ""  # that it was told to send
+    suffix: Annotated[str, Meta(max_length=8, pattern=r"\A[ -~]*\Z")] = ""  # likewise, before the CR or LF
+    length_max: Annotated[int, Meta(ge=1, le=1_024)] = 128
+
+
+class Scanner(Section, frozen=True):
+    """What codes are held before; `device` empty: no camera."""
+
+    device: str = ""
+    serial: Annotated[tuple[SerialScanner, ...], Meta(max_length=8)] = ()
+
+
 class Config(Section, frozen=True):
     """The whole file."""
 
@@ -229,4 +247,5 @@ class Config(Section, frozen=True):
     locks: Locks = Locks()
     kiosk: Kiosk = Kiosk()
     link: Link = Link()
+    scanner: Scanner = Scanner()
     inbox_max: Annotated[int, Meta(ge=16, le=65_536)] = 1_024
