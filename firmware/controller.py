@@ -46,6 +46,7 @@ from firmware.events import (
     Started,
     StorageChanged,
     SystemClockMoved,
+    WaybillScanned,
     Welcomed,
 )
 from firmware.model import DoorState, EntryKind, Moment, Outcome, ParcelState, Screen, UseState
@@ -254,6 +255,7 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     PulseEnded: lambda turn, event: opening.pulse_ended(turn, event.intent, event.cell, event.result),
     Pressed: desk.press,
     CodeTyped: desk.type_code,
+    WaybillScanned: desk.scan,
     KioskJoined: lambda turn, event: desk.joined(turn),
     GrantsCame: orders.take_grants,
     ChangesCame: orders.take_changes,

@@ -5,9 +5,9 @@ An action counts only where the screen lists it (`screen_of`), so that what may 
 
 from collections.abc import Callable
 
-from firmware import access, attempts, claims, custody, opening, remote, session
-from firmware.events import Answer, CodeTyped, Pressed
-from firmware.model import Action, EntryKind, Outcome, Problem, ScreenName, SessionState
+from firmware import access, attempts, batch, claims, custody, opening, remote, session
+from firmware.events import Answer, CodeTyped, Pressed, WaybillScanned
+from firmware.model import Action, EntryKind, Notice, Outcome, Problem, ScreenName, SessionState
 from firmware.rows import Grant, Session
 from firmware.screen import screen_of
 from firmware.turn import Turn
@@ -41,6 +41,7 @@ def type_code(turn: Turn, event: CodeTyped) -> None:
         turn.do(Answer(Outcome.MALFORMED))
         return
     turn.do(Answer(Outcome.DONE))
+    at.notice = None
     grant = access.find_grant(turn.state, event.digest, event.with_phone)
     if grant is None:
         attempts.count_wrong(turn)
@@ -58,6 +59,21 @@ def type_code(turn: Turn, event: CodeTyped) -> None:
     at.parcel, at.cell, at.notice = grant.parcels[0], turn.parcel(grant.parcels[0]).cell, verdict
     turn.note(EntryKind.NOTICE, parcel=at.parcel, grant=grant.id, why=verdict)
     session.fire(turn, at, session.T.KNOWN_CODE)
+
+
+def scan(turn: Turn, event: WaybillScanned) -> None:
+    """A parcel's barcode. Between two parcels of a courier it says which is next; before the code it asks for that."""
+    at, shown = turn.state.session, screen_of(turn.state, turn.cabinet)
+    if at is not None and shown.name is ScreenName.NEXT_PARCEL:
+        turn.do(Answer(_scan_next(turn, at, event.waybill)))
+    elif shown.name in (ScreenName.IDLE, ScreenName.KEYPAD):
+        turn.do(Answer(Outcome.DONE))
+        if at is None:
+            at = turn.open_session()
+            session.linger(turn, at)
+        at.notice = Notice.CODE_FIRST
+    else:
+        turn.do(Answer(Outcome.NOT_NOW))
 
 
 def joined(turn: Turn) -> None:
@@ -111,11 +127,26 @@ def _again(turn: Turn, at: Session) -> None:
 def _back(turn: Turn, at: Session) -> None:
     if at.state is SessionState.CLAIMED:
         claims.end(turn, at, "screen")
-    if at.state is SessionState.PROBLEM:
+    if at.state is SessionState.UNOPENED and batch.goes_on(turn, at):
+        batch.turn_away(turn, at)
+    elif at.state is SessionState.PROBLEM:
         session.fire(turn, at, session.T.RETURN)
         custody.begin_window(turn, turn.parcel(at.parcel or ""))
     else:
         end(turn, at)
+
+
+def _scan_next(turn: Turn, at: Session, waybill: str) -> Outcome:
+    """Open its cell, or say on the same screen why not; that gives no more time, or a scanner gone mad would keep it."""
+    verdict = batch.verdict(turn, at, waybill)
+    if not isinstance(verdict, access.Admit):
+        at.notice = verdict
+        return Outcome.DONE
+    if access.somebody_elses_door(turn.state, verdict.parcel.cell):
+        return Outcome.BUSY
+    at.parcel, at.cell, at.notice, at.extended = waybill, verdict.parcel.cell, None, 0
+    opening.begin(turn, at)
+    return Outcome.DONE
 
 
 def _return(turn: Turn, at: Session) -> None:

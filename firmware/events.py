@@ -66,6 +66,12 @@ class CodeTyped(Event, frozen=True):
     with_phone: bool = False
 
 
+class WaybillScanned(Event, frozen=True):
+    """A barcode was held before the scanner that could be a waybill. It proves nothing (`firmware.batch`)."""
+
+    waybill: str
+
+
 class KioskJoined(Event, frozen=True):
     """A kiosk connected: the screen starts afresh, unless a door is in somebody's hand."""
 

@@ -182,7 +182,7 @@ class Gate:
             return
         if read.seq != self._runtime.seq:
             tell(Outcome.STALE)
-        elif read.format not in readings.wanted(self._runtime.screen):
+        elif not readings.counts(self._runtime.screen, read.format):
             tell(Outcome.NOT_NOW)
         elif not self._sight.may_read(self._runtime.now().mono_ms):
             tell(Outcome.BUSY)

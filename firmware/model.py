@@ -88,6 +88,7 @@ class SessionState(StrEnum):
     UNOPENED = "unopened"
     WRONG_CELL = "wrong_cell"
     THANKS = "thanks"
+    NEXT = "next"  # a courier is asked for the next parcel of the batch
     AWAITS_TOUCH = "awaits_touch"  # a remote open asks whether anybody stands here
     CLAIMED = "claimed"  # from the app, by whoever has scanned the screen's code
 
@@ -127,6 +128,8 @@ class Notice(StrEnum):
     NO_DEPOSITS = (
         "no_deposits"  # the journal is nearly full: what lies here can be had, and nothing be put in
     )
+    CODE_FIRST = "code_first"  # a parcel was scanned, and nobody has said yet who they are
+    NOT_IN_BATCH = "not_in_batch"  # a parcel was scanned that this courier's right does not name
     NOT_DUE = "not_due"  # a courier's withdrawal of a parcel that still waits for its buyer
 
 
@@ -266,6 +269,7 @@ class ScreenName(StrEnum):
     NOT_OPENED = "not_opened"
     WRONG_CELL = "wrong_cell"
     THANKS = "thanks"
+    NEXT_PARCEL = "next_parcel"
     AWAIT_TOUCH = "await_touch"
     CLAIMED = "claimed"
     BUSY = "busy"
@@ -278,7 +282,7 @@ class Screen(Struct, frozen=True, omit_defaults=True):
     name: ScreenName
     cell: int | None = None  # the cell of this session
     purpose: Purpose | None = None
-    notice: Notice | None = None
+    notice: Notice | None = None  # of a code; where a parcel was scanned, why it opens nothing
     account: str | None = None  # Kaspi Gold, Kaspi Red: where the money goes back to
     date_ms: int | None = None  # wall time that the notice speaks of
     wrong: int = 0  # wrong codes in a row; from the third on the locker's number is compared

@@ -5,7 +5,7 @@ after the rest time; a reply that was lost says nothing, the door does. What the
 became of the parcel.
 """
 
-from firmware import answers, coil, custody, door, session
+from firmware import answers, batch, coil, custody, door, session
 from firmware.events import Pulse, ReadDoor
 from firmware.model import DoorState, EntryKind, Outcome, ParcelState, Purpose, SessionState, Why
 from firmware.rows import Command, Door, Intent, Session, Use
@@ -236,7 +236,7 @@ def _ended(turn: Turn, row: Door, intent: Intent, open_ms: int) -> None:
         return
     (custody.store if intent.purpose is Purpose.DEPOSIT else custody.withdraw)(turn, intent)
     if at is not None:
-        session.fire(turn, at, session.T.FINISH)
+        batch.done(turn, at)
 
 
 def _give_up(turn: Turn, row: Door, why: str) -> None:

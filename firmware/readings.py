@@ -5,7 +5,10 @@ A format counts on a screen only where both tables name it: so nothing is decode
 
 from collections.abc import Callable, Mapping
 
-from firmware.events import Event
+import msgspec
+
+from firmware.deeds import Waybill
+from firmware.events import Event, WaybillScanned
 from firmware.model import Outcome, Screen, ScreenName
 from firmware.optics import Format
 from firmware.signed import Keyring
@@ -16,9 +19,17 @@ _ASKED: Mapping[ScreenName, tuple[Format, ...]] = {
     ScreenName.KEYPAD: (Format.QR,),
     ScreenName.WAIT: (Format.QR,),
     ScreenName.WRONG_CODE: (Format.QR,),
+    ScreenName.NEXT_PARCEL: (Format.LINEAR,),
+}
+# A courier who scans a parcel before the code is told so; but no camera is made to look for that.
+_HEARD: Mapping[ScreenName, tuple[Format, ...]] = {
+    ScreenName.IDLE: (Format.LINEAR,),
+    ScreenName.KEYPAD: (Format.LINEAR,),
 }
 # A text that is none of ours is an Outcome: it becomes no event.
-_READ: Mapping[Format, Callable[[str, Keyring], Event | Outcome]] = {}
+_READ: Mapping[Format, Callable[[str, Keyring], Event | Outcome]] = {
+    Format.LINEAR: lambda text, keyring: _waybill(text),
+}
 
 
 def wanted(screen: Screen) -> tuple[Format, ...]:
@@ -26,6 +37,19 @@ def wanted(screen: Screen) -> tuple[Format, ...]:
     return tuple(each for each in _ASKED.get(screen.name, ()) if each in _READ)
 
 
+def counts(screen: Screen, written: Format) -> bool:
+    """Whether this screen has something to say to a text of this format."""
+    return written in wanted(screen) or (written in _HEARD.get(screen.name, ()) and written in _READ)
+
+
 def opened(text: str, written: Format, keyring: Keyring) -> Event | Outcome:
     """The event that a text stands for, or why it is none. Raises KeyError for a format that no screen asks for."""
     return _READ[written](text, keyring)
+
+
+def _waybill(text: str) -> WaybillScanned | Outcome:
+    """A barcode that could be a waybill; what else stands on a parcel is none of ours."""
+    try:
+        return WaybillScanned(msgspec.convert(text, Waybill))
+    except msgspec.ValidationError:
+        return Outcome.MALFORMED

@@ -71,6 +71,7 @@ def _keypad(state: State, cabinet: Cabinet, at: Session) -> Screen:
         )
     return Screen(
         ScreenName.KEYPAD,
+        notice=at.notice,
         wrong=locker.wrong_codes,
         camera=sees(state),
         with_phone=attempts.is_empty(locker, cabinet.config.times),
@@ -137,6 +138,16 @@ def _wrong_cell(state: State, cabinet: Cabinet, at: Session) -> Screen:
     return Screen(ScreenName.WRONG_CELL, cell=at.cell, open_cells=(at.other,) if at.other is not None else ())
 
 
+def _next(state: State, cabinet: Cabinet, at: Session) -> Screen:
+    return Screen(
+        ScreenName.NEXT_PARCEL,
+        purpose=at.purpose,
+        notice=at.notice,
+        due_ms=at.due_ms,
+        actions=(A.BACK, *_more_time(cabinet, at)),
+    )
+
+
 def may_reopen(state: State, cabinet: Cabinet, at: Session) -> bool:
     """Whether this person may open this very door once more, without a code."""
     parcel = state.find(Parcel, at.parcel)
@@ -165,6 +176,7 @@ _SCREENS: dict[SessionState, Callable[[State, Cabinet, Session], Screen]] = {
     SessionState.UNOPENED: _unopened,
     SessionState.WRONG_CELL: _wrong_cell,
     SessionState.THANKS: _simple(ScreenName.THANKS, A.BACK),
+    SessionState.NEXT: _next,
     SessionState.AWAITS_TOUCH: _simple(ScreenName.AWAIT_TOUCH, A.OPEN, A.BACK),
     SessionState.CLAIMED: _simple(ScreenName.CLAIMED, A.BACK),
 }

@@ -5,7 +5,8 @@ Rules:
 - Before `OPENING` nothing has been proved: such a session may be replaced at any time. Only one that awaits a touch may not:
   a signed command stands behind it, and its finger opens the cell; nor one that is claimed, but by its own buyer's commands.
 - A session leaves `OPEN` and `REMINDED` by its door alone, or detached; its end is not a state: the row is dropped.
-- Only a pickup has a closing screen; a deposit and a withdrawal are over when their door closes.
+- Only a pickup has a closing screen; a deposit and a withdrawal are over when their door closes. Where the courier's right
+  names other parcels, `NEXT` asks for the next one's barcode: whoever comes meanwhile goes first, as after `THANKS`.
 """
 
 from collections.abc import Callable
@@ -34,6 +35,7 @@ class T(StrEnum):
     REMIND = "remind"
     DOOR_CLOSED = "door_closed"  # a pickup's door, after it stood open long enough to take something out
     CLOSED_SHORTLY = "closed_shortly"  # a pickup's door, so soon that one must ask
+    ASK_NEXT = "ask_next"  # this parcel is done with, and the courier's right names others
     FINISH = "finish"  # deposited, withdrawn, or receipt confirmed
     COMPLAIN = "complain"
     REPORT = "report"
@@ -43,66 +45,70 @@ class T(StrEnum):
 _REFUSED: dict[T, tuple[S, ...]] = {
     T.WRONG_CODE: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.KNOWN_CODE: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.FIND_BUSY: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.RETURN: (
         S.KEYPAD, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.NOTED, S.UNOPENED, S.WRONG_CELL,
-        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.ASK_TOUCH: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.GO: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.PROBLEM, S.NOTED, S.WRONG_CELL, S.THANKS
     ),
     T.DOOR_OPENED: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.STAYED_SHUT: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.UNOPENED, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.MISDIRECT: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.REMIND: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.DOOR_CLOSED: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED, S.UNOPENED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.CLOSED_SHORTLY: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED, S.UNOPENED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.FINISH: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.PROBLEM, S.NOTED, S.UNOPENED, S.WRONG_CELL,
-        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.COMPLAIN: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.PROBLEM, S.NOTED, S.UNOPENED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.REPORT: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
     T.CLAIM: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+    ),
+    T.ASK_NEXT: (
+        S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED, S.WRONG_CELL,
+        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
     ),
 }
 # fmt: on
@@ -119,13 +125,14 @@ TABLE: Table[S, T] = Table(
         Move(T.RETURN, (S.PROBLEM,), S.CLOSING),
         Move(T.ASK_TOUCH, (S.KEYPAD,), S.AWAITS_TOUCH),
         Move(T.CLAIM, (S.KEYPAD,), S.CLAIMED),
-        Move(T.GO, (S.KEYPAD, S.AWAITS_TOUCH, S.CLAIMED, S.CLOSING, S.ASKED, S.UNOPENED), S.OPENING),
+        Move(T.GO, (S.KEYPAD, S.AWAITS_TOUCH, S.CLAIMED, S.CLOSING, S.ASKED, S.UNOPENED, S.NEXT), S.OPENING),
         Move(T.DOOR_OPENED, (S.OPENING, S.UNOPENED, S.WRONG_CELL), S.OPEN),
         Move(T.STAYED_SHUT, (S.OPENING, S.WRONG_CELL), S.UNOPENED),
         Move(T.MISDIRECT, (S.OPENING, S.UNOPENED), S.WRONG_CELL),
         Move(T.REMIND, (S.OPEN,), S.REMINDED),
         Move(T.DOOR_CLOSED, (S.OPEN, S.REMINDED), S.CLOSING),
         Move(T.CLOSED_SHORTLY, (S.OPEN, S.REMINDED), S.ASKED),
+        Move(T.ASK_NEXT, (S.OPEN, S.REMINDED, S.UNOPENED), S.NEXT),
         Move(T.FINISH, (S.OPEN, S.REMINDED, S.CLOSING, S.ASKED), S.THANKS),
         Move(T.COMPLAIN, (S.CLOSING, S.ASKED), S.PROBLEM),
         Move(T.REPORT, (S.PROBLEM,), S.NOTED),
@@ -136,9 +143,9 @@ TABLE: Table[S, T] = Table(
 UNPROVED = frozenset({S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY})  # before authorisation
 AT_THE_DOOR = frozenset({S.OPEN, S.REMINDED})
 PATIENT = frozenset(
-    {S.KEYPAD, S.NOTICE, S.CLOSING, S.ASKED, S.PROBLEM, S.UNOPENED}
+    {S.KEYPAD, S.NOTICE, S.CLOSING, S.ASKED, S.PROBLEM, S.UNOPENED, S.NEXT}
 )  # "do you need more time?"
-OVER = frozenset({S.THANKS, S.NOTED})  # nothing hangs on this session any more
+OVER = frozenset({S.THANKS, S.NOTED, S.NEXT})  # nothing hangs on this session any more
 
 LINGER_S: dict[S, Callable[[Times], int]] = {
     S.KEYPAD: lambda times: times.keypad_timeout_s,
@@ -154,6 +161,7 @@ LINGER_S: dict[S, Callable[[Times], int]] = {
     S.UNOPENED: lambda times: times.closing_screen_s,
     S.WRONG_CELL: lambda times: times.detach_s,
     S.THANKS: lambda times: times.thanks_s,
+    S.NEXT: lambda times: times.keypad_timeout_s,
     S.AWAITS_TOUCH: lambda times: times.await_touch_s,
     S.CLAIMED: lambda times: times.claim_s,
 }  # an opening has no deadline of its own: its pulses and readings end it

@@ -12,6 +12,7 @@ from firmware.turn import Turn
 
 # Each acknowledgement is good, and says no less than the one before it; so only every hundredth entry is worth a commit.
 ACK_STEP = 100
+BETWEEN = {SessionState.CLAIMED, SessionState.NEXT}  # proved a right, and nothing of it is open
 BACK_PERCENT = 1  # what the journal must fall below a bound: else each entry would cross it, and be one more
 
 
@@ -40,7 +41,7 @@ def changed(turn: Turn, event: StorageChanged) -> None:
         return
     locker.storage_low = event.low
     turn.note(EntryKind.STORAGE, why="low" if event.low else "restored")
-    if event.low and at is not None and at.state in session.UNPROVED | {SessionState.CLAIMED}:
+    if event.low and at is not None and at.state in session.UNPROVED | BETWEEN:
         desk.end(turn, at)
 
 

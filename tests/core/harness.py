@@ -10,7 +10,20 @@ from typing import Any
 
 from firmware import door as doors
 from firmware.attempts import is_empty
-from firmware.config import Access, BackendKey, Bus, Cell, Config, Gpio, LockerSection, Locks, Times, Xor8a80
+from firmware.config import (
+    Access,
+    BackendKey,
+    Bus,
+    Cell,
+    Config,
+    Gpio,
+    LockerSection,
+    Locks,
+    Scanner,
+    SerialScanner,
+    Times,
+    Xor8a80,
+)
 from firmware.controller import Controller
 from firmware.deeds import AnyDeed, Open
 from firmware.events import (
@@ -35,6 +48,7 @@ from firmware.events import (
     PulseEnded,
     ReadDoor,
     Started,
+    WaybillScanned,
     Welcomed,
 )
 from firmware.model import (
@@ -71,6 +85,7 @@ ASKED = (
     GrantsCame,
     JournalAcked,
     Commanded,
+    WaybillScanned,
     Welcomed,
 )
 ENDINGS = frozenset({EntryKind.COLLECTED, EntryKind.WITHDRAWN})
@@ -85,6 +100,7 @@ def cabinet(times: Times | None = None, locks: Locks | None = None, **access: An
         banks=(Xor8a80("board", "bus", 1, 8), Gpio("pins", (17, 27), (22, 23))),
         buses=(Bus("bus", "/dev/ttyUSB0"),),
         times=times or Times(),
+        scanner=Scanner(serial=(SerialScanner("hand", "/dev/ttyACM0"),)),
         locks=locks or Locks(),
     )
 
@@ -177,6 +193,10 @@ class Mind:
         """The code that proves this right, and behind it the phone's digits where the keypad asks for them."""
         empty = is_empty(self.state.locker, self.config.times)
         return self.type(digest(purpose, waybill) + ("+phone" if empty else ""))
+
+    def scan(self, waybill: str) -> Outcome | None:
+        """A barcode is held before the scanner."""
+        return self.ask(WaybillScanned(waybill))
 
     def command(self, waybill: str, **others: Any) -> Outcome | None:
         """The signed open command, for this parcel under its pickup grant."""

@@ -23,10 +23,12 @@ from firmware.events import (
     JournalAcked,
     KioskJoined,
     PulseEnded,
+    ScannerChanged,
     StorageChanged,
     SystemClockMoved,
 )
 from firmware.model import Action, Direction, EntryKind, Fill, ParcelState, Problem, Purpose, ScreenName
+from firmware.optics import CameraState
 from firmware.parcel import FINISHED
 from firmware.rows import Parcel
 from hal.ports import PulseResult
@@ -111,6 +113,12 @@ class Walk:
         suited = SUITED.get(row.state, Purpose.WITHDRAWAL)
         self.mind.code(suited if self.likely(0.8) else self.one(*Purpose), row.waybill)
 
+    def scan_a_parcel(self) -> None:
+        """Any parcel that lies about, mostly where one is asked for."""
+        rows = [row for row in self.mind.state.all(Parcel) if row.state in SUITED or self.likely(0.3)]
+        if rows and (self.mind.screen.name is ScreenName.NEXT_PARCEL or self.likely(0.2)):
+            self.mind.scan(self.one(*rows).waybill if self.likely(0.9) else "4006381333931")
+
     def type_nonsense(self) -> None:
         for _ in range(self.one(1, 4, 8)):
             self.mind.type("nobody's")
@@ -170,6 +178,9 @@ class Walk:
             self.mind.play(DoorRead(cell, None))
             self.tell(cell)
 
+    def camera_changes(self) -> None:
+        self.mind.play(ScannerChanged(self.one(*CameraState)))
+
     # Time
 
     def wait(self) -> None:
@@ -219,7 +230,12 @@ class Walk:
                 self.orders += 1
                 direction = Direction.OUTBOUND if self.likely(0.2) else Direction.INBOUND
                 parcels.append(GrantedParcel(f"KZ{self.orders}", cell, direction))
-        rights = [right(purpose, parcel.waybill) for parcel in parcels for purpose in KEYPAD]
+        batch = [parcel.waybill for parcel in parcels] if self.likely(0.5) else []  # of one courier
+        rights = [
+            right(purpose, *dict.fromkeys((parcel.waybill, *(() if purpose is Purpose.PICKUP else batch))))
+            for parcel in parcels
+            for purpose in KEYPAD
+        ]
         self.mind.grants(parcels, rights)
 
     def list_anyhow(self) -> None:
@@ -367,8 +383,10 @@ WEIGHED: dict[Callable[[Walk], None], float] = {
     Walk.pull_at_a_door: 2,
     Walk.stale_deadline: 1,
     Walk.press_anything: 1,
+    Walk.scan_a_parcel: 8,
     Walk.type_nonsense: 1,
     Walk.level_says_nothing: 1,
+    Walk.camera_changes: 0.5,
     Walk.wait_long: 1,
     Walk.clock_is_doubted: 1,
     Walk.list_anyhow: 1,

@@ -86,6 +86,17 @@ _CASES: dict[str, tuple[Screen, int | None]] = {
     "not-opened-for-good": (Screen(N.NOT_OPENED, cell=7, actions=(A.BACK,)), 15_000),
     "wrong-cell": (Screen(N.WRONG_CELL, cell=7, open_cells=(8,)), None),
     **{f"thanks-{p}": (Screen(N.THANKS, purpose=p, actions=(A.BACK,)), 5_000) for p in Purpose},
+    **{
+        f"next-parcel-{notice or 'asked'}": (
+            Screen(N.NEXT_PARCEL, purpose=P.DEPOSIT, notice=notice, actions=(A.BACK, A.MORE_TIME)),
+            44_000,
+        )
+        for notice in (None, Notice.NOT_IN_BATCH, Notice.ALREADY_DONE, Notice.CELL_QUIET)
+    },
+    "keypad-code-first": (
+        Screen(N.KEYPAD, notice=Notice.CODE_FIRST, actions=(A.BACK, A.MORE_TIME)),
+        44_000,
+    ),
     "await-touch": (Screen(N.AWAIT_TOUCH, cell=7, purpose=P.PICKUP, actions=(A.OPEN, A.BACK)), 20_000),
     "claimed": (Screen(N.CLAIMED, purpose=P.PICKUP, actions=(A.BACK,)), 120_000),
     "busy": (Screen(N.BUSY, actions=(A.BACK,)), 20_000),

@@ -51,6 +51,10 @@ const THINGS = {
     path("l", "M162 30c-30 0-10 44-38 44"), path("t l", "M124 44h-12v60h12a30 30 0 0 0 0-60z"),
     path("al", "M88 30v-14M72 36 62 26M104 36l10-10"),
   ],
+  barcode: () => [
+    ...THINGS.parcel(), rect("p l", 44, 78, 72, 40, 4),
+    path("k", "M52 86h4v24h-4zM60 86h2v24h-2zM66 86h6v24h-6zM76 86h2v24h-2zM82 86h4v24h-4zM90 86h2v24h-2zM96 86h6v24h-6zM106 86h2v24h-2z"),
+  ],
   locker: () => [
     rect("p l", 22, 16, 116, 124, 8), path("l", "M60 16v124M100 16v124M22 56h38M22 98h38M100 46h38M100 78h38M100 110h38M60 92h40"),
     rect("a", 68, 30, 24, 36, 4), path("l", "M36 140v8M124 140v8"),
@@ -114,6 +118,9 @@ const PICTURES = {
   cell_open: THINGS.open,
   already_done: both("list", "check"),
   no_deposits: both("parcel", "cross"),
+  code_first: THINGS.phone,
+  barcode: THINGS.barcode,
+  not_in_batch: both("barcode", "cross"),
   not_due: both("parcel", "clock"),
 };
 

@@ -67,6 +67,16 @@ function notice(screen) {
   };
 }
 
+/** Between two parcels of a courier: what was scanned last and opens nothing, or what to do. */
+function nextParcel(screen) {
+  const said = screen.notice && (screen.notice === "already_done" ? "next_parcel.already_done" : `notice.${screen.notice}`);
+  return {
+    picture: screen.notice ?? "barcode", title: [said ?? "screen.next_parcel"],
+    lines: [[said ? "notice.not_in_batch.text" : "next_parcel.text"]], countdown: true,
+    buttons: buttons(screen, ["back"], { back: "action.done" }),
+  };
+}
+
 const PROBLEMS = ["not_there", "not_mine", "damaged", "refused"];
 const THANKS = { pickup: "enjoy", deposit: "stored", withdrawal: "fetched", service: "serviced" };
 
@@ -74,7 +84,7 @@ export const SCREENS = {
   idle,
   keypad: (screen) => ({
     picture: "code", title: [screen.with_phone ? "keypad.with_phone" : "screen.keypad"], locker: true,
-    lines: screen.wrong >= 3 && !screen.with_phone ? [["locker.compare"]] : [], // one question at a time
+    lines: screen.with_phone ? [] : [screen.wrong >= 3 ? ["locker.compare"] : screen.notice ? [`notice.${screen.notice}`] : null], // one question at a time
     keypad: true, languages: true, buttons: buttons(screen, ["back"]),
   }),
   wrong_code: (screen) => ({
@@ -115,6 +125,7 @@ export const SCREENS = {
     lines: screen.purpose === "deposit" ? [["thanks.deposit.text"]] : [],
     buttons: buttons(screen, ["back"], { back: "action.done" }),
   }),
+  next_parcel: nextParcel,
   await_touch: (screen) => ({ ...atCell("touch")(screen), countdown: true, buttons: buttons(screen, ["open", "back"]) }),
   claimed: (screen) => ({
     picture: "in_app", title: ["screen.claimed"], lines: [["claimed.text"]], countdown: true,
