@@ -202,6 +202,8 @@ def _lose_bank(turn: Turn, event: BankLost) -> None:
 
 def _see(turn: Turn, event: ScannerChanged) -> None:
     turn.state.locker.scanner = event.state
+    if event.state is not CameraState.OK:
+        desk.blinded(turn)
     turn.note(EntryKind.SCANNER, why=event.state)
 
 

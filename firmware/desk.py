@@ -22,8 +22,8 @@ def press(turn: Turn, event: Pressed) -> None:
         return
     turn.do(Answer(Outcome.DONE))
     at = turn.state.session
-    if at is None:  # the idle screen lists one action
-        session.linger(turn, turn.open_session())
+    if at is None:
+        _start(turn, event.action)
     elif event.action is Action.REPORT and event.problem is not None:
         _report(turn, at, event.problem)
     else:
@@ -85,12 +85,19 @@ def joined(turn: Turn) -> None:
 
 def due(turn: Turn, at: Session) -> None:
     """The session's deadline: the next screen, or the end."""
-    if at.state is SessionState.WRONG:
+    if at.state in (SessionState.WRONG, SessionState.SCANNING):
         _return(turn, at)
     elif at.state is SessionState.OPEN:
         session.fire(turn, at, session.T.REMIND)
     else:
         end(turn, at)
+
+
+def blinded(turn: Turn) -> None:
+    """The camera sees no more: whoever would hold a code before it is shown the keypad, which says so."""
+    at = turn.state.session
+    if at is not None and at.state is SessionState.SCANNING:
+        _return(turn, at)
 
 
 def end(turn: Turn, at: Session) -> None:
@@ -103,6 +110,15 @@ def end(turn: Turn, at: Session) -> None:
             opening.leave(turn, turn.door(cell))
     custody.let_fall(turn, at)
     claims.go_on(turn, at)
+
+
+def _start(turn: Turn, action: Action) -> None:
+    """The first touch: of the keypad, or of the camera."""
+    at = turn.open_session()
+    if action is Action.SCAN:
+        session.fire(turn, at, session.T.SCAN)
+    else:
+        session.linger(turn, at)
 
 
 def _open(turn: Turn, at: Session) -> None:
@@ -127,7 +143,9 @@ def _again(turn: Turn, at: Session) -> None:
 def _back(turn: Turn, at: Session) -> None:
     if at.state is SessionState.CLAIMED:
         claims.end(turn, at, "screen")
-    if at.state is SessionState.UNOPENED and batch.goes_on(turn, at):
+    if at.state is SessionState.SCANNING:
+        _return(turn, at)
+    elif at.state is SessionState.UNOPENED and batch.goes_on(turn, at):
         batch.turn_away(turn, at)
     elif at.state is SessionState.PROBLEM:
         session.fire(turn, at, session.T.RETURN)
@@ -177,6 +195,7 @@ def _more_time(turn: Turn, at: Session) -> None:
 
 _PRESSED: dict[Action, Callable[[Turn, Session], None]] = {
     Action.OPEN: _open,
+    Action.SCAN: lambda turn, at: session.fire(turn, at, session.T.SCAN),
     Action.BACK: _back,
     Action.AGAIN: _again,
     Action.CONFIRM: _confirm,

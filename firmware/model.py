@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from firmware.optics import CameraState
+
 PHONE_DIGITS = 4  # the last ones of a phone number, typed behind the code while a code alone does not count
 
 
@@ -75,6 +77,7 @@ class UseState(StrEnum):
 
 class SessionState(StrEnum):
     KEYPAD = "keypad"
+    SCANNING = "scanning"  # is shown how to hold a code before the camera
     WRONG = "wrong"
     NOTICE = "notice"
     BUSY = "busy"
@@ -125,9 +128,7 @@ class Notice(StrEnum):
     CELL_QUIET = "cell_quiet"  # a courier's cell in its quiet hour: its buyer may come back
     CELL_OPEN = "cell_open"  # its door stands open: close it first
     ALREADY_DONE = "already_done"  # a courier's work that is finished
-    NO_DEPOSITS = (
-        "no_deposits"  # the journal is nearly full: what lies here can be had, and nothing be put in
-    )
+    NO_DEPOSITS = "no_deposits"  # the journal is nearly full: what lies here can be had, but nothing put in
     CODE_FIRST = "code_first"  # a parcel was scanned, and nobody has said yet who they are
     NOT_IN_BATCH = "not_in_batch"  # a parcel was scanned that this courier's right does not name
     NOT_DUE = "not_due"  # a courier's withdrawal of a parcel that still waits for its buyer
@@ -150,6 +151,7 @@ class Action(StrEnum):
     """What a person can do at the screen (the code itself is an event of its own)."""
 
     START = "start"
+    SCAN = "scan"  # show how to hold a code before the camera
     OPEN = "open"  # the cell that a remote open has asked for
     BACK = "back"
     AGAIN = "again"
@@ -255,6 +257,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
 class ScreenName(StrEnum):
     IDLE = "idle"
     KEYPAD = "keypad"
+    SCAN = "scan"
     WRONG_CODE = "wrong_code"
     WAIT = "wait"
     NOTICE = "notice"
@@ -288,6 +291,7 @@ class Screen(Struct, frozen=True, omit_defaults=True):
     wrong: int = 0  # wrong codes in a row; from the third on the locker's number is compared
     reason: Outage | None = None  # of being out of service
     camera: bool = False  # it may ask for a QR code
+    blind: CameraState | None = None  # how the camera is, where there is one and a code would be held before it in vain
     with_phone: bool = False  # the keypad asks for the code and the phone's last PHONE_DIGITS together
     can_reopen: bool = False
     can_retry: bool = False

@@ -17,6 +17,7 @@ from firmware.signed import Keyring
 _ASKED: Mapping[ScreenName, tuple[Format, ...]] = {
     ScreenName.IDLE: (Format.QR,),
     ScreenName.KEYPAD: (Format.QR,),
+    ScreenName.SCAN: (Format.QR,),
     ScreenName.WAIT: (Format.QR,),
     ScreenName.WRONG_CODE: (Format.QR,),
     ScreenName.NEXT_PARCEL: (Format.LINEAR,),

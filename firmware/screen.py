@@ -33,12 +33,23 @@ def screen_of(state: State, cabinet: Cabinet) -> Screen:
     standing = tuple(sorted(row.cell for row in doors if row.state in door.STANDS_OPEN))
     if state.locker.storage_low:
         return Screen(ScreenName.OUT_OF_SERVICE, reason=Outage.STORAGE, open_cells=standing)
-    return Screen(ScreenName.IDLE, open_cells=standing, camera=sees(state), actions=(A.START,))
+    return Screen(
+        ScreenName.IDLE, open_cells=standing, camera=sees(state), actions=(A.START, *_may_scan(state))
+    )
 
 
 def sees(state: State) -> bool:
     """Whether a code can be held before the camera."""
     return state.locker.scanner is CameraState.OK
+
+
+def _may_scan(state: State) -> tuple[Action, ...]:
+    return (A.SCAN,) if sees(state) else ()
+
+
+def _blind(state: State, cabinet: Cabinet) -> CameraState | None:
+    """How a camera is that does not see; None where it does, and where none was ever meant to be."""
+    return state.locker.scanner if cabinet.config.scanner.device and not sees(state) else None
 
 
 def _simple(name: ScreenName, *actions: Action) -> Callable[[State, Cabinet, Session], Screen]:
@@ -67,17 +78,22 @@ def _keypad(state: State, cabinet: Cabinet, at: Session) -> Screen:
             wrong=locker.wrong_codes,
             camera=sees(state),
             due_ms=locker.wait_ms,
-            actions=(A.BACK,),
+            actions=(A.BACK, *_may_scan(state)),
         )
     return Screen(
         ScreenName.KEYPAD,
         notice=at.notice,
         wrong=locker.wrong_codes,
         camera=sees(state),
+        blind=_blind(state, cabinet),
         with_phone=attempts.is_empty(locker, cabinet.config.times),
         due_ms=at.due_ms,
-        actions=(A.BACK, *_more_time(cabinet, at)),
+        actions=(A.BACK, *_may_scan(state), *_more_time(cabinet, at)),
     )
+
+
+def _scan(state: State, cabinet: Cabinet, at: Session) -> Screen:
+    return Screen(ScreenName.SCAN, camera=sees(state), due_ms=at.due_ms, actions=(A.BACK,))
 
 
 def _wrong(state: State, cabinet: Cabinet, at: Session) -> Screen:
@@ -161,6 +177,7 @@ def may_reopen(state: State, cabinet: Cabinet, at: Session) -> bool:
 
 _SCREENS: dict[SessionState, Callable[[State, Cabinet, Session], Screen]] = {
     SessionState.KEYPAD: _keypad,
+    SessionState.SCANNING: _scan,
     SessionState.WRONG: _wrong,
     SessionState.NOTICE: _notice,
     SessionState.BUSY: _simple(ScreenName.BUSY, A.BACK),

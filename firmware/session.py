@@ -5,6 +5,7 @@ Rules:
 - Before `OPENING` nothing has been proved: such a session may be replaced at any time. Only one that awaits a touch may not:
   a signed command stands behind it, and its finger opens the cell; nor one that is claimed, but by its own buyer's commands.
 - A session leaves `OPEN` and `REMINDED` by its door alone, or detached; its end is not a state: the row is dropped.
+- The camera reads at the keypad as well: `SCANNING` only shows how to hold a code before it, and gives way to the keypad by itself.
 - Only a pickup has a closing screen; a deposit and a withdrawal are over when their door closes. Where the courier's right
   names other parcels, `NEXT` asks for the next one's barcode: whoever comes meanwhile goes first, as after `THANKS`.
 """
@@ -25,6 +26,7 @@ class T(StrEnum):
     WRONG_CODE = "wrong_code"
     KNOWN_CODE = "known_code"  # known, but it opens nothing now
     FIND_BUSY = "find_busy"  # another person's door is open
+    SCAN = "scan"  # they would rather hold a code before the camera
     RETURN = "return"  # back to the keypad, or from the problems to the closing screen
     ASK_TOUCH = "ask_touch"  # a signed command would open a cell, if somebody stands here
     CLAIM = "claim"  # whoever has scanned the screen's code goes on in the app
@@ -45,15 +47,15 @@ class T(StrEnum):
 _REFUSED: dict[T, tuple[S, ...]] = {
     T.WRONG_CODE: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.KNOWN_CODE: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.FIND_BUSY: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.RETURN: (
         S.KEYPAD, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.NOTED, S.UNOPENED, S.WRONG_CELL,
@@ -61,54 +63,59 @@ _REFUSED: dict[T, tuple[S, ...]] = {
     ),
     T.ASK_TOUCH: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.GO: (
-        S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.PROBLEM, S.NOTED, S.WRONG_CELL, S.THANKS
+        S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.PROBLEM, S.NOTED, S.WRONG_CELL, S.THANKS,
+        S.SCANNING
     ),
     T.DOOR_OPENED: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.STAYED_SHUT: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.UNOPENED, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.MISDIRECT: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.REMIND: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.DOOR_CLOSED: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED, S.UNOPENED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.CLOSED_SHORTLY: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED, S.UNOPENED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.FINISH: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.PROBLEM, S.NOTED, S.UNOPENED, S.WRONG_CELL,
-        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.COMPLAIN: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.PROBLEM, S.NOTED, S.UNOPENED,
-        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.REPORT: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.CLAIM: (
         S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
-        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
     ),
     T.ASK_NEXT: (
         S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED, S.WRONG_CELL,
-        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT
+        S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.NEXT, S.SCANNING
+    ),
+    T.SCAN: (
+        S.WRONG, S.NOTICE, S.BUSY, S.OPENING, S.OPEN, S.REMINDED, S.CLOSING, S.ASKED, S.PROBLEM, S.NOTED,
+        S.UNOPENED, S.WRONG_CELL, S.THANKS, S.AWAITS_TOUCH, S.CLAIMED, S.SCANNING
     ),
 }
 # fmt: on
@@ -121,7 +128,8 @@ TABLE: Table[S, T] = Table(
         Move(T.WRONG_CODE, (S.KEYPAD,), S.WRONG),
         Move(T.KNOWN_CODE, (S.KEYPAD,), S.NOTICE),
         Move(T.FIND_BUSY, (S.KEYPAD,), S.BUSY),
-        Move(T.RETURN, (S.WRONG, S.NOTICE, S.BUSY), S.KEYPAD),
+        Move(T.SCAN, (S.KEYPAD,), S.SCANNING),
+        Move(T.RETURN, (S.WRONG, S.NOTICE, S.BUSY, S.SCANNING), S.KEYPAD),
         Move(T.RETURN, (S.PROBLEM,), S.CLOSING),
         Move(T.ASK_TOUCH, (S.KEYPAD,), S.AWAITS_TOUCH),
         Move(T.CLAIM, (S.KEYPAD,), S.CLAIMED),
@@ -140,7 +148,7 @@ TABLE: Table[S, T] = Table(
     refused=_REFUSED,
 )
 
-UNPROVED = frozenset({S.KEYPAD, S.WRONG, S.NOTICE, S.BUSY})  # before authorisation
+UNPROVED = frozenset({S.KEYPAD, S.SCANNING, S.WRONG, S.NOTICE, S.BUSY})  # before authorisation
 AT_THE_DOOR = frozenset({S.OPEN, S.REMINDED})
 PATIENT = frozenset(
     {S.KEYPAD, S.NOTICE, S.CLOSING, S.ASKED, S.PROBLEM, S.UNOPENED, S.NEXT}
@@ -149,6 +157,7 @@ OVER = frozenset({S.THANKS, S.NOTED, S.NEXT})  # nothing hangs on this session a
 
 LINGER_S: dict[S, Callable[[Times], int]] = {
     S.KEYPAD: lambda times: times.keypad_timeout_s,
+    S.SCANNING: lambda times: times.scan_offer_keypad_s,
     S.WRONG: lambda times: times.wrong_code_s,
     S.NOTICE: lambda times: times.notice_s,
     S.BUSY: lambda times: times.notice_s,

@@ -11,11 +11,13 @@ import tempfile
 from collections.abc import AsyncIterator, Iterable
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import Browser, Page
 
 from firmware.control import Superseded
 from firmware.model import Action, Notice, Outage, Purpose, Screen, ScreenName
+from firmware.optics import CameraState, Hint
 from tests.kiosk.stage import Kiosk, browsing, serving
 from tests.kiosk.test_texts import LANGUAGES
 
@@ -30,6 +32,7 @@ THUMB_PX = {"portrait": 300, "landscape": 460}  # a thumbnail's width on the con
 A, N, P = Action, ScreenName, Purpose
 
 CLOSING = (A.CONFIRM, A.REOPEN, A.PROBLEM, A.MORE_TIME)
+KEYPAD = (A.BACK, A.SCAN, A.MORE_TIME)  # where there is a camera
 MAY_1 = 1_777_632_600_000
 CODE = "HTTPS://APP.EXAMPLE/POSTOMAT/ALA-0123/ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # on the screens of cases that end in -scan
 _CASES: dict[str, tuple[Screen, int | None]] = {
@@ -45,6 +48,29 @@ _CASES: dict[str, tuple[Screen, int | None]] = {
         Screen(N.KEYPAD, with_phone=True, wrong=7, actions=(A.BACK, A.MORE_TIME)),
         44_000,
     ),
+    "idle-camera": (Screen(N.IDLE, camera=True, actions=(A.START, A.SCAN)), None),
+    "idle-camera-scan": (Screen(N.IDLE, camera=True, actions=(A.START, A.SCAN)), None),
+    "idle-many-open-camera-scan": (
+        Screen(N.IDLE, camera=True, open_cells=(3, 7, 12, 21, 28), actions=(A.START, A.SCAN)),
+        None,
+    ),
+    "keypad-camera": (Screen(N.KEYPAD, camera=True, actions=KEYPAD), 44_000),
+    "keypad-camera-scan": (Screen(N.KEYPAD, camera=True, actions=KEYPAD), 44_000),
+    "keypad-camera-more-time": (Screen(N.KEYPAD, camera=True, actions=KEYPAD), 9_000),
+    "keypad-third-wrong-camera-scan": (Screen(N.KEYPAD, camera=True, wrong=3, actions=KEYPAD), 44_000),
+    "keypad-with-phone-camera-scan": (
+        Screen(N.KEYPAD, camera=True, with_phone=True, wrong=7, actions=KEYPAD),
+        44_000,
+    ),
+    **{
+        f"keypad-{state}": (Screen(N.KEYPAD, blind=state, actions=(A.BACK, A.MORE_TIME)), 44_000)
+        for state in (CameraState.COVERED, CameraState.GONE)
+    },
+    **{f"scan-{hint}": (Screen(N.SCAN, camera=True, actions=(A.BACK,)), 20_000) for hint in Hint},
+    "idle-ring": (Screen(N.IDLE, camera=True, actions=(A.START, A.SCAN)), None),
+    "keypad-ring": (Screen(N.KEYPAD, camera=True, actions=KEYPAD), 44_000),
+    "scan-ring": (Screen(N.SCAN, camera=True, actions=(A.BACK,)), 20_000),
+    "closing-ring": (Screen(N.CLOSING, cell=7, purpose=P.PICKUP, can_reopen=True, actions=CLOSING), 20_000),
     "keypad": (Screen(N.KEYPAD, actions=(A.BACK, A.MORE_TIME)), 44_000),
     "keypad-third-wrong": (Screen(N.KEYPAD, wrong=3, actions=(A.BACK, A.MORE_TIME)), 44_000),
     "keypad-more-time": (Screen(N.KEYPAD, actions=(A.BACK, A.MORE_TIME)), 9_000),
@@ -55,6 +81,7 @@ _CASES: dict[str, tuple[Screen, int | None]] = {
     "wrong-code": (Screen(N.WRONG_CODE, wrong=1, actions=(A.AGAIN, A.BACK)), 6_000),
     "wrong-code-third": (Screen(N.WRONG_CODE, wrong=3, actions=(A.AGAIN, A.BACK)), 6_000),
     "wait": (Screen(N.WAIT, wrong=5, actions=(A.BACK,)), 60_000),
+    "wait-camera": (Screen(N.WAIT, wrong=5, camera=True, actions=(A.BACK, A.SCAN)), 60_000),
     **{
         f"notice-{notice}": (
             Screen(
@@ -114,6 +141,16 @@ CASES = _CASES | {
 }
 
 
+def beside(name: str) -> dict[str, Any]:
+    """What a case shows beside its screen."""
+    first, _, last = name.rpartition("-")
+    return {
+        "qr": CODE if last == "scan" else None,
+        "hint": Hint(last) if first == "scan" and last in list(Hint) else Hint.NONE,
+        "ring": last == "ring",
+    }
+
+
 async def tour(
     kiosk: Kiosk, page: Page, language: str, cases: Iterable[str] = CASES, *, own: bool = True
 ) -> AsyncIterator[str]:
@@ -125,7 +162,7 @@ async def tour(
     await page.click(f"[data-language={language}]")
     for name in cases:
         screen, left_ms = CASES[name]
-        await kiosk.show(page, screen, left_ms, CODE if name.endswith("-scan") else None)
+        await kiosk.show(page, screen, left_ms, **beside(name))
         if screen.name is N.KEYPAD and left_ms is not None and "more" not in name:
             await page.keyboard.type("314159")
         yield name

@@ -23,6 +23,7 @@ from firmware.control import (
     encode,
 )
 from firmware.model import Action, Screen, ScreenName
+from firmware.optics import Hint
 
 CONNECT_S = 10.0  # a bound on waiting, never a measure
 IDLE = Screen(ScreenName.IDLE, actions=(Action.START,))
@@ -60,16 +61,28 @@ class ScriptedController:
             await self.left.get()
         self.path.unlink(missing_ok=True)
 
-    async def show(self, screen: Screen, left_ms: int | None = None, qr: str | None = None) -> Seq:
-        """Push a screen to whoever is there, and to whoever comes."""
+    async def show(
+        self, screen: Screen, left_ms: int | None = None, qr: str | None = None, **beside: Any
+    ) -> Seq:
+        """Push a screen to whoever is there, and to whoever comes; `beside` it may be a hint and a ring."""
         seq = Seq("t", self.screen.seq.count + 1)
-        self.screen = Show(seq, screen, left_ms, Qr(qr) if qr else None)
+        self.screen = Show(seq, screen, left_ms, Qr(qr) if qr else None, **beside)
         await self.push(self.screen)
         return seq
 
     async def renew(self, qr: str | None) -> None:
         """Push the same screen with another QR code, or none."""
         self.screen = msgspec.structs.replace(self.screen, qr=Qr(qr) if qr else None)
+        await self.push(self.screen)
+
+    async def hint(self, hint: Hint) -> None:
+        """Push the same screen with another hint."""
+        self.screen = msgspec.structs.replace(self.screen, hint=hint)
+        await self.push(self.screen)
+
+    async def ring(self, *, on: bool) -> None:
+        """Push the same screen, with word that the scanner keeps its last frames, or without."""
+        self.screen = msgspec.structs.replace(self.screen, ring=on)
         await self.push(self.screen)
 
     async def push(self, message: Message) -> None:

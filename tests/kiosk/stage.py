@@ -80,10 +80,15 @@ class Kiosk:
         return page, complaints
 
     async def show(
-        self, page: Page, screen: Screen, left_ms: int | None = None, qr: str | None = None
+        self,
+        page: Page,
+        screen: Screen,
+        left_ms: int | None = None,
+        qr: str | None = None,
+        **beside: Any,
     ) -> None:
         """Push a screen and wait until the page stands on it."""
-        seq = await self.controller.show(screen, left_ms, qr)
+        seq = await self.controller.show(screen, left_ms, qr, **beside)
         await page.evaluate(SHOWN, str(seq.count))
 
 

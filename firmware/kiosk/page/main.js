@@ -9,6 +9,7 @@ import { View } from "./view.js";
 
 const QUIET_IDLE_MS = 60_000; // after which an idle screen speaks the locker's own language again
 const RELOAD_MS = 3_000;
+const ALONE = { qr: null, hint: "none", ring: false }; // qr: what a phone may read from this screen, { size, path }
 const LOCAL = { actions: [], open_cells: [], wrong: 0 };
 
 class Page {
@@ -17,7 +18,7 @@ class Page {
     this.language = layout.language;
     this.screen = { ...LOCAL, name: "connecting" };
     this.seq = null;
-    this.qr = null; // what a phone may read from this screen: { size, path }
+    this.beside = ALONE; // what may change while the screen is the same
     this.until = null; // performance.now() at which the screen changes by itself
     this.sent = false; // a press is on its way: one at a time
     this.countdown = new Countdown();
@@ -42,9 +43,9 @@ class Page {
     this.connection.open();
   }
 
-  receive({ seq, screen, left_ms = null, qr = null }) {
-    this.qr = qr;
-    if (this.seq?.start === seq.start && this.seq.count === seq.count) return this.view.renew(qr); // the same screen
+  receive({ seq, screen, left_ms = null, ...beside }) {
+    this.beside = { ...ALONE, ...beside };
+    if (this.seq?.start === seq.start && this.seq.count === seq.count) return this.view.renew(this.beside); // the same screen
     this.seq = seq;
     this.become({ ...LOCAL, ...screen }, left_ms === null ? null : performance.now() + left_ms);
     document.documentElement.dataset.shown = seq.count; // for whoever watches the page, as the tests do
@@ -57,7 +58,8 @@ class Page {
   }
 
   local(name, until) {
-    this.seq = this.qr = null;
+    this.seq = null;
+    this.beside = ALONE;
     this.become({ ...LOCAL, name }, until);
   }
 
@@ -78,7 +80,7 @@ class Page {
 
   render() {
     const left = this.until === null ? null : Math.max(0, this.until - performance.now());
-    this.view.show(this.screen, SCREENS[this.screen.name](this.screen), this.language, left, this.qr);
+    this.view.show(this.screen, SCREENS[this.screen.name](this.screen), this.language, left, this.beside);
     this.countdown.start(this.until, (now) => this.view.tick(now));
   }
 

@@ -15,6 +15,10 @@ const box = () => [
   path("a", "M-24-29.4-12-35.7 28-14.7V1L16 7.3V-8.4z"),
   path("l", "M-40-21 0 0 40-21M0 0V44M0-42 40-21V23L0 44-40 23V-21z"),
 ];
+const qr = () => [
+  ...[[0, 0], [28, 0], [0, 28]].flatMap(([x, y]) => [rect("k", x, y, 12, 12, 1), rect("p", x + 3.2, y + 3.2, 5.6, 5.6)]),
+  path("k", "M16 0h5v5h-5zM20 8h5v5h-5zM15 16h5v5h-5zM0 17h6v5H0zM26 17h6v5h-6zM34 22h6v6h-6zM18 28h6v6h-6zM26 33h6v7h-6zM34 34h6v6h-6zM17 37h5v3h-5zM8 19h4v4H8z"),
+];
 const frame = (inside) => [rect("p l", 26, 22, 88, 116, 8), rect(inside, 38, 34, 64, 92, 3)];
 const THINGS = {
   parcel: () => [group(move(76, 82, 1.35), ...box())],
@@ -55,6 +59,10 @@ const THINGS = {
     ...THINGS.parcel(), rect("p l", 44, 78, 72, 40, 4),
     path("k", "M52 86h4v24h-4zM60 86h2v24h-2zM66 86h6v24h-6zM76 86h2v24h-2zM82 86h4v24h-4zM90 86h2v24h-2zM96 86h6v24h-6zM106 86h2v24h-2z"),
   ],
+  lens: () => [
+    path("t", "M34 64 92 30V122L34 88z"), rect("k", -4, 12, 18, 136, 4), circle("k", 20, 76, 19), circle("ring", 20, 76, 9), circle("a", 20, 76, 7),
+    group({ class: "near" }, rect("p l", 84, 14, 68, 122, 12), path("l", "M110 124h16"), group(move(95, 36, 1.15), ...qr())),
+  ],
   locker: () => [
     rect("p l", 22, 16, 116, 124, 8), path("l", "M60 16v124M100 16v124M22 56h38M22 98h38M100 46h38M100 78h38M100 110h38M60 92h40"),
     rect("a", 68, 30, 24, 36, 4), path("l", "M36 140v8M124 140v8"),
@@ -69,6 +77,11 @@ const SIGNS = {
   back: () => path("s", "M-12-3H6a8 8 0 0 1 0 15H-4M-12-3-4-11M-12-3-4 5"),
   lock: () => [rect("w", -11, -3, 22, 16, 3), path("s", "M-6-3v-4a6 6 0 0 1 12 0v4")],
   heart: () => path("w", "M0 14C-20 1-14-13-5-11-2-10 0-6 0-6s2-4 5-5C14-13 20 1 0 14z"),
+  closer: () => path("s", "M13 0H-12M-3-10-13 0-3 10"),
+  farther: () => path("s", "M-13 0H12M3-10 13 0 3 10"),
+  sun: () => [...[0, 45, 90, 135, 180, 225, 270, 315].map((turn) => group({ transform: `rotate(${turn})` }, path("s", "M0-12v-3"))), circle("w", 0, 0, 7)],
+  turn: () => path("s", "M-11 5A12 12 0 1 1 8 9M8 0v10H-2"),
+  still: () => path("s", "M-7-11V11M7-11V11"),
   wrench: () => [path("s", "M-11 12 3-2"), path("s", "M5-14A9 9 0 1 0 14-5")],
 };
 const sign = (name) => group({ class: "sign", ...move(124, 124, 1.12) }, circle("a ring", 0, 0, 26), SIGNS[name]());
@@ -79,6 +92,12 @@ const both = (thing, mark) => () => [...THINGS[thing](), sign(mark)];
 const PICTURES = {
   welcome: () => [group(move(80, 76, 1.7), ...box())],
   code: THINGS.phone,
+  scan: THINGS.lens,
+  scan_closer: both("lens", "closer"),
+  scan_farther: both("lens", "farther"),
+  scan_dark: both("lens", "sun"),
+  scan_tilt: both("lens", "turn"),
+  scan_still: both("lens", "still"),
   code_wrong: both("phone", "cross"),
   code_early: both("phone", "clock"),
   clock: THINGS.clock,

@@ -1,14 +1,15 @@
 // Every screen as a description: which picture, which words, which buttons. view.js makes elements of it.
 //
 // A description has: picture, title and lines as [key, parameters]; cells to mark in the cabinet; `named`, the cell
-// that the screen speaks of; buttons; and flags: `locker` (number and address in large), `phone`, `countdown`,
-// `keypad`, `languages`. A button exists only for an action that the controller listed.
+// that the screen speaks of; buttons, and `way`, one more in the picture's place; and flags: `locker` (number and address
+// in large), `phone`, `countdown`, `keypad`, `languages`, `hinted` (how to hold a code before the camera). A button exists
+// only for an action that the controller listed.
 
 const SECONDS = (left) => ({ s: Math.ceil(left / 1_000) });
 
 const LABELS = {
   again: "action.again", back: "action.back", confirm: "action.confirm", more_time: "more_time.yes",
-  open: "action.open", problem: "action.problem", reopen: "action.reopen", start: "action.start",
+  open: "action.open", problem: "action.problem", reopen: "action.reopen", scan: "action.scan", start: "action.start",
 };
 
 const QUIET = [LABELS.back, "action.cancel"]; // what leads away
@@ -40,8 +41,20 @@ function standing(open) {
 
 function idle(screen) {
   return {
-    picture: null, cells: screen.open_cells, title: ["screen.idle"], languages: true, lines: [["idle.how"]],
-    warning: standing(screen.open_cells), buttons: buttons(screen, ["start"]),
+    picture: null, cells: screen.open_cells, title: ["screen.idle"], languages: true,
+    lines: [[screen.camera ? "idle.how_scan" : "idle.how"]], warning: standing(screen.open_cells),
+    buttons: buttons(screen, ["start", "scan"]),
+  };
+}
+
+function keypad(screen) {
+  const compare = screen.wrong >= 3 ? ["locker.compare"] : null;
+  const blind = screen.blind ? [screen.blind === "covered" ? "blind.covered" : "blind.broken"] : null;
+  const scanned = screen.notice ? [`notice.${screen.notice}`] : null;
+  return {
+    picture: "code", title: [screen.with_phone ? "keypad.with_phone" : "screen.keypad"], locker: true,
+    lines: screen.with_phone ? [] : [compare ?? scanned ?? blind], // one question at a time
+    keypad: true, languages: true, way: buttons(screen, ["scan"])[0], buttons: buttons(screen, ["back"]),
   };
 }
 
@@ -82,18 +95,18 @@ const THANKS = { pickup: "enjoy", deposit: "stored", withdrawal: "fetched", serv
 
 export const SCREENS = {
   idle,
-  keypad: (screen) => ({
-    picture: "code", title: [screen.with_phone ? "keypad.with_phone" : "screen.keypad"], locker: true,
-    lines: screen.with_phone ? [] : [screen.wrong >= 3 ? ["locker.compare"] : screen.notice ? [`notice.${screen.notice}`] : null], // one question at a time
-    keypad: true, languages: true, buttons: buttons(screen, ["back"]),
+  keypad,
+  scan: (screen) => ({
+    picture: "scan", title: ["screen.scan"], lines: [], hinted: true, languages: true,
+    buttons: buttons(screen, ["back"], { back: "action.type_code" }),
   }),
   wrong_code: (screen) => ({
     picture: "code_wrong", title: ["screen.wrong_code"], locker: true,
     lines: [screen.wrong >= 3 ? ["locker.compare"] : ["wrong_code.text"]], buttons: buttons(screen, ["again", "back"]),
   }),
   wait: (screen) => ({
-    picture: "clock", title: (left) => ["screen.wait", SECONDS(left)], locker: true, lines: [["wait.text"], ["wait.works"]],
-    buttons: buttons(screen, ["back"]),
+    picture: "clock", title: (left) => ["screen.wait", SECONDS(left)], locker: true,
+    lines: [["wait.text"], [screen.camera ? "wait.works_scan" : "wait.works"]], buttons: buttons(screen, ["scan", "back"]),
   }),
   notice,
   opening: atCell("opening"),

@@ -20,18 +20,22 @@ export class View {
     this.name = "";
   }
 
-  /** Show `screen`, described by `description`, in `language`; `left` milliseconds until it changes, and a QR code, or null. */
-  show(screen, description, language, left, qr) {
+  /** Show `screen`, described by `description`, in `language`; `left` milliseconds until it changes. `beside`: its `qr` code,
+   * or null, the `hint` to whoever holds a code before the camera, and whether the camera's `ring` has to be told of. */
+  show(screen, description, language, left, beside) {
     this.texts = this.catalogues[language];
+    this.beside = beside;
     this.moving = [];
     document.documentElement.lang = language;
     document.documentElement.dataset.screen = screen.name;
-    this.header.replaceChildren(this.whose(description), ...this.tools(description));
     const idle = screen.name === "idle";
     const spoken = idle ? this.together(language) : [this.texts];
-    this.scene = (code) => this.drawScene(description, idle, code && drawCode(code, spoken));
+    this.top = () => this.header.replaceChildren(this.whose(description, spoken), ...this.tools(description));
+    this.scene = () => this.drawScene(screen, description, spoken);
+    this.hinted = description.hinted;
+    this.top();
     this.main.replaceChildren(
-      this.stage(screen, qr),
+      this.stage(screen),
       idle ? this.greeting(description, language) : this.words(description),
       this.controls(description, idle, language),
     );
@@ -42,9 +46,18 @@ export class View {
     this.spoken.lang = language;
   }
 
-  /** The same screen with another QR code, or none: nothing else is touched, so that typed digits and the focus stay. */
-  renew(qr) {
-    this.main.querySelector(".scene").replaceWith(this.scene(qr));
+  /** The same screen with something else beside it: nothing more is touched, so that typed digits and the focus stay. */
+  renew(beside) {
+    const { qr, hint, ring } = this.beside;
+    const hinted = this.hinted && hint !== beside.hint;
+    this.beside = beside;
+    if (ring !== beside.ring) this.top();
+    if (hinted) this.main.querySelector(".hint").textContent = this.texts.say(`hint.${beside.hint}`);
+    if (!hinted && qr?.path === beside.qr?.path) return;
+    const scene = this.main.querySelector(".scene");
+    const focused = scene.contains(document.activeElement);
+    scene.replaceWith(this.scene());
+    if (focused) this.main.querySelector(".scene button").focus();
   }
 
   /** Paint what depends on the milliseconds left. */
@@ -68,10 +81,11 @@ export class View {
     this.time.append(bar);
   }
 
-  whose(description) {
+  whose(description, spoken) {
     const { locker, address } = this.layout;
     return h("p", { class: description.locker ? "whose large" : "whose" },
-      h("strong", {}, this.texts.say("locker.name", { id: locker })), h("span", { lang: "ru" }, address));
+      h("strong", {}, this.texts.say("locker.name", { id: locker })), h("span", { lang: "ru" }, address),
+      this.beside.ring ? spoken.map((texts) => h("span", { class: "ring-on", lang: texts.language }, texts.say("ring.on"))) : []);
   }
 
   tools(description) {
@@ -87,18 +101,28 @@ export class View {
       }, reachIcon(low)))];
   }
 
-  stage(screen, qr) {
-    return h("section", { class: "stage" }, this.scene(qr), screen.actions.includes("more_time") ? this.offer() : null);
+  stage(screen) {
+    return h("section", { class: "stage" }, this.scene(), screen.actions.includes("more_time") ? this.offer() : null);
   }
 
-  drawScene(description, idle, code) {
+  drawScene(screen, description, spoken) {
+    const { qr, hint } = this.beside;
+    const idle = screen.name === "idle";
     const marked = description.cells ?? [];
+    const code = qr && drawCode(qr, spoken, screen.camera ? "scan.by_phone" : "scan.how");
     const alt = marked.length ? this.texts.say("cabinet.alt_cells", { cells: marked }) : this.texts.say("cabinet.alt");
     return h("div", { class: "scene" },
-      description.picture ? picture(description.picture) : null,
+      description.way ? this.way(description.way) : description.hinted ? picture(hint === "none" ? "scan" : `scan_${hint}`)
+        : description.picture ? picture(description.picture) : null,
       idle || marked.length ? drawCabinet(this.layout.cells, marked, alt) : null,
       idle && !marked.length && !code ? picture("welcome") : null,
       code);
+  }
+
+  /** A button in the picture's place, which it draws itself. */
+  way(button) {
+    return h("button", { class: "button way", "data-action": button.action, onclick: () => this.hands.press(button) },
+      picture(button.action), h("span", {}, this.texts.say(...button.label)));
   }
 
   words(description) {
@@ -109,6 +133,7 @@ export class View {
         named ? h("p", { class: "named" }, this.texts.say("cell.name", { cell: description.named })) : null,
         description.countdown && named ? this.text("p", moreTime.left, "left") : null),
       this.text("h1", description.title),
+      description.hinted ? h("p", { class: "hint", role: "status" }, this.texts.say(`hint.${this.beside.hint}`)) : null,
       lines.map((line) => this.line(line)),
       description.countdown && !named ? this.text("p", moreTime.left, "left") : null);
   }
