@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from firmware import door as doors
 from firmware import parcel as parcels
-from firmware.model import DoorState, Fill, Moment, Notice, ParcelState, Purpose, UseState
+from firmware.model import DoorState, Fill, Moment, ParcelState, Purpose, UseState
+from firmware.notices import Notice
 from firmware.rows import Door, Grant, Parcel, State, Use
 from firmware.table import Move, Table
 

@@ -53,6 +53,7 @@ class Access(Section, frozen=True):
     """Whose word counts: the backend's keys, and which users may speak in a role besides root and the controller's own.
 
     `remote_open`: what the signed command to open a cell takes: nothing more, a touch of the screen, or the screen's own code.
+    `static_tokens`: whether a token without a date counts, such as stands on paper or in an SMS; else the app's only.
     """
 
     backend_keys: Annotated[tuple[BackendKey, ...], Meta(min_length=1, max_length=16)]
@@ -61,6 +62,7 @@ class Access(Section, frozen=True):
     scanner_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
     service_users: Annotated[tuple[User, ...], Meta(max_length=16)] = ()
     remote_open: Literal["anywhere", "touch", "screen_qr"] = "anywhere"
+    static_tokens: bool = True
 
 
 class Bus(Section, frozen=True):

@@ -20,6 +20,7 @@ from firmware import (
     quarantine,
     remote,
     settings,
+    shown,
     storage,
 )
 from firmware.config import Config
@@ -46,6 +47,8 @@ from firmware.events import (
     Started,
     StorageChanged,
     SystemClockMoved,
+    TokenRefused,
+    TokenShown,
     WaybillScanned,
     Welcomed,
 )
@@ -257,6 +260,8 @@ HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     PulseEnded: lambda turn, event: opening.pulse_ended(turn, event.intent, event.cell, event.result),
     Pressed: desk.press,
     CodeTyped: desk.type_code,
+    TokenShown: shown.show,
+    TokenRefused: shown.refuse,
     WaybillScanned: desk.scan,
     KioskJoined: lambda turn, event: desk.joined(turn),
     GrantsCame: orders.take_grants,

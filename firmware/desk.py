@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from firmware import access, attempts, batch, claims, custody, opening, remote, session
 from firmware.events import Answer, CodeTyped, Pressed, WaybillScanned
-from firmware.model import Action, EntryKind, Notice, Outcome, Problem, ScreenName, SessionState
+from firmware.model import Action, EntryKind, Outcome, Problem, ScreenName, SessionState
+from firmware.notices import Notice
 from firmware.rows import Grant, Session
 from firmware.screen import screen_of
 from firmware.turn import Turn
@@ -46,7 +47,12 @@ def type_code(turn: Turn, event: CodeTyped) -> None:
     if grant is None:
         attempts.count_wrong(turn)
         session.fire(turn, at, session.T.WRONG_CODE)
-        return
+    else:
+        prove(turn, at, grant)
+
+
+def prove(turn: Turn, at: Session, grant: Grant) -> Notice | None:
+    """Whoever stands at the keypad has proved this right: it opens its cell now, or this is said of it."""
     verdict = access.judge(turn.state, grant, turn.now, turn.times.reopen_max)
     at.grant, at.purpose = grant.id, grant.purpose
     if isinstance(verdict, access.Admit):
@@ -55,9 +61,16 @@ def type_code(turn: Turn, event: CodeTyped) -> None:
             session.fire(turn, at, session.T.FIND_BUSY)
         else:
             opening.begin(turn, at)
-        return
-    at.parcel, at.cell, at.notice = grant.parcels[0], turn.parcel(grant.parcels[0]).cell, verdict
+        return None
+    at.parcel, at.cell = grant.parcels[0], turn.parcel(grant.parcels[0]).cell
     turn.note(EntryKind.NOTICE, parcel=at.parcel, grant=grant.id, why=verdict)
+    notify(turn, at, verdict)
+    return verdict
+
+
+def notify(turn: Turn, at: Session, notice: Notice) -> None:
+    """Say why a known code, or a token, opens nothing now."""
+    at.notice = notice
     session.fire(turn, at, session.T.KNOWN_CODE)
 
 

@@ -72,6 +72,27 @@ class WaybillScanned(Event, frozen=True):
     waybill: str
 
 
+class TokenShown(Event, frozen=True):
+    """A token was held before the camera: signed, verified, and not judged. Dates are UTC milliseconds, both 0 for a static one.
+
+    `digest` is the SHA-256 of the token's bytes in hex.
+    """
+
+    grant: str
+    purpose: Purpose
+    locker: str
+    epoch: int
+    not_before_ms: int
+    not_after_ms: int
+    digest: str
+
+
+class TokenRefused(Event, frozen=True):
+    """What was held before the camera is no token that anybody could believe."""
+
+    why: Outcome
+
+
 class KioskJoined(Event, frozen=True):
     """A kiosk connected: the screen starts afresh, unless a door is in somebody's hand."""
 
@@ -95,7 +116,8 @@ class GrantedParcel(Struct, frozen=True):
 class GrantedRight(Struct, frozen=True):
     """A grant as a signed list names it; `codes` are HMACs in hex, times are UTC milliseconds (0: none).
 
-    `phone_codes` are the HMACs of each code and, behind it, the last digits of the phone that it was sent to.
+    `phone_codes` are the HMACs of each code and, behind it, the last digits of the phone that it was sent to. `tokens_since`
+    is the first epoch whose tokens still count, for none of them was used (0: those of the present one only).
     """
 
     id: str
@@ -105,6 +127,7 @@ class GrantedRight(Struct, frozen=True):
     phone_codes: tuple[str, ...] = ()
     not_before_ms: int = 0
     not_after_ms: int = 0
+    tokens_since: int = 0
 
 
 class GrantsCame(Event, frozen=True):

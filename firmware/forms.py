@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from firmware.deeds import Account, AnySigned, CellNumber, Name, Time, Waybill
+from firmware.deeds import TIME_MAX_MS, Account, AnySigned, CellNumber, Name, Time, Waybill
 from firmware.model import Direction, Purpose
 
 PARCELS_MAX = GRANTS_MAX = 1_024
@@ -16,7 +16,10 @@ COMMAND_MAX_MS = (
 
 Locker: TypeAlias = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"\A[A-Za-z0-9-]+\Z")]
 Digest: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]  # an event has it in hex
+AUDIENCE = "postomat/"  # and a locker's id: for whom a token is
+TOKEN_MAX_S = 24 * 3_600  # between the dates of a short-lived token: it is drawn anew every half minute
 Nonce: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]  # the last hello's
+Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=TIME_MAX_MS // 1_000)]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
 
 # What a backend may say that the locker holds, or held until a moment ago (`model.ParcelState`).
@@ -52,6 +55,9 @@ class Right(Struct, frozen=True, forbid_unknown_fields=True):
     phone_codes: Annotated[tuple[Digest, ...], Meta(max_length=CODES_PER_GRANT_MAX)] = ()  # code and phone
     not_before_ms: Time = 0  # UTC; 0: at once
     not_after_ms: Time = 0  # UTC; 0: as long as it is listed
+    tokens_since: Annotated[int, Meta(ge=0, le=2**53)] = (
+        0  # the epoch since which none of its tokens was used; 0: this one
+    )
 
 
 class Grants(Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,6 +161,29 @@ class Welcome(Struct, frozen=True, forbid_unknown_fields=True):
     time_ms: Time  # UTC, when it was signed
     acked_seq: Annotated[int, Meta(ge=0, le=2**53)]  # up to where the backend holds the journal; 0: nothing
     accepted: bool  # False: the hello does not agree with it, and a demand for a new epoch follows
+
+
+class Token(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a phone shows, or a paper: its bearer may use this grant. An object has numbers for names (`firmware.tokens`).
+
+    `events.TokenShown` with its bounds.
+    """
+
+    grant: Name
+    audience: Annotated[str, Meta(pattern=rf"\A{AUDIENCE}[A-Za-z0-9-]{{1,32}}\Z")]
+    id: Annotated[bytes, Meta(min_length=16, max_length=16)]  # of no other token
+    purpose: Purpose
+    epoch: Count
+    not_before_s: Seconds | None = None  # UTC; both dates or neither
+    expires_s: Seconds | None = None  # UTC; refused from then on
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where only one of the dates is there, or they are too far apart for a short-lived one."""
+        before, after = self.not_before_s, self.expires_s
+        if (before is None) is not (after is None):
+            raise ValueError("one date of two")
+        if before is not None and after is not None and not 0 < after - before <= TOKEN_MAX_S:
+            raise ValueError("valid for too long, or never")
 
 
 def _codes(grants: tuple[Right, ...]) -> Iterable[str]:

@@ -55,6 +55,7 @@ from firmware.model import PHONE_DIGITS, Outcome, ScreenName
 from firmware.offer import Offer
 from firmware.optics import Hint
 from firmware.peer import PEERS_MAX, Peer, Role
+from firmware.reader import Reader
 from firmware.runtime import Runtime
 from firmware.sealed import JournalKey
 from firmware.sight import Sight
@@ -107,6 +108,7 @@ class Gate:
         self._hellos = hellos
         self._offer = offer
         self._sight = Sight(lambda state: inbox.post(ScannerChanged(state)))
+        self._reader = Reader(runtime, inbox, self._keys, self._sight)
         self._peers: dict[Role, list[Peer]] = {role: [] for role in Role}
         self._told_seq = store.last_seq
         runtime.on_screen = self._push_both
@@ -145,7 +147,7 @@ class Gate:
                 if tell := peer.asked():
                     self._inbox.put(Post(self._touched(message), message.seq, tell))
             case Reading():
-                self._read(peer, message)
+                self._reader.read(message, peer.asked())
             case Watched(state, hint, ring):
                 self._sight.watched(state, hint, ring=ring, now_ms=self._runtime.now().mono_ms)
             case Signed(ask, raw):
@@ -175,24 +177,6 @@ class Gate:
         digits = self._runtime.config.locker.code_digits + (PHONE_DIGITS if with_phone else 0)
         return CodeTyped(code_digest(self._code_key, message.code, digits), with_phone)
 
-    def _read(self, peer: Peer, read: Reading) -> None:
-        """A text was held before the scanner. It is looked at only where this screen asks for it, and not too often."""
-        tell = peer.asked()
-        if tell is None:
-            return
-        if read.seq != self._runtime.seq:
-            tell(Outcome.STALE)
-        elif not readings.counts(self._runtime.screen, read.format):
-            tell(Outcome.NOT_NOW)
-        elif not self._sight.may_read(self._runtime.now().mono_ms):
-            tell(Outcome.BUSY)
-        else:
-            opened = readings.opened(read.text, read.format, self._keys.now())
-            if isinstance(opened, Outcome):
-                tell(opened)
-            else:
-                self._inbox.put(Post(opened, read.seq, tell))
-
     def _open_signed(self, peer: Peer, ask: int, raw: bytes) -> None:
         tell = peer.asked(ask)
         if tell is None:
@@ -205,7 +189,8 @@ class Gate:
             tell(opened)
         else:
             told = partial(tell, acked=held(opened))
-            self._inbox.put(Post(opened, None, told, partial(self._keys.refuse, raw, keyring)))
+            refuse = partial(self._keys.refuse, partial(open_signed, raw), keyring)
+            self._inbox.put(Post(opened, None, told, refuse))
 
     def _fresh(self, said: Answering) -> Event | Outcome:
         """The event, with what this process knows of its own; STALE where it answers another hello than the last."""

@@ -23,12 +23,15 @@ from firmware.events import (
     KioskJoined,
     Pressed,
     SystemClockMoved,
+    TokenRefused,
+    TokenShown,
     Welcomed,
 )
 from firmware.model import Outcome
 
 LISTS = (GrantsCame, ChangesCame)
-SHED = (Pressed, CodeTyped, *LISTS, Commanded, EpochDemanded, JournalAcked, Welcomed, SystemClockMoved)
+TOUCHES = (Pressed, CodeTyped, TokenShown, TokenRefused)
+SHED = (*TOUCHES, *LISTS, Commanded, EpochDemanded, JournalAcked, Welcomed, SystemClockMoved)
 ANSWERED = (*SHED, Checked)  # whoever asks for these is told what became of them, and may ask again
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from firmware.model import Outcome
-from firmware.signed import Keyring, open_signed
+from firmware.signed import Keyring
 
 Kept = tuple[tuple[str, str], ...]  # id, public key in hex
 
@@ -25,9 +25,9 @@ class BackendKeys:
             self._made_of, self._keyring = kept, rotated if kept else self._first
         return self._keyring
 
-    def refuse(self, raw: bytes, opened_with: Keyring) -> Outcome | None:
-        """Why an object that was opened with that keyring is not believed any more: its key may have left since."""
+    def refuse(self, open_with: Callable[[Keyring], object], opened_with: Keyring) -> Outcome | None:
+        """Why what was opened with that keyring is not believed any more: its key may have left since."""
         if self.now() is opened_with:
             return None
-        opened = open_signed(raw, self.now())
+        opened = open_with(self.now())
         return opened if isinstance(opened, Outcome) else None

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from firmware.notices import Notice
 from firmware.optics import CameraState
 
 PHONE_DIGITS = 4  # the last ones of a phone number, typed behind the code while a code alone does not count
@@ -112,28 +113,6 @@ class ClockSource(StrEnum):
     BATTERY = "battery"  # the system's clock at the boot
 
 
-class Notice(StrEnum):
-    """What is said of a known code that opens nothing now."""
-
-    NOT_DELIVERED = "not_delivered"
-    NOT_YET_VALID = "not_yet_valid"
-    COLLECTED = "collected"
-    EXPIRED = "expired"
-    REFUSED = "refused"
-    CANCELLED = "cancelled"
-    CODE_ENDED = "code_ended"  # the right is over or was replaced; of the parcel nothing is said
-    AWAITS_TECHNICIAN = "awaits_technician"
-    REOPENED_OUT = "reopened_out"
-    CELL_OFFLINE = "cell_offline"
-    CELL_QUIET = "cell_quiet"  # a courier's cell in its quiet hour: its buyer may come back
-    CELL_OPEN = "cell_open"  # its door stands open: close it first
-    ALREADY_DONE = "already_done"  # a courier's work that is finished
-    NO_DEPOSITS = "no_deposits"  # the journal is nearly full: what lies here can be had, but nothing put in
-    CODE_FIRST = "code_first"  # a parcel was scanned, and nobody has said yet who they are
-    NOT_IN_BATCH = "not_in_batch"  # a parcel was scanned that this courier's right does not name
-    NOT_DUE = "not_due"  # a courier's withdrawal of a parcel that still waits for its buyer
-
-
 class Outage(StrEnum):
     """Why the locker serves nobody, where there is more to say of it."""
 
@@ -204,7 +183,7 @@ class EntryKind(StrEnum):
     QUARANTINED = "quarantined"  # an event raised twice (why: its kind) and is set aside
     EPOCH = "epoch"  # the first list of a new epoch has come (count), or its end was demanded
     GRANTS = "grants"  # a list was taken (count: its version; why: a part, where more of it is to come)
-    NOTICE = "notice"  # a known code opens nothing now (why)
+    NOTICE = "notice"  # a known code or a token opens nothing now (why)
     WRONG_CODE = "wrong_code"  # count: how many in a row
     ATTEMPTS_EMPTY = "attempts_empty"  # from now on the keypad asks for code and phone together
     INTENT = "intent"  # a lock is to be pulsed once (count: which try)

@@ -97,6 +97,7 @@ def _list_now(turn: Turn, event: ChangesCame) -> GrantsCame:
             row.phone_codes,
             row.not_before_ms,
             row.not_after_ms,
+            row.tokens_since,
         )
         for row in turn.state.all(Grant)
         if row.unlisted_ms is None
@@ -138,6 +139,7 @@ def _apply(turn: Turn, event: GrantsCame) -> None:
             right.phone_codes,
             right.not_before_ms,
             right.not_after_ms,
+            right.tokens_since,
         )
         if turn.state.find(Grant, right.id) != grant:
             turn.state.add(grant)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from firmware.deeds import Waybill
-from firmware.events import Event, WaybillScanned
+from firmware.events import Event, TokenRefused, WaybillScanned
 from firmware.model import Outcome, Screen, ScreenName
 from firmware.optics import Format
 from firmware.signed import Keyring
+from firmware.tokens import open_token
 
 # The screens before which nobody has proved anything. The keypad's waits are for whoever guesses codes, not for these.
 _ASKED: Mapping[ScreenName, tuple[Format, ...]] = {
@@ -27,8 +28,9 @@ _HEARD: Mapping[ScreenName, tuple[Format, ...]] = {
     ScreenName.IDLE: (Format.LINEAR,),
     ScreenName.KEYPAD: (Format.LINEAR,),
 }
-# A text that is none of ours is an Outcome: it becomes no event.
+# A text that is none of ours is an Outcome.
 _READ: Mapping[Format, Callable[[str, Keyring], Event | Outcome]] = {
+    Format.QR: open_token,
     Format.LINEAR: lambda text, keyring: _waybill(text),
 }
 
@@ -46,6 +48,11 @@ def counts(screen: Screen, written: Format) -> bool:
 def opened(text: str, written: Format, keyring: Keyring) -> Event | Outcome:
     """The event that a text stands for, or why it is none. Raises KeyError for a format that no screen asks for."""
     return _READ[written](text, keyring)
+
+
+def refused(why: Outcome, written: Format) -> Event | Outcome:
+    """What becomes of a text that is none of ours: who holds a QR code before the camera waits for a word."""
+    return TokenRefused(why) if written is Format.QR else why
 
 
 def _waybill(text: str) -> WaybillScanned | Outcome:

@@ -11,7 +11,6 @@ from firmware.model import (
     Entry,
     EntryKind,
     Fill,
-    Notice,
     Outcome,
     ParcelState,
     Purpose,
@@ -19,6 +18,7 @@ from firmware.model import (
     UseState,
     Why,
 )
+from firmware.notices import Notice
 from firmware.optics import CameraState
 from firmware.row import Row, Timed
 
@@ -124,6 +124,7 @@ class Grant(Row):
     phone_codes: tuple[str, ...] = ()  # the same of code and phone, for when a code alone counts no more
     not_before_ms: int = 0
     not_after_ms: int = 0
+    tokens_since: int = 0  # tokens of this epoch and later ones count; 0: of the present one only
     unlisted_ms: int | None = None  # wall time since when no list names it: it explains, and opens nothing
 
 
@@ -274,11 +275,10 @@ class State:
     def mark(self, row: Row) -> None:
         name = type(row), row.key
         self._changed[name] = row
-        if isinstance(row, Timed):
-            if row.due_ms is None:
-                self._armed.pop(name, None)
-            else:
-                self._armed[name] = row
+        if isinstance(row, Timed) and row.due_ms is not None:
+            self._armed[name] = row
+        else:
+            self._armed.pop(name, None)
 
     def armed(self, kind: type[T]) -> list[T]:
         """The rows of a table that have a deadline, in no order that means anything: few, where the table may be long."""

@@ -201,6 +201,10 @@ SCANNER = """
 ALTER TABLE locker ADD COLUMN scanner TEXT NOT NULL DEFAULT 'gone';
 """
 
+TOKENS = """
+ALTER TABLE "grant" ADD COLUMN tokens_since INTEGER NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1_001, FIRST),
     Migration(1_002, COMMANDS),
@@ -208,6 +212,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1_004, CLOCK),
     Migration(1_005, CHANGES),
     Migration(1_006, SCANNER),
+    Migration(1_007, TOKENS),
 )
 
 

@@ -3,17 +3,8 @@
 from collections.abc import Callable
 
 from firmware import attempts, door, session
-from firmware.model import (
-    Action,
-    DoorState,
-    Notice,
-    Outage,
-    ParcelState,
-    Purpose,
-    Screen,
-    ScreenName,
-    SessionState,
-)
+from firmware.model import Action, DoorState, Outage, ParcelState, Purpose, Screen, ScreenName, SessionState
+from firmware.notices import Notice
 from firmware.optics import CameraState
 from firmware.rows import Door, Parcel, Session, State
 from firmware.turn import Cabinet

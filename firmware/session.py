@@ -24,7 +24,7 @@ class T(StrEnum):
     """What can happen to a session."""
 
     WRONG_CODE = "wrong_code"
-    KNOWN_CODE = "known_code"  # known, but it opens nothing now
+    KNOWN_CODE = "known_code"  # known, but it opens nothing now; or a token that was held before the camera
     FIND_BUSY = "find_busy"  # another person's door is open
     SCAN = "scan"  # they would rather hold a code before the camera
     RETURN = "return"  # back to the keypad, or from the problems to the closing screen

@@ -13,11 +13,13 @@ The form is one, so that there is nothing to choose for who makes an object and 
 - CBOR (RFC 8949) of integers, booleans, texts, byte strings (digests), arrays and maps, in the shortest form, of definite length,
   without tags and repeated keys: one value has one writing, but for the order of keys.
 
+Tokens have the same form, and are no less signed; what stands in them is read in `firmware.tokens`, and no link carries one.
+
 Whether the object is meant for this locker, epoch and moment needs state: the controller compares that.
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -56,6 +58,7 @@ class Kind(StrEnum):
     EPOCH = "epoch"
     ACK = "ack"
     WELCOME = "welcome"
+    TOKEN = "token"  # noqa: S105
 
     @property
     def typ(self) -> str:
@@ -130,21 +133,31 @@ def open_signed(
     """
     if len(raw) > OBJECT_MAX_BYTES:
         return Outcome.MALFORMED
-    envelope = _envelope(raw)
-    if envelope is None:
-        return Outcome.UNSIGNED
-    protected, kind, kid, payload, signature = envelope
-    refusal = keyring.refusal(kid, signature, cbor2.dumps(["Signature1", protected, kind.aad, payload]))
-    if refusal is not None:
-        return refusal
+    signed = verified(raw, keyring, _FORMS)
+    if isinstance(signed, Outcome):
+        return signed
+    kind, payload = signed
     form, event = _FORMS[kind]
     try:
-        bounded = msgspec.convert(_decoded(payload), form, builtin_types=(bytes,))
+        bounded = msgspec.convert(decoded(payload), form, builtin_types=(bytes,))
     except ValueError:  # msgspec.ValidationError is one
         return Outcome.MALFORMED
     opened = msgspec.convert(_said(bounded, is_fresh), event)
     answers = isinstance(bounded, forms.Ack | forms.Welcome | forms.Epoch)
     return Answering(bounded.nonce, opened) if answers else opened  # type: ignore[arg-type, attr-defined]
+
+
+def verified(raw: bytes, keyring: Keyring, kinds: Container[Kind]) -> tuple[Kind, bytes] | Outcome:
+    """Kind and payload of a signed object, which must be one of these kinds; the payload is not looked at.
+
+    UNSIGNED: no COSE_Sign1 of the form above, or of another kind. UNKNOWN_KEY and BAD_SIGNATURE: as they say.
+    """
+    envelope = _envelope(raw)
+    if envelope is None or envelope[1] not in kinds:
+        return Outcome.UNSIGNED
+    protected, kind, kid, payload, signature = envelope
+    refusal = keyring.refusal(kid, signature, cbor2.dumps(["Signature1", protected, kind.aad, payload]))
+    return refusal or (kind, payload)
 
 
 def _said(bounded: Struct, is_fresh: Callable[[bytes, str], bool]) -> Any:
@@ -174,9 +187,9 @@ def _envelope(raw: bytes) -> tuple[bytes, Kind, bytes, bytes, bytes] | None:
     if not raw.startswith(_SIGN1):
         return None
     try:
-        match _decoded(raw[1:]):
+        match decoded(raw[1:]):
             case [bytes(protected), dict(unprotected), bytes(payload), bytes(signature)]:
-                header = _decoded(protected)
+                header = decoded(protected)
             case _:
                 return None
     except ValueError:
@@ -189,7 +202,7 @@ def _envelope(raw: bytes) -> tuple[bytes, Kind, bytes, bytes, bytes] | None:
     return None
 
 
-def _decoded(data: bytes) -> Any:
+def decoded(data: bytes) -> Any:
     """The one CBOR item that `data` is. Raises ValueError unless it is written in the form of this module's text."""
     _scan(data)
     value = cbor2.loads(data)

@@ -9,7 +9,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
-from firmware.model import Action, Notice, Problem, Purpose, Screen, ScreenName
+from firmware.model import Action, Problem, Purpose, Screen, ScreenName
+from firmware.notices import Notice
 from sim import faces
 from sim.backend.orders import Stage
 from sim.site import Site

@@ -18,6 +18,7 @@ COMMAND = "command"
 EPOCH = "epoch"
 ACK = "ack"
 WELCOME = "welcome"
+TOKEN = "token"  # noqa: S105
 HEAD = "head"  # what a locker signs of its journal
 HELLO = "hello"
 
@@ -33,8 +34,8 @@ class Signer:
         self.key_id = key_id
         self.public = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
-    def sign(self, kind: str, payload: Mapping[str, Any]) -> bytes:
-        """The payload as a signed object of this kind (GRANTS, COMMAND)."""
+    def sign(self, kind: str, payload: Mapping[Any, Any]) -> bytes:
+        """The payload as a signed object of this kind (GRANTS, COMMAND). A token's has numbers for names."""
         header = {
             _ALGORITHM: _EDDSA,
             _KEY_ID: self.key_id.encode(),

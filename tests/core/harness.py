@@ -48,6 +48,8 @@ from firmware.events import (
     PulseEnded,
     ReadDoor,
     Started,
+    TokenRefused,
+    TokenShown,
     WaybillScanned,
     Welcomed,
 )
@@ -80,6 +82,8 @@ ASKED = (
     Checked,
     Pressed,
     CodeTyped,
+    TokenShown,
+    TokenRefused,
     ChangesCame,
     EpochDemanded,
     GrantsCame,
@@ -110,10 +114,10 @@ def digest(purpose: Purpose, waybill: str) -> str:
     return f"{purpose}-{waybill}"
 
 
-def right(purpose: Purpose, *waybills: str, not_before_ms: int = 0, not_after_ms: int = 0) -> GrantedRight:
+def right(purpose: Purpose, *waybills: str, **others: int) -> GrantedRight:
     """A grant with one code, named after its first parcel."""
     name = digest(purpose, waybills[0])
-    return GrantedRight(name, purpose, waybills, (name,), (f"{name}+phone",), not_before_ms, not_after_ms)
+    return GrantedRight(name, purpose, waybills, (name,), (f"{name}+phone",), **others)
 
 
 class Mind:
@@ -197,6 +201,12 @@ class Mind:
     def scan(self, waybill: str) -> Outcome | None:
         """A barcode is held before the scanner."""
         return self.ask(WaybillScanned(waybill))
+
+    def token(self, purpose: Purpose, waybill: str, **others: Any) -> Outcome | None:
+        """A token for this right is held before the camera: a static one, unless it is told its dates."""
+        said = {"grant": digest(purpose, waybill), "purpose": purpose, "locker": LOCKER, "epoch": 1}
+        dates = {"not_before_ms": 0, "not_after_ms": 0}
+        return self.ask(TokenShown(**{**said, **dates, "digest": "d", **others}))
 
     def command(self, waybill: str, **others: Any) -> Outcome | None:
         """The signed open command, for this parcel under its pickup grant."""

@@ -17,7 +17,6 @@ from firmware.model import (
     Direction,
     DoorState,
     EntryKind,
-    Notice,
     Outcome,
     ParcelState,
     Problem,
@@ -27,6 +26,7 @@ from firmware.model import (
     UseState,
     Why,
 )
+from firmware.notices import Notice
 from firmware.rows import Door
 from hal.ports import PulseResult
 from tests.core.harness import HOUR_MS, Mind, cabinet, digest, lost, right

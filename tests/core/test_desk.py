@@ -15,7 +15,6 @@ from firmware.model import (
     DoorState,
     EntryKind,
     Fill,
-    Notice,
     Outcome,
     ParcelState,
     Problem,
@@ -23,7 +22,9 @@ from firmware.model import (
     ScreenName,
     UseState,
 )
+from firmware.notices import Notice
 from firmware.rows import Grant, Use
+from firmware.shown import NOTICES as TOKEN_NOTICES
 from firmware.turn import Turn
 from tests.core.harness import HOUR_MS, Mind, cabinet, digest, lost, right
 
@@ -467,7 +468,8 @@ def test_a_known_code_that_opens_nothing_says_why(
 
 
 def test_every_notice_is_reached() -> None:
-    assert {notice for _, notice in NOTICES} == set(Notice)
+    """Those of tokens alone are in tests/core/test_shown.py."""
+    assert {notice for _, notice in NOTICES} == set(Notice) - {*TOKEN_NOTICES.values(), Notice.NOT_OURS}
 
 
 def test_an_expired_parcel_says_since_when_and_where_the_money_goes(mind: Mind) -> None:

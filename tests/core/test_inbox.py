@@ -21,16 +21,20 @@ from firmware.events import (
     Pressed,
     PulseEnded,
     SystemClockMoved,
+    TokenRefused,
+    TokenShown,
     Welcomed,
 )
 from firmware.inbox import ANSWERED, SHED, Inbox, Post
-from firmware.model import Action, Outcome
+from firmware.model import Action, Outcome, Purpose
 from hal.ports import PulseResult
 
 PRESS = Pressed(Action.START)
 ONE_OF_EACH: list[Event] = [
     PRESS,
     CodeTyped("d"),
+    TokenShown("g", Purpose.PICKUP, "0123", 1, 0, 0, "d"),
+    TokenRefused(Outcome.UNSIGNED),
     GrantsCame("0123", 1, 1, (), ()),
     ChangesCame("0123", 1, 1, 2),
     Commanded("c", "0123", 1, 0, 1, Open("g", "KZ1")),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from firmware.events import ChangesCame, GrantedParcel, GrantedRight, GrantsCame
 from firmware.forms import GRANTS_MAX, PARCELS_MAX
-from firmware.model import Action, EntryKind, Notice, Outcome, ParcelState, Purpose, ScreenName
+from firmware.model import Action, EntryKind, Outcome, ParcelState, Purpose, ScreenName
+from firmware.notices import Notice
 from firmware.rows import Draft, Grant, Locker, Parcel
 from tests.core.harness import HOUR_MS, LOCKER, UTC_MS, Mind, digest, right
 

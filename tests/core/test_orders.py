@@ -5,17 +5,8 @@ from typing import Any
 import pytest
 
 from firmware.events import Answer, BeginEpoch, EpochDemanded, GrantedParcel, GrantedRight
-from firmware.model import (
-    Action,
-    Direction,
-    DoorState,
-    EntryKind,
-    Notice,
-    Outcome,
-    ParcelState,
-    Purpose,
-    ScreenName,
-)
+from firmware.model import Action, Direction, DoorState, EntryKind, Outcome, ParcelState, Purpose, ScreenName
+from firmware.notices import Notice
 from firmware.rows import Grant, Parcel, Use
 from tests.core.harness import HOUR_MS, Mind, digest, right
 

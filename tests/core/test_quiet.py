@@ -6,7 +6,8 @@ import pytest
 
 from firmware.config import Times
 from firmware.events import Due, GrantedParcel
-from firmware.model import Action, Notice, Outcome, ParcelState, Problem, Purpose, ScreenName
+from firmware.model import Action, Outcome, ParcelState, Problem, Purpose, ScreenName
+from firmware.notices import Notice
 from firmware.rows import Parcel
 from tests.core.harness import HOUR_MS, Mind, cabinet, right
 

@@ -35,12 +35,12 @@ from firmware.model import (
     Entry,
     EntryKind,
     Fill,
-    Notice,
     Outcome,
     ParcelState,
     Purpose,
     ScreenName,
 )
+from firmware.notices import Notice
 from firmware.peer import Role
 from firmware.reserve import NEEDED_BYTES, RESERVE_BYTES
 from firmware.rows import Command, Door, Parcel, Session

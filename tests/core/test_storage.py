@@ -12,7 +12,6 @@ from firmware.model import (
     Entry,
     EntryKind,
     Fill,
-    Notice,
     Outage,
     Outcome,
     ParcelState,
@@ -22,6 +21,7 @@ from firmware.model import (
     ScreenName,
     UseState,
 )
+from firmware.notices import Notice
 from firmware.rows import Command
 from firmware.storage import ACK_STEP, fill_of, used_percent
 from tests.core.harness import LOCKER, Mind, right

@@ -16,7 +16,8 @@ from typing import Any
 from playwright.async_api import Browser, Page
 
 from firmware.control import Superseded
-from firmware.model import Action, Notice, Outage, Purpose, Screen, ScreenName
+from firmware.model import Action, Outage, Purpose, Screen, ScreenName
+from firmware.notices import Notice
 from firmware.optics import CameraState, Hint
 from tests.kiosk.stage import Kiosk, browsing, serving
 from tests.kiosk.test_texts import LANGUAGES

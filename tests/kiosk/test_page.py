@@ -8,7 +8,8 @@ from playwright.async_api import Page, expect
 
 from firmware.control import Code, Press, Superseded, Told
 from firmware.kiosk.server import serve
-from firmware.model import Action, Notice, Outcome, Problem, Screen, ScreenName
+from firmware.model import Action, Outcome, Problem, Screen, ScreenName
+from firmware.notices import Notice
 from tests.kiosk.scripted import CONNECT_S, IDLE, listener
 from tests.kiosk.stage import Kiosk
 from tests.kiosk.test_texts import LANGUAGES, PLURALS

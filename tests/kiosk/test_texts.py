@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import firmware.kiosk
-from firmware.model import Notice, Outage, Problem, Purpose, ScreenName
+from firmware.model import Outage, Problem, Purpose, ScreenName
+from firmware.notices import Notice
 
 KIOSK = Path(firmware.kiosk.__file__).parent
 LANGUAGES = ("ru", "kk", "en")

@@ -11,7 +11,6 @@ from firmware.model import (
     Action,
     DoorState,
     EntryKind,
-    Notice,
     Outcome,
     ParcelState,
     Problem,
@@ -21,6 +20,7 @@ from firmware.model import (
 )
 from firmware.model import SessionState as AtScreen
 from firmware.model import Why as DoorWhy
+from firmware.notices import Notice
 from sim.backend import Stage
 from sim.faults import CATALOGUE, Part
 from sim.panel import server

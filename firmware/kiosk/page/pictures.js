@@ -141,6 +141,10 @@ const PICTURES = {
   barcode: THINGS.barcode,
   not_in_batch: both("barcode", "cross"),
   not_due: both("parcel", "clock"),
+  other_locker: both("locker", "cross"),
+  no_grant: both("list", "cross"),
+  unknown_key: both("phone", "lock"),
+  no_static: both("list", "cross"),
 };
 
 /** A picture by name; decorative, because the words beside it say the same. */

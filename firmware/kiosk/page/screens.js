@@ -65,11 +65,16 @@ function outOfService(screen) {
   };
 }
 
+const NOTED = {
+  not_yet_valid: "code_early", qr_early: "code_early", qr_over: "code_early", clock_unsure: "code_early",
+  code_ended: "code_wrong", qr_old: "code_wrong", not_ours: "code_wrong",
+};
+
 function notice(screen) {
   const key = `notice.${screen.notice}`;
   const dated = screen.date_ms !== undefined;
   return {
-    picture: { not_yet_valid: "code_early", code_ended: "code_wrong" }[screen.notice] ?? screen.notice, title: [key],
+    picture: NOTED[screen.notice] ?? screen.notice, title: [key],
     named: screen.cell, cells: screen.cell === undefined ? [] : [screen.cell],
     lines: [
       dated ? { optional: true, text: [`${key}.date`, { date_ms: screen.date_ms }] } : null,
