@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.protocol import asyncapi, vectors
+from tests.protocol import asyncapi, token_vectors, vectors
 from tests.protocol.schemas import schemas
 
 PATH = Path(__file__).parent.parent / "docs" / "protocol"
@@ -25,7 +25,7 @@ def documents() -> dict[str, bytes]:
             for name, schema in schemas().items()
         },
         "asyncapi.yaml": asyncapi.document(all_, played.hello, played.journal),
-        "vectors.json": vectors.document(),
+        "vectors.json": vectors.document(token_vectors.document()),
     }
 
 

@@ -23,9 +23,11 @@ from jsonschema import Draft7Validator
 from firmware.deeds import AnySigned
 from firmware.link.topics import Topics
 from firmware.model import Outcome
+from firmware.notices import Notice
+from firmware.shown import NOTICES
 from firmware.signed import Keyring, Kind, open_signed
 from tests import contract
-from tests.protocol import vectors
+from tests.protocol import token_vectors, vectors
 from tests.protocol.schemas import DOWN, UP, closed
 
 PATH = contract.PATH
@@ -192,12 +194,29 @@ def test_a_locker_answers_as_the_vector_says(name: str) -> None:
 
 def test_there_is_a_vector_for_each_kind_deed_and_refusal() -> None:
     assert len(VECTORS) == len(FILE["vectors"])
-    assert {kind_of(bytes.fromhex(each["object"])) for each in GOOD} == set(Kind)
+    assert {kind_of(bytes.fromhex(each["object"])) for each in GOOD} == set(Kind) - {Kind.TOKEN}
     deeds = {each["payload"]["do"]["type"] for each in GOOD if "do" in each["payload"]}
     assert deeds == {deed.__struct_config__.tag for deed in get_args(AnySigned)}
     outcomes = Counter(each["outcome"] for each in VECTORS.values())
     forms = {"unsigned", "unknown_key", "bad_signature", "malformed", "stale", "wrong_locker", "wrong_epoch"}
     assert forms | {"older", "gap", "mismatch", "too_early", "too_late"} <= outcomes.keys()
+
+
+@pytest.mark.parametrize("vector", token_vectors.token_vectors(), ids=lambda vector: vector.name)
+def test_each_token_has_the_answer_that_the_file_says(vector: token_vectors.TokenVector) -> None:
+    told = next(each for each in FILE["tokens"] if each["name"] == vector.name)
+    seen = token_vectors.show(told["text"])
+    assert (seen.outcome, seen.notice) == (told["outcome"], told.get("notice"))
+
+
+def test_there_is_a_token_for_each_refusal_that_a_backend_can_cause() -> None:
+    """But for those of the locker's own: its clock and its policy (tests/core/test_shown.py)."""
+    names = [each["name"] for each in FILE["tokens"]]
+    assert len(names) == len(set(names))
+    assert {each.get("notice") for each in FILE["tokens"]} - {None} == {
+        *NOTICES.values(),
+        Notice.NOT_OURS,
+    } - {Notice.CLOCK_UNSURE, Notice.NO_STATIC}
 
 
 def test_the_keys_are_made_of_their_seeds_and_marked_as_published() -> None:

@@ -415,7 +415,9 @@ taken the objects named in `before`, in this order. `object` is the whole COSE_S
 added where there are any; `payload` is what it says, with byte strings in hex; null where it says nothing that can be read. \
 `outcome` is the answer; where what `then` tells happens next, or the outcome is `accepted`, `later` is the answer that follows. \
 An `ack` and an accepted `welcome` have their outcome inside the locker and are answered only where they are refused. \
-`journal` is the locker's batch once it has taken `welcome` and `grants`, and `hello` what it said before."""
+`journal` is the locker's batch once it has taken `welcome` and `grants`, and `hello` what it said before. \
+Each of `tokens` is the `text` of a QR code, held before the camera of a locker that has taken `welcome` and `grants`; `notice` is what its \
+screen says then, and without one the cell opens."""
 
 
 def vectors() -> tuple[Played, dict[str, Vector]]:
@@ -449,8 +451,8 @@ def _link_answers(sent: bytes) -> list[Outcome]:
     return said
 
 
-def document() -> bytes:
-    """The file."""
+def document(tokens: list[dict[str, Any]]) -> bytes:
+    """The file; `tokens` are of `tests.protocol.token_vectors`."""
     played, all_ = vectors()
     whole = {
         "about": ABOUT,
@@ -458,6 +460,7 @@ def document() -> bytes:
         "hello": played.hello,
         "journal": played.journal,
         "vectors": [told_of(vector) for vector in all_.values()],
+        "tokens": tokens,
     }
     return msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n"
 
