@@ -12,7 +12,8 @@ Rules:
 """
 
 from firmware import access, session
-from firmware.model import Notice, Purpose
+from firmware.model import Purpose
+from firmware.notices import Notice
 from firmware.optics import CameraState
 from firmware.rows import Grant, Parcel, Session, State, Use
 from firmware.turn import Cabinet, Turn

@@ -25,12 +25,13 @@ from firmware.events import (
     SystemClockMoved,
     TokenRefused,
     TokenShown,
+    WaybillScanned,
     Welcomed,
 )
 from firmware.model import Outcome
 
 LISTS = (GrantsCame, ChangesCame)
-TOUCHES = (Pressed, CodeTyped, TokenShown, TokenRefused)
+TOUCHES = (Pressed, CodeTyped, TokenShown, TokenRefused, WaybillScanned)
 SHED = (*TOUCHES, *LISTS, Commanded, EpochDemanded, JournalAcked, Welcomed, SystemClockMoved)
 ANSWERED = (*SHED, Checked)  # whoever asks for these is told what became of them, and may ask again
 

@@ -20,13 +20,13 @@ from firmware.model import (
     Direction,
     DoorState,
     Fill,
-    Notice,
     Outcome,
     ParcelState,
     Purpose,
     ScreenName,
     UseState,
 )
+from firmware.notices import Notice
 from firmware.optics import CameraState
 from firmware.rows import Command, Door, Grant, Intent, Parcel, Use
 from tests.core.harness import Mind, cabinet, digest, right

@@ -468,8 +468,9 @@ def test_a_known_code_that_opens_nothing_says_why(
 
 
 def test_every_notice_is_reached() -> None:
-    """Those of tokens alone are in tests/core/test_shown.py."""
-    assert {notice for _, notice in NOTICES} == set(Notice) - {*TOKEN_NOTICES.values(), Notice.NOT_OURS}
+    """Those of tokens alone are in tests/core/test_shown.py, and those of a scanned parcel in tests/core/test_batch.py."""
+    elsewhere = {*TOKEN_NOTICES.values(), Notice.NOT_OURS, Notice.CODE_FIRST, Notice.NOT_IN_BATCH}
+    assert {notice for _, notice in NOTICES} == set(Notice) - elsewhere
 
 
 def test_an_expired_parcel_says_since_when_and_where_the_money_goes(mind: Mind) -> None:

@@ -23,6 +23,7 @@ from firmware.events import (
     SystemClockMoved,
     TokenRefused,
     TokenShown,
+    WaybillScanned,
     Welcomed,
 )
 from firmware.inbox import ANSWERED, SHED, Inbox, Post
@@ -35,6 +36,7 @@ ONE_OF_EACH: list[Event] = [
     CodeTyped("d"),
     TokenShown("g", Purpose.PICKUP, "0123", 1, 0, 0, "d"),
     TokenRefused(Outcome.UNSIGNED),
+    WaybillScanned("KZ1"),
     GrantsCame("0123", 1, 1, (), ()),
     ChangesCame("0123", 1, 1, 2),
     Commanded("c", "0123", 1, 0, 1, Open("g", "KZ1")),

@@ -9,7 +9,8 @@ import pytest
 from firmware import readings
 from firmware.control import Press, Reading, Scan, Seq, Show, Told, encode
 from firmware.events import WaybillScanned
-from firmware.model import Action, Notice, Outcome, Screen, ScreenName
+from firmware.model import Action, Outcome, Screen, ScreenName
+from firmware.notices import Notice
 from firmware.optics import Format
 from firmware.peer import Role
 from firmware.sight import READINGS_MAX
