@@ -11,13 +11,14 @@ ERROR_LEVEL = (
 
 
 def drawn(show: Show) -> Show:
-    """The same, its QR code with size and path. Raises segno.DataOverflowError on a text that no code holds."""
+    """The same, its QR code with size and path. Raises as `draw` does."""
     if show.qr is None:
         return show
-    return msgspec.structs.replace(show, qr=_draw(show.qr.text))
+    return msgspec.structs.replace(show, qr=draw(show.qr.text))
 
 
-def _draw(text: str) -> Qr:
+def draw(text: str) -> Qr:
+    """A QR code with size and path. Raises segno.DataOverflowError on a text that no code holds."""
     rows = segno.make(text, error=ERROR_LEVEL, micro=False).matrix
     return Qr(text, len(rows), "".join(_runs(y, bytes(row)) for y, row in enumerate(rows)))
 

@@ -4,6 +4,7 @@ Everything is JSON, under a bearer token. An error is `{"error": {"code", "messa
 for the person. `wait` (seconds) makes a request for a command or for news a long poll.
 
     GET    /api/parcels                      «Мои отправления», and the locker
+    GET    /api/parcels/{waybill}/token      its QR code for the locker's camera, drawn anew every half minute
     POST   /api/parcels/{waybill}/open       also once more, while it is not confirmed
     POST   /api/parcels/{waybill}/confirm
     POST   /api/parcels/{waybill}/problem    {"problem": "not_there" | "not_mine" | "damaged" | "refused"}
@@ -78,6 +79,7 @@ class Api:
         application.router.add_get("/parcels", self._parcels)
         for verb in ("open", "confirm", "problem", "extend"):
             application.router.add_post(f"/parcels/{{waybill}}/{verb}", getattr(self, f"_{verb}"))
+        application.router.add_get("/parcels/{waybill}/token", self._token)
         application.router.add_post("/claims", self._claim)
         application.router.add_delete("/claims/{id}", self._leave)
         application.router.add_get("/commands/{id}", self._command)
@@ -94,6 +96,9 @@ class Api:
     async def _parcels(self, request: web.Request) -> web.Response:
         person = self._person(request)
         return _json({"locker": self._app.locker(), "parcels": self._app.parcels(person)})
+
+    async def _token(self, request: web.Request) -> web.Response:
+        return _json(self._app.token(self._person(request), request.match_info["waybill"]))
 
     async def _open(self, request: web.Request) -> web.Response:
         return self._asked(request, self._app.open)

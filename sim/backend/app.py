@@ -10,8 +10,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from firmware.errors import PostomatError, Unreachable
+from firmware.kiosk.drawing import draw
 from firmware.model import Outcome, Problem, Purpose
-from sim.backend import answers, commands
+from sim.backend import answers, commands, tokens
 from sim.backend.backend import Backend
 from sim.backend.books import OVER
 from sim.backend.commands import Command, Deed
@@ -74,6 +75,19 @@ class CommandShown(Struct, frozen=True):
     state: str
     outcome: str | None
     message: str
+
+
+class TokenShown(Struct, frozen=True):
+    """What the phone holds before the locker's camera: a QR code, drawn anew in `redraw_s`; refused by the locker from `until_ms` (UTC) on.
+
+    `path` is of an SVG whose unit is one module, in a square of `size`, with no quiet zone.
+    """
+
+    text: str
+    size: int
+    path: str
+    until_ms: int
+    redraw_s: int
 
 
 class AccountShown(Struct, frozen=True):
@@ -141,6 +155,17 @@ class App:
             return CommandShown(name, "failed", None, answers.UNANSWERED)
         told = Outcome(outcome)
         return CommandShown(name, "done" if told is Outcome.DONE else "failed", told, answers.OUTCOMES[told])
+
+    def token(self, person: str, waybill: str) -> TokenShown:
+        """The code of a parcel that waits, whether its locker can be reached or not. Raises Refused."""
+        order = self.backend.orders.get(waybill)
+        if order is None or order.person != person:
+            raise Refused(404, "no_such_parcel", "Такой посылки у вас нет.")
+        if not _is_there(order) or order.waits:
+            raise Refused(409, "not_now", answers.state_of(order, self.backend.books.refunds.get(waybill)))
+        qr = draw(self.backend.mint(waybill))
+        until_ms = (self.backend.now_ms() // 1_000 + tokens.VALID_S) * 1_000
+        return TokenShown(qr.text, qr.size, qr.path, until_ms, tokens.REDRAW_S)
 
     # What is asked for
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from firmware.control import Hello, Journal, JournalRow
 from firmware.model import Purpose
-from sim.backend import commands, lists
+from sim.backend import commands, lists, tokens
 from sim.backend.commands import Command
 from sim.backend.desk import PATIENCE_S, Desk
 from sim.backend.journal import JournalBroken
@@ -105,6 +105,12 @@ class Backend(Desk):
                 self.books.count("lost", 1)
                 self._custody.hold_all()
                 self.alarm("entries of the journal are lost")
+
+    def mint(self, waybill: str, purpose: Purpose = Purpose.PICKUP, *, static: bool = False) -> str:
+        """What a phone shows to the locker's camera for a minute; or a paper, for as long as the right lasts."""
+        grant = self.orders[waybill].grants[purpose].id
+        said = tokens.claims(self.site.locker, self.ledger.epoch, grant, purpose, self._rights.name())
+        return tokens.mint(self.signer, said if static else tokens.dated(said, self._utc_ms()))
 
     def open_command(self, waybill: str, valid_s: int = 60, not_before_ms: int | None = None) -> Command:
         """The buyer's «Открыть ячейку»."""

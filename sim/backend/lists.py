@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from firmware.model import Purpose
-from sim.backend.orders import DEPOSITABLE, HELD, Grant, Order, Stage
+from sim.backend.orders import DEPOSITABLE, HELD, Grant, Hold, Order, Stage
 from sim.backend.site import Site
 
 PART_MAX_BYTES = 48_000  # of an object's 49,000; counted in JSON, which is longer than the CBOR of the same
@@ -75,7 +75,7 @@ def contents(
     return {
         "parcels": [_parcel(order, afresh=afresh) for order in (*open_orders, *lasts)],
         "grants": [
-            _right(site, order, grant)
+            _right(site, order, grant, afresh=afresh)
             for order in open_orders
             for grant in order.grants.values()
             if grant.purpose is not Purpose.DEPOSIT or order.stage in DEPOSITABLE
@@ -90,14 +90,16 @@ def _parcel(order: Order, *, afresh: bool) -> dict[str, Any]:
     return told if order.is_inbound else {**told, "direction": order.direction.value}
 
 
-def _right(site: Site, order: Order, grant: Grant) -> dict[str, Any]:
-    told = {
+def _right(site: Site, order: Order, grant: Grant, *, afresh: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {
         "id": grant.id,
         "purpose": grant.purpose.value,
         "parcels": [order.waybill],
         "codes": [_digest(site, grant.code)],
         "phone_codes": [_digest(site, grant.code + grant.phone)],
     }
+    if afresh and not order.opened and order.held is Hold.NO:  # else nobody knows what its tokens did
+        told["tokens_since"] = site.epoch
     return {**told, "not_before_ms": grant.not_before_ms} if grant.not_before_ms else told
 
 

@@ -43,6 +43,10 @@ class Rights:
             self._books.put_person(person)
         return person.token
 
+    def name(self) -> bytes:
+        """16 bytes that no other token has."""
+        return self._chance.randbytes(16)
+
     def send_code(self, order: Order, grant: Grant, until: str = "") -> None:
         """The SMS that carries the code of a right."""
         text = words.sms_of_grant(self._site.locker, self._site.address, order, grant, until)

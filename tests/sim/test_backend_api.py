@@ -13,10 +13,11 @@ import msgspec
 import pytest
 
 from firmware.deeds import Claim, Confirm, Extend, Leave, Open, Report
-from firmware.events import Commanded
+from firmware.events import Commanded, TokenShown
 from firmware.link.topics import Answer, State, name_of
 from firmware.model import Outcome, Problem
-from firmware.signed import open_signed
+from firmware.signed import Keyring, open_signed
+from firmware.tokens import open_token
 from sim import web
 from sim.backend import Backend, Link, Stage, answers, api
 from sim.backend.app import COMMAND_S, UNANSWERED_MS, App
@@ -405,3 +406,39 @@ def test_every_outcome_and_every_stage_has_words() -> None:
         order.stage = stage
         assert answers.state_of(order, None).endswith(".")
     backend.close()
+
+
+# --- the code for the locker's camera
+
+
+@with_phone
+async def test_the_phone_shows_a_code_that_the_locker_reads(phone: Phone) -> None:
+    status, told = await phone.ask("GET", "/api/parcels/KZ1/token")
+    assert (status, told["redraw_s"], told["until_ms"]) == (
+        200,
+        30,
+        phone.clock.now_ms // 1_000 * 1_000 + 60_000,
+    )
+    signer = phone.backend.signer
+    said = open_token(told["text"], Keyring({signer.key_id: signer.public}))
+    assert isinstance(said, TokenShown)
+    assert (said.grant, said.purpose, said.locker) == ("pickup-KZ1", "pickup", "0123")
+    assert said.not_before_ms < phone.clock.now_ms < said.not_after_ms == told["until_ms"]
+    assert told["path"].startswith("M0 0h7v1h-7z")  # the finder in the corner
+    _, again = await phone.ask("GET", "/api/parcels/KZ1/token")
+    assert again["text"] != told["text"]
+
+
+@with_phone
+async def test_it_does_so_too_while_the_locker_is_offline(phone: Phone) -> None:
+    phone.online(False)
+    assert (await phone.ask("GET", "/api/parcels/KZ1/token"))[0] == 200
+
+
+@with_phone
+async def test_nobody_else_and_nothing_that_does_not_wait_gets_a_code(phone: Phone) -> None:
+    assert (await phone.ask("GET", "/api/parcels/KZ3/token"))[1]["error"]["code"] == "not_now"  # on its way
+    assert (await phone.ask("GET", "/api/parcels/KZ9/token"))[0] == 404
+    assert (await phone.ask("GET", "/api/parcels/KZ1/token", token=""))[0] == 401
+    phone.told("collected", parcel="KZ1")
+    assert (await phone.ask("GET", "/api/parcels/KZ1/token"))[0] == 409
