@@ -223,8 +223,8 @@ class SerialScanner(Section, frozen=True):
     name: Name
     device: Annotated[str, Meta(max_length=255, pattern="^/")]
     baud: Annotated[int, Meta(ge=1_200, le=115_200)] = 9_600
-    prefix: Annotated[str, Meta(max_length=8, pattern=r"\A[ -~]*\Z")] = ""  # that it was told to send
-    suffix: Annotated[str, Meta(max_length=8, pattern=r"\A[ -~]*\Z")] = ""  # likewise, before the CR or LF
+    prefix: Annotated[str, Meta(max_length=8, pattern=r"^[\x00-\x7f]*$")] = ""  # that it was told to send
+    suffix: Annotated[str, Meta(max_length=8, pattern=r"^[\x00-\x7f]*$")] = ""  # likewise, before the CR or LF
     length_max: Annotated[int, Meta(ge=1, le=1_024)] = 128
 
 

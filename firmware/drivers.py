@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from firmware.assembly import Assembly
-from firmware.config import Bus, Config, Gpio, Xor8a80
+from firmware.config import Bus, Config, Gpio, Scanner, SerialScanner, Xor8a80
 from firmware.errors import HardwareError
 
 
@@ -100,11 +100,26 @@ def _drivers(
     ]
 
 
-def serial_port(bus: Bus) -> Any:
-    """The real device of a bus."""
+def serial_port(line: Bus | SerialScanner) -> Any:
+    """The real device of a bus, or of a barcode scanner."""
     from hal.serialport import TtyPort
 
-    return TtyPort(bus.device, bus.baud)
+    return TtyPort(line.device, line.baud)
+
+
+def barcodes(scanner: Scanner, *, port: Callable[[SerialScanner], Any]) -> list[Any]:
+    """The barcode scanners of the configuration. Raises HardwareError for a prefix or suffix that no code can have."""
+    if not scanner.serial:
+        return []
+    from hal.barcodes import BarcodeScanner, Framing
+
+    try:
+        return [
+            BarcodeScanner(port(each), Framing(each.prefix, each.suffix, each.length_max))
+            for each in scanner.serial
+        ]
+    except ValueError as error:
+        raise HardwareError(f"scanner.serial: {error}") from None
 
 
 def gpio_pins(bank: Gpio) -> Any:

@@ -34,17 +34,14 @@ class Taken(NamedTuple):
 class Framing:
     """Bytes in, texts out; no I/O and no clock. It never holds more than one code.
 
-    What is between two ends is a code where it has prefix and suffix, 1 to `length_max` characters between them, is
-    printable ASCII and came without a pause. Raises ValueError for a bound or a frame under which nothing would be one.
+    What is between two ends is a code where it has prefix and suffix, 1 to `length_max` characters of printable ASCII
+    between them, and came without a pause. Raises ValueError for a bound or a frame under which nothing would be one.
     """
 
     def __init__(self, prefix: str = "", suffix: str = "", length_max: int = 128) -> None:
         if length_max < 1:
             raise ValueError(f"length_max is {length_max}, must be at least 1")
-        for name, frame in (("prefix", prefix), ("suffix", suffix)):
-            if not all(ord(each) in _PRINTABLE for each in frame):
-                raise ValueError(f"{name}: must be printable ASCII")
-        self._prefix, self._suffix = prefix.encode(), suffix.encode()
+        self._prefix, self._suffix = _mark("prefix", prefix), _mark("suffix", suffix)
         self._longest = len(self._prefix) + length_max + len(self._suffix)
         self._line = bytearray()
         self._spoilt = False  # what comes before the next end is no code
@@ -63,7 +60,7 @@ class Framing:
                 self.forget()
                 if text is not None:
                     texts.append(text)
-            elif byte not in _PRINTABLE or len(self._line) >= self._longest:
+            elif len(self._line) >= self._longest:
                 self._spoil()
             elif not self._spoilt:
                 self._line.append(byte)
@@ -81,10 +78,18 @@ class Framing:
     def _text(self) -> str | None:
         line = bytes(self._line)
         framed = line.startswith(self._prefix) and line.endswith(self._suffix)
-        end = len(line) - len(self._suffix)
-        if self._spoilt or not framed or end <= len(self._prefix):
+        code = line[len(self._prefix) : len(line) - len(self._suffix)]
+        if self._spoilt or not framed or not code or not all(byte in _PRINTABLE for byte in code):
             return None
-        return line[len(self._prefix) : end].decode("ascii")
+        return code.decode("ascii")
+
+
+def _mark(name: str, mark: str) -> bytes:
+    """Prefix or suffix as bytes; often it is STX or ETX. The end of the line is no part of it, though some would write it so."""
+    mark = mark.strip("\r\n")
+    if not mark.isascii() or "\r" in mark or "\n" in mark:
+        raise ValueError(f"{name}: must be ASCII, with no end of a line in it")
+    return mark.encode("ascii")
 
 
 class Flood:

@@ -115,11 +115,11 @@ class Scanner:
 
     # What is read
 
-    def heard(self, text: str, written: Format) -> None:
+    def heard(self, text: str, written: Format, *, asked: bool = False) -> None:
         """A text; what cannot be one of ours is told as an empty one, so that the screen can say so."""
         now_ms = self._now_ms()
         if (
-            written not in self._scan.wants
+            not (asked or written in self._scan.wants)
             or now_ms - self._told.get((text, written), -REPEAT_MS) < REPEAT_MS
         ):
             return
@@ -130,8 +130,11 @@ class Scanner:
         self._send(Reading(self._scan.seq, text if ours else "", written))
 
     def heard_on_line(self, text: str) -> None:
-        """A text that came without its format: what is too long for a barcode was a QR code."""
-        self.heard(text, Format.LINEAR if len(text) <= LINEAR_MAX else Format.QR)
+        """A text that came without its format: what is too long for a barcode was a QR code.
+
+        Whoever has pressed a trigger is answered by the screen, also where it asks for none: it says what to do first.
+        """
+        self.heard(text, Format.LINEAR if len(text) <= LINEAR_MAX else Format.QR, asked=True)
 
     def keep(self) -> None:
         """Write the ring, as a technician has asked."""

@@ -98,6 +98,11 @@ def test_what_lacks_its_prefix_or_suffix_is_no_code() -> None:
     assert texts(Framing("AB", "B"), b"AB\rABB\rABBB\r") == ["B"]  # one letter is not both
 
 
+def test_a_frame_may_be_of_control_characters_and_of_the_end_that_always_ends_a_code() -> None:
+    framing = Framing("\x02", "\x03\r\n")
+    assert texts(framing, b"\x02KZ1\x03\r\n\x02K\x03Z\x03\r\nKZ2\r\n\x02\0\x03\r") == ["KZ1"]
+
+
 def test_two_bursts_are_never_one_code() -> None:
     framing = Framing()
     assert texts(framing, b"KZ000", b"01\rKZ00002\r", gap_ms=GAP_MS) == ["KZ00001", "KZ00002"]
@@ -108,7 +113,7 @@ def test_an_end_counts_once_whatever_it_is_made_of() -> None:
     assert Framing().take(b"1\r\n2\n\n3\r\r\n\0\r\n", 0).ends == 4
 
 
-@pytest.mark.parametrize("frame", [("\r", "", 8), ("", "\n", 8), ("я", "", 8), ("", "", 0)])
+@pytest.mark.parametrize("frame", [("A\rB", "", 8), ("", "A\nB", 8), ("я", "", 8), ("", "", 0)])
 def test_a_frame_under_which_nothing_is_a_code_is_refused(frame: tuple[str, str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Framing(*frame)
