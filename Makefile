@@ -13,8 +13,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-# What the tests need of Debian: a browser, glyphs for Kazakh and the tenge, a broker, and a tool that makes system calls fail.
-PACKAGES := chromium fonts-noto-core mosquitto strace
+# What the tests need of Debian: a browser, glyphs for Kazakh and the tenge, a reader of barcodes, a broker, and a tool that makes
+# system calls fail.
+PACKAGES := chromium fonts-noto-core libzbar0 mosquitto strace
 
 # Modules of tests/ that compare something generated with its source: each is run with --check.
 GENERATED := $(patsubst %,tests.%,$(basename $(notdir $(wildcard tests/diagrams.py tests/contract.py))))
@@ -107,7 +108,7 @@ COMPILE = build/uv/bin/uv --quiet pip compile pyproject.toml --group build --uni
 lock: | build/uv/bin/uv  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--upgrade)
 	$(COMPILE) --extra dev --output-file requirements/dev.txt
 	$(COMPILE) --extra sim --constraint requirements/dev.txt --output-file requirements/sim.txt
-	$(COMPILE) --extra controller --extra gpio --extra kiosk --extra link --constraint requirements/dev.txt --output-file requirements/device.txt
+	$(COMPILE) --extra controller --extra gpio --extra kiosk --extra link --extra scanner --constraint requirements/dev.txt --output-file requirements/device.txt
 
 build/uv/bin/uv:
 	@$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip --disable-pip-version-check --quiet install uv

@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = {
     "dev": ("dev",),
     "sim": ("sim",),
-    "device": ("controller", "gpio", "kiosk", "link"),
+    "device": ("controller", "gpio", "kiosk", "link", "scanner"),
 }
 LINE = (
     r"(?P<package>[a-z0-9-]+)(?:\[(?P<extras>[a-z0-9,-]+)\])?==(?P<version>[\w.]+)(?: ; [^#]*?)?"
