@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable
 from firmware.model import Purpose
 from sim.claimers import Claimer
 from sim.people import Visitor
+from sim.showers import Shower
 from sim.site import Site
 from sim.wishes import WISHES, see_to_doubtful
+
+BUYERS: dict[str, type[Visitor]] = {"scans": Claimer, "shows": Shower}
 
 
 async def deliver(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
@@ -28,8 +31,7 @@ async def send(site: Site, chance: random.Random, waybill: str, manner: str) -> 
 async def collect(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
     """The buyer comes."""
     if waybill in site.office.backend.orders:
-        buyer = Claimer if manner == "scans" else Visitor
-        await buyer(site, chance, waybill, Purpose.PICKUP, manner).come()
+        await BUYERS.get(manner, Visitor)(site, chance, waybill, Purpose.PICKUP, manner).come()
 
 
 async def go_round(site: Site, chance: random.Random, of: str, manner: str) -> None:

@@ -25,6 +25,7 @@ from firmware.events import (
     ReadDoor,
     Started,
     StorageChanged,
+    TokenShown,
 )
 from firmware.inbox import Post
 from firmware.model import Action, Entry, EntryKind, SessionState
@@ -226,6 +227,8 @@ class Facts:
         if isinstance(event, CodeTyped) and at.grant and self._proves(event.digest, at.grant):
             self.proofs = {at.id: at.grant}
             self.prover = self.site.typist
+        if isinstance(event, TokenShown) and (holder := self.site.reader.holder(event)) is not None:
+            self.proofs, self.prover = {at.id: event.grant}, holder
         if at.command is not None and at.id not in self.proofs:
             asked = was is not None and was[:2] == (at.id, SessionState.AWAITS_TOUCH)
             self._take_command(at, touched=asked and event == Pressed(Action.OPEN))

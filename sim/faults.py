@@ -7,7 +7,7 @@ makes it happen at a `Site` and returns when it is over; it calls `fired` in the
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sim.strikes import electric, machine, matter, network, outside
+from sim.strikes import codes, electric, machine, matter, network, outside
 from sim.strikes.common import Strike
 from sim.world import Condition, Sensor
 
@@ -111,5 +111,6 @@ CATALOGUE: dict[str, Fault] = dict(
         _fault(Part.PEOPLE, "keypad_robot", outside.keypad_robot, "somebody types codes at random", "goes away", 2),
         _fault(Part.PEOPLE, "app_and_keypad", outside.app_and_keypad, "a buyer opens from the app while another is at the screen", "at once", 12),
         _fault(Part.PEOPLE, "app_again_and_again", outside.app_again, "a buyer presses «Открыть» in the app again and again", "goes away", 4),
+        _fault(Part.PEOPLE, "codes_held_up", codes.held_up, "somebody holds up codes of other lockers and of yesterday, bent and forged ones, and a good one at the wrong moment", "goes away", 12),
     )
 )  # fmt: skip

@@ -40,6 +40,11 @@ from sim.storage_rules import (
     what_was_committed_is_there,
     what_went_is_held_by_the_backend,
 )
+from sim.token_rules import (
+    a_code_counts_only_where_the_screen_asks_for_one,
+    no_code_is_kept,
+    what_is_none_of_ours_is_not_journalled,
+)
 
 Rule = Callable[[Facts], Iterator[str]]
 
@@ -227,6 +232,9 @@ AFTER_EVENT: tuple[Rule, ...] = (
     a_claim_has_seen_the_screen,
     only_the_claims_own_cells_open,
     a_claim_leaves_the_locker_again,
+    a_code_counts_only_where_the_screen_asks_for_one,
+    no_code_is_kept,
+    what_is_none_of_ours_is_not_journalled,
     a_full_disk_begins_no_visit,
     what_was_committed_is_there,
     memory_equals_reload,

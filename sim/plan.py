@@ -23,7 +23,7 @@ ROUND_S = 1_500.0  # how often a courier comes for what is to be taken away
 
 # How people are, and how many of a hundred: the first ones are as a maker would wish them.
 RECIPIENTS = {
-    "usual": 30, "walks_away": 15, "app": 12, "scans": 10, "slow": 6, "reopens": 6, "hasty": 8, "forgetful": 4, "complains": 3,
+    "usual": 20, "shows": 10, "walks_away": 15, "app": 12, "scans": 10, "slow": 6, "reopens": 6, "hasty": 8, "forgetful": 4, "complains": 3,
     "refuses": 4, "mistypes": 3, "changes_mind": 2,
 }  # fmt: skip
 COURIERS = {"usual": 90, "forgetful": 3, "slow": 4, "mistypes": 3}

@@ -19,6 +19,7 @@ from sim.faces import MemoryKiosk, Screen
 from sim.locker import SimLocker
 from sim.office import Office
 from sim.phone import Phones
+from sim.reader import MemoryReader
 from sim.world import Cell, Impossible
 
 SEEN = (DoorState.OPEN, DoorState.OVERDUE)
@@ -119,6 +120,7 @@ class Site:
         self.world = locker.world
         self.kiosk: Screen = kiosk or MemoryKiosk(locker)
         self.phones = Phones(locker, self.kiosk)
+        self._reader = MemoryReader(locker) if kiosk is None else None
         self.supplied: list[Callable[[bool], Awaitable[None]]] = []  # whoever has power where the boards have
         self.witness = Witness(locker)
         self.office = Office(locker, chance)
@@ -144,6 +146,18 @@ class Site:
             return self.sent[-1]
 
         locker.backend.signer.sign = signing  # type: ignore[method-assign]
+
+    @property
+    def sees_pixels(self) -> bool:
+        """Whether there is a real camera: then nothing can be read but what is shown to that."""
+        return self._reader is None
+
+    @property
+    def reader(self) -> MemoryReader:
+        """The camera of a world without pixels. Raises RuntimeError where there is another."""
+        if self._reader is None:
+            raise RuntimeError("this camera sees pixels")
+        return self._reader
 
     @property
     def cells(self) -> list[int]:
