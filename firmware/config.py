@@ -217,21 +217,39 @@ class Link(Section, frozen=True):
     )
 
 
+Mark = Annotated[str, Meta(max_length=16, pattern=r"^[\x00-\x7f]*$")]
+
+
 class SerialScanner(Section, frozen=True):
-    """One barcode scanner that sends what it reads over a serial line, with CR, LF or both behind it."""
+    """A barcode scanner on a serial line, such as a USB one in its CDC-ACM mode.
+
+    `prefix` and `suffix` are what it sends around each barcode; the end of a line (CR, LF or both) always ends one.
+    """
 
     name: Name
     device: Annotated[str, Meta(max_length=255, pattern="^/")]
     baud: Annotated[int, Meta(ge=1_200, le=115_200)] = 9_600
-    prefix: Annotated[str, Meta(max_length=8, pattern=r"^[\x00-\x7f]*$")] = ""  # that it was told to send
-    suffix: Annotated[str, Meta(max_length=8, pattern=r"^[\x00-\x7f]*$")] = ""  # likewise, before the CR or LF
-    length_max: Annotated[int, Meta(ge=1, le=1_024)] = 128
+    prefix: Mark = ""
+    suffix: Mark = ""
+    length_max: Annotated[int, Meta(ge=1, le=1_024)] = 64  # of a barcode, in characters; a longer one is none
 
 
 class Scanner(Section, frozen=True):
-    """What codes are held before; `device` empty: no camera."""
+    """What reads QR codes and barcodes: a camera, and barcode scanners of their own. Without any, no screen speaks of one.
 
-    device: str = ""
+    `device` is a V4L2 device's path, best below /dev/v4l/by-id, or the URL of a stream of JPEGs. A hand that holds a phone
+    moves: 5 to 8 ms of exposure keep its code sharp.
+    """
+
+    device: Annotated[str, Meta(max_length=300)] = ""  # empty: no camera
+    width: Annotated[int, Meta(ge=320, le=1_920)] = 1_280
+    height: Annotated[int, Meta(ge=240, le=1_080)] = 720
+    fps: Annotated[int, Meta(ge=5, le=60)] = 30
+    exposure_ms: Annotated[float, Meta(ge=0, le=33)] = 0  # 0: automatic
+    focus: Annotated[int, Meta(ge=-1, le=1_023)] = -1  # in the camera's own unit; -1: automatic
+    qr_decoder: Literal["zxing", "zbar"] = "zxing"
+    linear_decoder: Literal["zxing", "zbar"] = "zbar"
+    idle_fps: Annotated[int, Meta(ge=1, le=30)] = 5  # frames a second while the screen asks for nothing
     serial: Annotated[tuple[SerialScanner, ...], Meta(max_length=8)] = ()
 
 

@@ -56,6 +56,11 @@ class BackendSteps(MachineSteps):
         self._locker.backend.withdraw(waybill)
         await self._sync()
 
+    async def do_round(self, purpose: str, *waybills: str) -> None:
+        """Give the courier one code for several parcels: `round deposit KZ1 KZ2`, `round withdrawal KZ1 KZ2`."""
+        self._locker.backend.round(Purpose(purpose), list(waybills))
+        await self._sync()
+
     async def do_move(self, waybill: str, cell: str) -> None:
         """Order a parcel into another cell, before it lies in one."""
         self._locker.backend.move(waybill, int(cell))

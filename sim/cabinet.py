@@ -7,7 +7,7 @@ per GPIO bank.
 from pathlib import Path
 from typing import Any, Protocol
 
-from firmware.config import Bus, Config, Gpio, Xor8a80
+from firmware.config import Bus, Config, Gpio, SerialScanner, Xor8a80
 from sim.board8a80 import Board8A80
 from sim.wire import Line, MemoryPort, PtyAdapter
 from sim.world import Contact, World
@@ -21,6 +21,26 @@ class Adapter(Protocol):
     def unplug(self) -> None: ...
 
 
+class Gun:
+    """A barcode scanner in a hand, at the far end of its line."""
+
+    def __init__(self, settings: SerialScanner) -> None:
+        self.line = Line(baud=settings.baud)
+        self.line.boards.append(self)
+        self._settings = settings
+
+    def hear(self, data: bytes, silence_ms: float) -> None:
+        """Nothing that it is told means anything to it."""
+
+    def beep(self, text: str) -> None:
+        """The trigger is pressed before a barcode."""
+        self.send(f"{self._settings.prefix}{text}{self._settings.suffix}\r\n".encode())
+
+    def send(self, data: bytes) -> None:
+        """Any bytes, also such as no barcode has."""
+        self.line.from_board(self, data)
+
+
 class SimCabinet:
     """One cabinet, mechanically and electrically."""
 
@@ -29,6 +49,7 @@ class SimCabinet:
         self.world = World(max(cell.number for cell in config.cells))
         self.lines = {bus.name: Line(baud=bus.baud, echo=bus.echo) for bus in config.buses}
         self.ports: dict[str, Adapter] = {}  # by bus: whatever is plugged in
+        self.guns = {each.name: Gun(each) for each in config.scanner.serial}
         self.boards = {bank.name: self._board(bank) for bank in config.banks if isinstance(bank, Xor8a80)}
 
     def port(self, bus: Bus) -> MemoryPort:
@@ -38,8 +59,16 @@ class SimCabinet:
             port = self.ports[bus.name] = MemoryPort(self.lines[bus.name], bus.device)
         return port
 
+    def scanner_port(self, scanner: SerialScanner) -> MemoryPort:
+        """The in-memory end of a barcode scanner's line."""
+        name = f"scanner {scanner.name}"
+        port = self.ports.get(name)
+        if not isinstance(port, MemoryPort):
+            port = self.ports[name] = MemoryPort(self.guns[scanner.name].line, scanner.device)
+        return port
+
     def plug_ptys(self, folder: Path) -> Config:
-        """A device file per bus below `folder`, and the configuration that names them. For the real loop."""
+        """A device file per bus and barcode scanner below `folder`, and the configuration that names them. For the real loop."""
         import msgspec
 
         buses = []
@@ -47,7 +76,14 @@ class SimCabinet:
             adapter = self.ports[bus.name] = PtyAdapter(self.lines[bus.name], folder / f"tty-{bus.name}")
             adapter.plug()
             buses.append(msgspec.structs.replace(bus, device=str(adapter.link)))
-        return msgspec.structs.replace(self.config, buses=tuple(buses))
+        guns = []
+        for gun in self.config.scanner.serial:
+            adapter = PtyAdapter(self.guns[gun.name].line, folder / f"tty-scanner-{gun.name}")
+            self.ports[f"scanner {gun.name}"] = adapter
+            adapter.plug()
+            guns.append(msgspec.structs.replace(gun, device=str(adapter.link)))
+        scanner = msgspec.structs.replace(self.config.scanner, serial=tuple(guns))
+        return msgspec.structs.replace(self.config, buses=tuple(buses), scanner=scanner)
 
     def pins(self, bank: Gpio) -> Any:
         """The pin factory of a GPIO bank."""

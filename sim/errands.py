@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from firmware.model import Purpose
 from sim.claimers import Claimer
+from sim.couriers import Courier
 from sim.people import Visitor
 from sim.showers import Shower
 from sim.site import Site
@@ -41,6 +42,32 @@ async def go_round(site: Site, chance: random.Random, of: str, manner: str) -> N
     see_to_doubtful(site.office, chance)
 
 
+async def bring_round(site: Site, chance: random.Random, of: str, manner: str) -> None:
+    """A courier brings several parcels with one code; their buyers come one after the other."""
+    names = [f"{of}-{number}" for number in range(chance.randint(2, 4))]
+    brought = [name for name in names if site.office.order(name) is not None]
+    if len(brought) < 2:
+        return
+    each = site.office.backend.round(Purpose.DEPOSIT, brought)
+    site.office.sync()
+    await asyncio.sleep(chance.uniform(1, 20))
+    await Courier(site, chance, each, manner).come()
+    for waybill in brought:
+        await asyncio.sleep(chance.uniform(30, 900))
+        await collect(site, chance, waybill, "usual")
+
+
+async def fetch_round(site: Site, chance: random.Random, of: str, manner: str) -> None:
+    """A courier takes away all that is left, with one code where it is more than one parcel."""
+    waybills = site.office.to_fetch()
+    if len(waybills) < 2:
+        return
+    each = site.office.backend.round(Purpose.WITHDRAWAL, waybills)
+    site.office.sync()
+    await asyncio.sleep(chance.uniform(1, 20))
+    await Courier(site, chance, each, manner).come(tries=1)
+
+
 async def wish(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
     """Somebody wants something from afar: the buyer or the shop of a parcel, the operator of its cell."""
     if waybill in site.office.backend.orders:
@@ -52,5 +79,7 @@ LIFE: dict[str, Callable[[Site, random.Random, str, str], Awaitable[None]]] = {
     "send": send,
     "collect": collect,
     "round": go_round,
+    "bring_round": bring_round,
+    "fetch_round": fetch_round,
     "wish": wish,
 }

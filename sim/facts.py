@@ -107,6 +107,11 @@ class Facts:
     def now_s(self) -> float:
         return asyncio.get_running_loop().time()
 
+    @property
+    def after(self) -> Columns:
+        """All rows after the event."""
+        return self._shadow
+
     # What the rules ask
 
     def is_excused(self, *waybills: str | None) -> bool:

@@ -12,6 +12,7 @@ from firmware.events import ChangesCame, Due, GrantsCame, Pulse
 from firmware.model import DoorState, EntryKind, ParcelState, Purpose, SessionState
 from firmware.rows import Door, Grant, Intent, Parcel
 from firmware.session import AT_THE_DOOR, UNPROVED
+from sim.batch_rules import a_barcode_alone_does_nothing, a_barcode_only_chooses
 from sim.claim_rules import (
     a_claim_has_seen_the_screen,
     a_claim_leaves_the_locker_again,
@@ -235,6 +236,8 @@ AFTER_EVENT: tuple[Rule, ...] = (
     a_code_counts_only_where_the_screen_asks_for_one,
     no_code_is_kept,
     what_is_none_of_ours_is_not_journalled,
+    a_barcode_only_chooses,
+    a_barcode_alone_does_nothing,
     a_full_disk_begins_no_visit,
     what_was_committed_is_there,
     memory_equals_reload,

@@ -293,6 +293,7 @@ class Visitor:
         N.NOT_OPENED: _try_again,
         N.WRONG_CELL: _shut_other,
         N.THANKS: _go,
+        N.NEXT_PARCEL: _go,
         N.AWAIT_TOUCH: _touch,
         N.CLAIMED: _see_claimed,
         N.BUSY: _go,

@@ -19,6 +19,7 @@ PARCELS_PER_DAY = 300
 DAY_S = 86_400.0
 QUIET_S = 900.0  # at the end nothing new begins, so that what has begun can end
 STAY_S = 2_400.0  # how long a parcel lies, on average, before somebody comes for it
+BATCH_S = 2_400.0  # how often, on average, one comes with one code for several parcels
 ROUND_S = 1_500.0  # how often a courier comes for what is to be taken away
 
 # How people are, and how many of a hundred: the first ones are as a maker would wish them.
@@ -45,7 +46,7 @@ class Happening(Struct, frozen=True, omit_defaults=True):
     """Something that begins at a moment: a person's visit, or a fault. `of` is a waybill or the fault's name."""
 
     at_s: float
-    kind: str  # deliver, collect, send, round, wish, fault
+    kind: str  # deliver, collect, send, round, bring_round, fetch_round, wish, fault
     seed: int
     of: str = ""
     manner: str = ""
@@ -69,6 +70,7 @@ def draw(seed: int, hours: float, workload: str = WORKLOAD) -> Plan:
     chance = random.Random(f"plan {seed}")
     last_s = max(60.0, 3_600 * hours - QUIET_S)
     happenings = [*_parcels(chance, last_s), *_rounds(chance, last_s), *_faults(seed, chance, hours, last_s)]
+    happenings += _with_scanner(random.Random(f"batches {seed}"), last_s)
     happenings += _wishes(random.Random(f"wishes {seed}"), happenings, last_s)
     return Plan(seed, hours, tuple(sorted(happenings, key=lambda each: each.at_s)), workload)
 
@@ -124,6 +126,16 @@ def _visit(chance: random.Random, at_s: float, kind: str, of: str, manners: dict
 def _rounds(chance: random.Random, last_s: float) -> list[Happening]:
     times = (ROUND_S * (each + chance.random() / 2) for each in range(1, 1 + int(last_s / ROUND_S)))
     return [_visit(chance, at_s, "round", "", COURIERS) for at_s in times if at_s < last_s]
+
+
+def _with_scanner(chance: random.Random, last_s: float) -> list[Happening]:
+    """Couriers with one code for several parcels, by turns to bring and to take away."""
+    found: list[Happening] = []
+    at_s = 0.0
+    while (at_s := at_s + chance.expovariate(1 / BATCH_S)) < last_s:
+        kind = "fetch_round" if len(found) % 2 else "bring_round"
+        found.append(_visit(chance, at_s, kind, f"KB{len(found):04}", COURIERS))
+    return found
 
 
 def _faults(seed: int, chance: random.Random, hours: float, last_s: float) -> list[Happening]:

@@ -20,9 +20,9 @@ from sim.locker import SimLocker
 from sim.machine_steps import PATIENCE
 from sim.overheard import Overheard
 from sim.panel.hours import Hours
+from sim.scanner_steps import ScannerSteps
 from sim.script import Failed, matches, seconds
 from sim.site import Site
-from sim.token_steps import TokenSteps
 
 GUESSING = (Action.START, Action.AGAIN)  # the way back to the keypad
 LONG_S = 60.0  # more than that nobody sits through, live
@@ -35,7 +35,7 @@ class _Nobody:
     is_waiting = False
 
 
-class Steps(TokenSteps):
+class Steps(ScannerSteps):
     """One play of a scenario."""
 
     def __init__(self, locker: SimLocker, face: Touch) -> None:

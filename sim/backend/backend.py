@@ -10,8 +10,10 @@ from sim.backend import commands, lists, tokens
 from sim.backend.commands import Command
 from sim.backend.desk import PATIENCE_S, Desk
 from sim.backend.journal import JournalBroken
+from sim.backend.orders import Round
 from sim.backend.signing import ACK, CHANGES, EPOCH, GRANTS, HEAD, WELCOME, Signer, is_signed_by
 
+ROUNDS = (Purpose.DEPOSIT, Purpose.WITHDRAWAL)
 OWN_VERBS = frozenset({"extend", "cancel", "rotate"})
 
 
@@ -23,6 +25,21 @@ class Backend(Desk):
         command = self.command(self.keys.both(following), valid_s=PATIENCE_S)
         self.keys.plan(following, since_ms, command.id)
         return command
+
+    def round(self, purpose: Purpose, waybills: list[str], courier: str = "courier") -> Round:
+        """Give a courier one code for several parcels, to bring or to take away: the first is had with it, the others by a scan.
+
+        Their own codes go on to work. Raises ValueError for one parcel, and where one is another courier's.
+        """
+        grants = [self.orders[waybill].grants.get(purpose) for waybill in waybills]
+        if len(set(waybills)) < 2 or purpose not in ROUNDS:
+            raise ValueError("a round is of several parcels, to bring or to take away")
+        if not all(grant is not None and grant.holder == courier for grant in grants):
+            raise ValueError(f"not all of these are for {courier}: {waybills}")
+        with self.books.change():
+            made = self._rights.give_round(purpose, waybills, courier)
+        self.revision += 1
+        return made
 
     def pass_time(self) -> bool:
         """To be called now and then: what is due by now is done. Whether anything was."""
@@ -67,7 +84,13 @@ class Backend(Desk):
                 self.books.put_listed(version, listed)
 
     def _contents(self) -> dict[str, list[dict[str, Any]]]:
-        return lists.contents(self.site, self.orders.values(), self.quiet.cells(), afresh=bool(self.closed))
+        return lists.contents(
+            self.site,
+            self.orders.values(),
+            self.quiet.cells(),
+            self.books.rounds.values(),
+            afresh=bool(self.closed),
+        )
 
     def _sign_list(self, kind: str, told: dict[str, Any]) -> bytes:
         self.version += 1

@@ -13,7 +13,7 @@ from sim.backend.bank import Payment
 from sim.backend.bell import Bell
 from sim.backend.database import Database, names_of
 from sim.backend.journal import Ledger
-from sim.backend.orders import Grant, Order, Refund, Sms
+from sim.backend.orders import Grant, Order, Refund, Round, Sms
 
 
 def payment_for(order: Order) -> tuple[str, Payment]:
@@ -73,6 +73,8 @@ class Books:
         ):
             self.orders[waybill].grants[grant.purpose] = grant
             self.codes.add(grant.code)
+        self.rounds = {each.id: each for each in every("rounds", Round)}
+        self.codes.update(each.code for each in self.rounds.values())
         self.phones: dict[str, list[Sms]] = {}
         owners = self._db.ask("SELECT person FROM sms ORDER BY rowid")
         for (person,), sms in zip(owners, every("sms", Sms), strict=True):
@@ -116,6 +118,12 @@ class Books:
         names = names_of(Grant)
         values = [*(getattr(grant, name) for name in names), order.waybill]
         self._db.put_values("grants", (*names, "waybill"), values)
+
+    def put_round(self, each: Round) -> None:
+        """Write a courier's right to several parcels."""
+        self.rounds[each.id] = each
+        self.codes.add(each.code)
+        self._db.put("rounds", each)
 
     def put_person(self, person: Person) -> None:
         self.people[person.person] = person

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from firmware.model import Purpose
-from sim.backend.orders import DEPOSITABLE, HELD, Grant, Hold, Order, Stage
+from sim.backend.orders import DEPOSITABLE, HELD, Grant, Hold, Order, Round, Stage
 from sim.backend.site import Site
 
 PART_MAX_BYTES = 48_000  # of an object's 49,000; counted in JSON, which is longer than the CBOR of the same
@@ -62,7 +62,12 @@ def part(wanted: Mapping[str, list[dict[str, Any]]], held: Mapping[str, str]) ->
 
 
 def contents(
-    site: Site, orders: Collection[Order], quiet: Container[int], *, afresh: bool
+    site: Site,
+    orders: Collection[Order],
+    quiet: Container[int],
+    rounds: Collection[Round] = (),
+    *,
+    afresh: bool,
 ) -> dict[str, list[dict[str, Any]]]:
     """Every parcel that may still be in the locker's hands, with what is open of its rights.
 
@@ -71,6 +76,7 @@ def contents(
     """
     open_orders = [order for order in orders if not order.has_ended]
     emptied = [order for order in orders if afresh and order.stage is Stage.COLLECTED and order.cell in quiet]
+    named = {order.waybill: order for order in open_orders}
     lasts = {order.cell: order for order in emptied}.values()
     return {
         "parcels": [_parcel(order, afresh=afresh) for order in (*open_orders, *lasts)],
@@ -78,8 +84,9 @@ def contents(
             _right(site, order, grant, afresh=afresh)
             for order in open_orders
             for grant in order.grants.values()
-            if grant.purpose is not Purpose.DEPOSIT or order.stage in DEPOSITABLE
-        ],
+            if _is_open(order, grant.purpose)
+        ]
+        + [right for each in rounds if (right := _right_of_round(site, each, named))["parcels"]],
     }
 
 
@@ -101,6 +108,21 @@ def _right(site: Site, order: Order, grant: Grant, *, afresh: bool) -> dict[str,
     if afresh and not order.opened and order.held is Hold.NO:  # else nobody knows what its tokens did
         told["tokens_since"] = site.epoch
     return {**told, "not_before_ms": grant.not_before_ms} if grant.not_before_ms else told
+
+
+def _right_of_round(site: Site, each: Round, orders: Mapping[str, Order]) -> dict[str, Any]:
+    left = [name for name in each.parcels if name in orders and _is_open(orders[name], each.purpose)]
+    return {
+        "id": each.id,
+        "purpose": each.purpose.value,
+        "parcels": left,
+        "codes": [_digest(site, each.code)],
+        "phone_codes": [_digest(site, each.code + each.phone)],
+    }
+
+
+def _is_open(order: Order, purpose: Purpose) -> bool:
+    return purpose is not Purpose.DEPOSIT or order.stage in DEPOSITABLE
 
 
 def _digest(site: Site, typed: str) -> bytes:

@@ -102,6 +102,22 @@ class Grant:
 
 
 @dataclass
+class Round:
+    """A courier's right to several parcels at once, with one code. Each parcel has its own right beside it."""
+
+    id: str
+    purpose: Purpose
+    holder: str
+    code: str
+    phone: str
+    waybills: str  # with a space between two
+
+    @property
+    def parcels(self) -> list[str]:
+        return self.waybills.split()
+
+
+@dataclass
 class Order:
     """One parcel. `person` is its buyer, or its sender where it is outbound. Times are UTC, 0: none."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from firmware.model import PHONE_DIGITS, Purpose
 from sim.backend import words
 from sim.backend.books import Books, Person
-from sim.backend.orders import Grant, Order, Sms
+from sim.backend.orders import Grant, Order, Round, Sms
 from sim.backend.site import Site
 
 RESENDS_MAX = 5  # of one code: each costs money, and somebody's phone
@@ -27,6 +27,14 @@ class Rights:
         grant = Grant(f"{purpose}-{order.waybill}", purpose, holder, self._draw(), number, not_before_ms)
         self._books.put_grant(order, grant)
         return grant
+
+    def give_round(self, purpose: Purpose, waybills: list[str], holder: str) -> Round:
+        """One right to several parcels, with a code of its own, and the SMS that carries it."""
+        name = f"round-{len(self._books.rounds) + 1}"
+        each = Round(name, purpose, holder, self._draw(), self.person(holder).number, " ".join(waybills))
+        self._books.put_round(each)
+        self.send(holder, words.sms_of_round(self._site.locker, self._site.address, each), each.code)
+        return each
 
     def person(self, name: str) -> Person:
         """Who goes by this name; whoever is new gets a phone number."""

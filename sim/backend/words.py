@@ -3,7 +3,7 @@
 from datetime import datetime, tzinfo
 
 from firmware.model import Purpose
-from sim.backend.orders import Grant, Order
+from sim.backend.orders import Grant, Order, Round
 
 
 def sms_of_grant(locker: str, address: str, order: Order, grant: Grant, until: str = "") -> str:
@@ -18,6 +18,13 @@ def sms_of_grant(locker: str, address: str, order: Order, grant: Grant, until: s
             return f"Доставка {order.waybill}, ячейка {order.cell}. {at} Код: {grant.code}."
         case _:
             return f"Забрать {order.waybill}, ячейка {order.cell}. {at} Код: {grant.code}."
+
+
+def sms_of_round(locker: str, address: str, each: Round) -> str:
+    """One code for all that a courier brings, or takes away."""
+    what = "Доставка" if each.purpose is Purpose.DEPOSIT else "Забрать"
+    count = len(each.parcels)
+    return f"{what}, посылок: {count}, {each.waybills.replace(' ', ', ')}. Постамат № {locker}, {address}. Код: {each.code}."
 
 
 def sms_of_order(locker: str, address: str, order: Order, grant: Grant) -> str:

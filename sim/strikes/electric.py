@@ -8,6 +8,8 @@ from sim.site import Site
 from sim.strikes.common import Blow, Strike, cells_on, in_hand, the_line
 from sim.wire import Line
 
+BITS_PER_BYTE = 10
+
 
 def board(what: str) -> Strike:
     """One board gets deaf (`dead`) or dumb (`silent`)."""
@@ -33,6 +35,20 @@ async def board_reset(site: Site, blow: Blow) -> None:
         await asyncio.sleep(chance.uniform(0, 0.4))
     site.locker.cabinet.boards[chance.choice(sorted(site.locker.cabinet.boards))].reset()
     blow.fired()
+
+
+async def scanner_floods(site: Site, blow: Blow) -> None:
+    """A barcode scanner gone mad: parcels' numbers, garbage, and now and then no end of a line, as fast as its line takes them."""
+    chance, gun = blow.chance, next(iter(site.locker.cabinet.guns.values()))
+    known = sorted(site.office.backend.orders)
+    blow.fired()
+    for _ in range(chance.randint(50, 400)):
+        text = chance.choice([*known, f"KZ{chance.getrandbits(32)}"]).encode()
+        data = chance.choice([text, text, text, chance.randbytes(12)]) + chance.choice(
+            [b"\r", b"\n", b"\r\n", b""]
+        )
+        gun.send(data)
+        await asyncio.sleep(BITS_PER_BYTE * len(data) / gun.line.baud)
 
 
 def _wire(change: Callable[[Line, random.Random], Callable[[], None]]) -> Strike:
