@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from firmware.events import Answer, CodeTyped, Commanded, Effect, Pressed
+from firmware.events import Answer, CodeTyped, Commanded, Effect, Pressed, WaybillScanned
 from firmware.inbox import Post
 from firmware.model import EntryKind, Outcome
 from firmware.rows import Session, State
@@ -14,7 +14,7 @@ FINE = (Outcome.DONE, Outcome.ACCEPTED)
 
 def verdict(post: Post, effects: list[Effect], commit: Commit, state: State) -> Verdict | None:
     """A text's key and its parameters; None where there was nothing to judge."""
-    if not isinstance(post.event, CodeTyped | Commanded | Pressed):
+    if not isinstance(post.event, CodeTyped | Commanded | Pressed | WaybillScanned):
         return None
     outcome = next((effect.outcome for effect in effects if isinstance(effect, Answer)), None)
     if outcome is not None and outcome not in FINE:

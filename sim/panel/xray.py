@@ -29,6 +29,7 @@ from firmware.events import (
     Pulse,
     PulseEnded,
     Started,
+    WaybillScanned,
 )
 from firmware.inbox import Post
 from firmware.model import DoorState, Outcome
@@ -192,7 +193,11 @@ class XRay:
         """A door that was promised waits for its coil to rest: what opens it then is this line's."""
         state = parts.runtime.controller.state
         cell = state.session.cell if state.session is not None else None
-        row = state.find(Door, cell) if isinstance(event, CodeTyped | Pressed | Commanded) else None
+        row = (
+            state.find(Door, cell)
+            if isinstance(event, CodeTyped | Pressed | Commanded | WaybillScanned)
+            else None
+        )
         if row is not None and row.state is DoorState.UNLOCKING:
             self._cells[row.cell] = line
 

@@ -42,7 +42,7 @@ async def scanner_floods(site: Site, blow: Blow) -> None:
     chance, gun = blow.chance, next(iter(site.locker.cabinet.guns.values()))
     known = sorted(site.office.backend.orders)
     blow.fired()
-    for _ in range(chance.randint(50, 400)):
+    for _ in range(chance.randint(200, 1_000)):
         text = chance.choice([*known, f"KZ{chance.getrandbits(32)}"]).encode()
         data = chance.choice([text, text, text, chance.randbytes(12)]) + chance.choice(
             [b"\r", b"\n", b"\r\n", b""]
