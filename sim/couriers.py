@@ -5,7 +5,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
-from firmware.model import Action, Notice, Purpose, Screen, ScreenName
+from firmware.model import Action, Purpose, Screen, ScreenName
+from firmware.notices import Notice
 from sim import faces
 from sim.backend.orders import Round
 from sim.people import Visitor

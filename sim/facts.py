@@ -33,6 +33,7 @@ from firmware.row import Row, Timed
 from firmware.rows import ROWS, Change, Door, Grant, Session, State
 from firmware.schema import TABLES
 from firmware.session import UNPROVED
+from sim import minted
 from sim.claims import Claims
 from sim.site import Site
 from sim.world import Cell
@@ -232,7 +233,7 @@ class Facts:
         if isinstance(event, CodeTyped) and at.grant and self._proves(event.digest, at.grant):
             self.proofs = {at.id: at.grant}
             self.prover = self.site.typist
-        if isinstance(event, TokenShown) and (holder := self.site.reader.holder(event)) is not None:
+        if isinstance(event, TokenShown) and (holder := minted.holder(self.site, event)) is not None:
             self.proofs, self.prover = {at.id: event.grant}, holder
         if at.command is not None and at.id not in self.proofs:
             asked = was is not None and was[:2] == (at.id, SessionState.AWAITS_TOUCH)

@@ -7,7 +7,8 @@ makes it happen at a `Site` and returns when it is over; it calls `fired` in the
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sim.strikes import codes, electric, machine, matter, network, outside
+from sim.optics import Ill
+from sim.strikes import codes, electric, machine, matter, network, optics, outside
 from sim.strikes.common import Strike
 from sim.world import Condition, Sensor
 
@@ -23,6 +24,7 @@ class Part(StrEnum):
     CLOCK = "clock"
     NETWORK = "network"
     KIOSK = "kiosk"
+    CAMERA = "camera"
     PEOPLE = "people"
 
 
@@ -49,6 +51,7 @@ LASTING = PER_CELL - {"door_forced"} | {
     "board_dead", "board_silent", "noise_before", "noise_behind", "adapter_echoes", "replies_delayed", "cable_cut",
     "port_unplugged", "power_cut", "disk_full", "disk_io_error", "clock_unsure", "clock_stepped", "clock_drifts",
     "link_down", "kiosk_gone", "broker_loses", "broker_repeats", "broker_turns_round", "broker_slow",
+    "camera_frozen", "camera_black", "camera_garbage", "camera_gone", "camera_hangs",
 }  # fmt: skip
 
 
@@ -104,6 +107,11 @@ CATALOGUE: dict[str, Fault] = dict(
         _fault(Part.NETWORK, "broker_hostile", network.hostile, "whoever holds the broker repeats, bends and forges all that was said, and floods both sides", "at once"),
         _fault(Part.KIOSK, "kiosk_gone", outside.kiosk_gone, "the browser dies", "after 2 to 30 s", 6),
         _fault(Part.KIOSK, "kiosk_nonsense", outside.kiosk_nonsense, "the kiosk sends bytes that mean nothing, and is dropped", "it comes back", 4),
+        _fault(Part.CAMERA, "camera_frozen", optics.camera(Ill.FROZEN), "the camera sends one picture again and again", "after 5 s to 5 min"),
+        _fault(Part.CAMERA, "camera_black", optics.camera(Ill.BLACK), "something lies on the camera's lens", "after 5 s to 5 min"),
+        _fault(Part.CAMERA, "camera_garbage", optics.camera(Ill.GARBAGE), "what the camera sends is no picture", "after 5 s to 5 min"),
+        _fault(Part.CAMERA, "camera_gone", optics.camera(Ill.GONE), "the camera is unplugged", "after 5 s to 5 min"),
+        _fault(Part.CAMERA, "camera_hangs", optics.camera(Ill.HANGS), "the camera never answers, and its process starts anew again and again", "after 5 s to 5 min"),
         _fault(Part.PEOPLE, "quiet_cell_ordered", outside.quiet_cell_ordered, "a shop orders into a cell within its quiet hour", "it chooses again", 6),
         _fault(Part.PEOPLE, "presses_everything", outside.presses_everything, "somebody presses every button, listed or not, also on yesterday's screen", "goes away", 8),
         _fault(Part.PEOPLE, "presses_at_the_deadline", outside.presses_at_the_deadline, "somebody presses in the moment in which the screen changes by itself", "at once", 12),

@@ -29,7 +29,6 @@ from sim.faults import CATALOGUE
 from sim.invariants import AFTER_EVENT, AFTER_MATTER, AT_THE_END, AT_TIMES, Rule
 from sim.locker import SimLocker
 from sim.plan import Happening, Plan
-from sim.scanner import MemoryScanner
 from sim.scenario import Trace, cabinet
 from sim.site import PowerCut, Site
 from sim.strikes.common import Blow
@@ -121,7 +120,6 @@ class _Life:
             locker = SimLocker(self._config(), Path("/locker"), self.plan.seed, disk=disk)
             self.ended: asyncio.Future[Broken | None] = loop.create_future()
             self.site = Site(locker, random.Random(f"office {self.plan.seed}"))
-            MemoryScanner(locker)
             self.facts = Facts(self.site)
             locker.observe(self._follow)
             self.trace.watch(locker.world)

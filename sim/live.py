@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
@@ -12,6 +12,7 @@ from firmware.errors import PostomatError
 from sim import web
 from sim.faces import PageKiosk, Touch
 from sim.live_link import linked
+from sim.live_scanner import scanning
 from sim.locker import SimLocker
 from sim.ports import free_port
 from sim.process import Process
@@ -62,9 +63,15 @@ def _host(kiosk: Kiosk) -> str:
 
 @asynccontextmanager
 async def open_page(locker: SimLocker) -> AsyncIterator[Touch]:
-    """A switched-on live locker with its real broker, and the shipped kiosk's page as its WebSocket sees it."""
-    async with linked(locker):
+    """A switched-on live locker with its real broker, and the shipped kiosk's page as its WebSocket sees it.
+
+    Where it has a camera, the shipped scanner looks through it.
+    """
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(linked(locker))
         await locker.switch_on()
+        if locker.config.scanner.device:
+            await stack.enter_async_context(scanning(locker))
         kiosk = await KioskProcess.start(locker)
         try:
             async with web.socket_of(kiosk.url, "/ws") as page:

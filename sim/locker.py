@@ -30,6 +30,7 @@ from sim.broker import Broker
 from sim.cabinet import SimCabinet
 from sim.clock import SimClock
 from sim.disk import Disk
+from sim.optics import Optics
 from sim.uplink import MemoryFarEnd, MemoryUplink, Uplink
 from sim.weather import Letter, Weather
 
@@ -62,6 +63,7 @@ class SimLocker:
         self.cabinet = SimCabinet(config)
         self.config = self.cabinet.plug_ptys(folder) if live else config
         self.world = self.cabinet.world
+        self.optics = Optics()
         self.clock = SimClock()
         self.clock.battery = config.clock.battery
         # Of a chance of its own: the seed's draws stay what they were.

@@ -9,6 +9,7 @@ from typing import Self
 from firmware.errors import PostomatError
 
 END_S = 5.0
+RESTART_S = 1.0  # RestartSec of the units
 
 
 class Process:
@@ -34,6 +35,16 @@ class Process:
             if process is self._process and self._powered.is_set():
                 raise PostomatError(f"the {self._command} ended with {ended}")
             await self._powered.wait()
+
+    async def keep(self) -> None:
+        """Start it anew whenever it has ended by itself, as systemd does. Until cancelled."""
+        while True:
+            process = self._process
+            await process.wait()
+            await asyncio.sleep(RESTART_S)
+            await self._powered.wait()
+            if process is self._process:  # else it was started with the power
+                self._process = await _process(self._command, self._config)
 
     async def supply(self, on: bool) -> None:
         """The machine's power: off, it is gone from one moment to the next; on, it starts again, in its own time."""

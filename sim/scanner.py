@@ -1,48 +1,157 @@
-"""The scanner of a locker in virtual time: joined to the gate in memory, with the shipped driver of its barcode scanners.
+"""The scanner of virtual time: it needs no socket, no thread and no pixel, and says what `postomat scanner` would say.
 
-What the process does with a camera and a socket (`firmware.scanner`) runs live only. Here people hold texts before it, and
-its barcode scanners send bytes over lines that can be pulled out, be noisy, or flood.
+It reads what is held before the camera once the screen asks for it, and tells how the camera is: with the delays of the
+shipped process, which the live simulator runs instead. Its barcode scanners are read by the shipped driver, from lines that
+can be pulled out, be noisy, or flood. It is a peer of the gate like any other.
 """
 
+import asyncio
 from functools import partial
 
 from firmware.assembly import Assembly
-from firmware.control import SCANNER_PUSHES, Message, Reading, Scan, Told, decode, encode
+from firmware.control import SCANNER_PUSHES, Message, Reading, Scan, Told, Watched, decode, encode
 from firmware.drivers import barcodes
 from firmware.model import Outcome
-from firmware.optics import Format
+from firmware.optics import CameraState, Format, Hint
 from firmware.peer import Peer, Role
 from sim.locker import SimLocker
+from sim.optics import Ill
+
+FRAME_S = 0.05  # from a code before the camera to its text
+REPEAT_S = 2.0  # the same text is told again only then, while it is held there before one screen
+NOTICE_S = 2.5  # until a picture that stands still, stays dark or does not come is taken for what it is
+BEAT_S = 2.5  # as seldom as the gate bears: a day has 86,400 seconds
+RESTART_S = 1.0  # until systemd has started a process anew, and its first frame has come
+_STATES = {
+    Ill.FINE: CameraState.OK,
+    Ill.FROZEN: CameraState.FROZEN,
+    Ill.BLACK: CameraState.COVERED,
+    Ill.GARBAGE: CameraState.GONE,
+    Ill.GONE: CameraState.GONE,
+    Ill.HANGS: CameraState.HUNG,
+}
+_AT_ONCE = (Ill.FINE, Ill.GARBAGE, Ill.GONE)
 
 
 class MemoryScanner:
-    """It joins each new controller by itself."""
+    """A scanner joined to the gate without a socket; it joins each new controller by itself."""
 
     def __init__(self, locker: SimLocker) -> None:
+        """Nothing where the locker's configuration names neither a camera nor a barcode scanner."""
         self.scan: Scan | None = None  # what the screen asks for now
-        self.told: list[Outcome] = []
+        self.told: list[Outcome] = []  # the answers so far
+        self.held = ""  # the last text
+        self._locker = locker
+        self._optics = locker.optics
+        self._state = CameraState.GONE
+        self._seen = Ill.GONE, 0.0  # what is wrong with the camera, and since when
         self._peer: Peer | None = None
-        locker.observe(self._attach)
+        self._parts: Assembly | None = None
+        self._beat: asyncio.TimerHandle | None = None
+        self._reads: asyncio.TimerHandle | None = None
         for each in barcodes(locker.config.scanner, port=locker.cabinet.scanner_port):
             each.open(partial(self.read, written=Format.LINEAR))
+        if locker.config.scanner.device or locker.config.scanner.serial:
+            locker.observe(self._attach)
+            self._optics.observe(self._looked)
+            if locker.assembly is not None:
+                self._attach(locker.assembly)
 
-    def read(self, text: str, written: Format) -> None:
-        """A text was held before it."""
-        if self.scan is not None:
-            self.send(Reading(self.scan.seq, text, written))
+    def wants(self, written: Format = Format.QR) -> bool:
+        """Whether the screen asks for this now."""
+        return self.scan is not None and written in self.scan.wants
 
-    def send(self, message: Message) -> None:
-        """Hand the line to the gate, as the socket would."""
+    def read(self, text: str, written: Format = Format.QR) -> None:
+        """A text was held before it, whether the screen asks for it or not; a camera that is ill reads nothing."""
+        if self.scan is not None and (written is Format.LINEAR or self._optics.ill is Ill.FINE):
+            self.held = text
+            self._send(Reading(self.scan.seq, text, written))
+
+    def leave(self) -> None:
+        """The process is gone, and is started anew."""
+        peer, self._peer, self.scan = self._peer, None, None
+        self._stop()
+        if peer is not None and self._is_running():
+            peer.gone()
+        self._beat = asyncio.get_running_loop().call_later(RESTART_S, self._join)
+
+    def _attach(self, parts: Assembly) -> None:
+        self._parts, self.scan = parts, None
+        self._stop()
+        self._join()
+
+    def _join(self) -> None:
+        if self._parts is not None and self._is_running():
+            self._seen = self._optics.ill, self._now_s()
+            self._state = CameraState.GONE
+            self._peer = self._parts.gate.join(Role.SCANNER, self._pushed, self.leave)
+            self._tell()
+
+    def _is_running(self) -> bool:
+        """Whether the controller that was joined is there: one that is gone hears nothing."""
+        return self._parts is not None and self._parts is self._locker.assembly
+
+    def _stop(self) -> None:
+        for timer in (self._beat, self._reads):
+            if timer is not None:
+                timer.cancel()
+        self._beat = self._reads = None
+
+    # How the camera is
+
+    def _looked(self) -> None:
+        """Something before the camera, or in it, has changed."""
+        if self._seen[0] is not self._optics.ill:
+            self._seen = self._optics.ill, self._now_s()
+        if self._peer is not None and self._is_running():
+            self._tell()
+            self._read_soon()
+
+    def _tell(self) -> None:
+        """How it is now, and again when that may change, or as a sign of life."""
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
+        if not self._is_running():
+            return
+        ill, since_s = self._seen
+        left_s = 0.0 if ill in _AT_ONCE else since_s + NOTICE_S - self._now_s()
+        if left_s <= 0:
+            self._state = _STATES[ill]
+        self._send(Watched(self._state, Hint.NONE))
+        if self._state is CameraState.HUNG:
+            self.leave()  # nothing else ends the call that does not come back
+            return
+        wait_s = min(left_s, BEAT_S) if left_s > 0 else BEAT_S
+        self._beat = asyncio.get_running_loop().call_later(wait_s, self._tell)
+
+    # What is held before it
+
+    def _read_soon(self, after_s: float = FRAME_S) -> None:
+        if self._reads is not None:
+            self._reads.cancel()
+            self._reads = None
+        if self.wants() and self._optics.text is not None and self._optics.ill is Ill.FINE:
+            self._reads = asyncio.get_running_loop().call_later(after_s, self._read)
+
+    def _read(self) -> None:
+        self._reads = None
+        if self._optics.text is not None and self._is_running():
+            self.read(self._optics.text)
+            self._read_soon(REPEAT_S)
+
+    def _pushed(self, line: bytes) -> None:
+        push = decode(SCANNER_PUSHES, line)
+        if isinstance(push, Scan):
+            self.scan = push
+            self._read_soon()
+        elif isinstance(push, Told):
+            self.told.append(push.outcome)
+        self._locker.moved.set()
+
+    def _send(self, message: Message) -> None:
         if self._peer is not None:
             self._peer.feed(encode(message))
 
-    def _attach(self, parts: Assembly) -> None:
-        self.scan = None
-        self._peer = parts.gate.join(Role.SCANNER, self._pushed, lambda: None)
-
-    def _pushed(self, line: bytes) -> None:
-        message = decode(SCANNER_PUSHES, line)
-        if isinstance(message, Scan):
-            self.scan = message
-        elif isinstance(message, Told):
-            self.told.append(message.outcome)
+    def _now_s(self) -> float:
+        return asyncio.get_running_loop().time()

@@ -28,7 +28,6 @@ from sim.disk import Disk
 from sim.faces import MemoryKiosk, Touch
 from sim.live import open_page
 from sim.locker import SimLocker
-from sim.scanner import MemoryScanner
 from sim.script import Failed, TimedOut, parse
 from sim.steps import Steps
 from sim.world import Cell, World
@@ -201,6 +200,5 @@ def _tell_all(entries: Iterable[Entry], told: Callable[[Entry], None]) -> None:
 async def _memory(locker: SimLocker) -> AsyncIterator[Touch]:
     """A switched-on locker with a kiosk that needs no socket."""
     face = MemoryKiosk(locker)
-    MemoryScanner(locker)
     await locker.switch_on()
     yield face

@@ -1,14 +1,14 @@
 """The verbs of a scenario that are about the screen's code and the phone that reads it."""
 
 from sim.backend import commands
-from sim.backend_steps import BackendSteps
+from sim.camera_steps import CameraSteps
 from sim.faces import Touch
 from sim.locker import SimLocker
 from sim.machine_steps import PATIENCE
 from sim.phone import Phones
 
 
-class ScreenSteps(BackendSteps):
+class ScreenSteps(CameraSteps):
     """What is done with a camera before the screen."""
 
     def __init__(self, locker: SimLocker, face: Touch) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from firmware.model import Screen, ScreenName
+from sim.minted import mint
 from sim.people import Visitor
-from sim.reader import mint
 
 SHOWN_MAX = 3  # then one goes home, and comes again
 
@@ -29,7 +29,7 @@ class Shower(Visitor):
             )  # the phone goes dark, and comes back with the old picture
         self._typed += 1
         await asyncio.sleep(self._chance.uniform(0.3, 5))
-        self._site.reader.read(self._text)
+        self._site.scanner.read(self._text)
 
     AT_SCREEN: ClassVar[dict[ScreenName, Callable[[Visitor, Screen], Awaitable[None]]]] = {
         **Visitor.AT_SCREEN,

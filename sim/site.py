@@ -17,9 +17,10 @@ from firmware.model import DoorState, Entry, EntryKind, Why
 from firmware.rows import Door
 from sim.faces import MemoryKiosk, Screen
 from sim.locker import SimLocker
+from sim.minted import Minted
 from sim.office import Office
 from sim.phone import Phones
-from sim.reader import MemoryReader
+from sim.scanner import MemoryScanner
 from sim.world import Cell, Impossible
 
 SEEN = (DoorState.OPEN, DoorState.OVERDUE)
@@ -120,7 +121,8 @@ class Site:
         self.world = locker.world
         self.kiosk: Screen = kiosk or MemoryKiosk(locker)
         self.phones = Phones(locker, self.kiosk)
-        self._reader = MemoryReader(locker) if kiosk is None else None
+        self._scanner = MemoryScanner(locker) if kiosk is None else None
+        self.minted: dict[str, Minted] = {}  # digest → the token; nothing else opens anything
         self.supplied: list[Callable[[bool], Awaitable[None]]] = []  # whoever has power where the boards have
         self.witness = Witness(locker)
         self.office = Office(locker, chance)
@@ -150,14 +152,14 @@ class Site:
     @property
     def sees_pixels(self) -> bool:
         """Whether there is a real camera: then nothing can be read but what is shown to that."""
-        return self._reader is None
+        return self._scanner is None
 
     @property
-    def reader(self) -> MemoryReader:
-        """The camera of a world without pixels. Raises RuntimeError where there is another."""
-        if self._reader is None:
+    def scanner(self) -> MemoryScanner:
+        """The scanner of a world without pixels. Raises RuntimeError where there is another."""
+        if self._scanner is None:
             raise RuntimeError("this camera sees pixels")
-        return self._reader
+        return self._scanner
 
     @property
     def cells(self) -> list[int]:

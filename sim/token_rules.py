@@ -27,7 +27,7 @@ def no_code_is_kept(facts: Facts) -> Iterator[str]:
     """Whoever reads the journal, a trace or the database must not be able to hold up what others held up."""
     if not isinstance(facts.event, TokenShown | TokenRefused):
         return
-    held = facts.site.reader.held
+    held = facts.site.scanner.held
     rows = [row for kind in facts.committed.values() for row in kind.values()] if facts.changed else []
     told = repr((facts.event, facts.effects, facts.entries, rows))
     if any(held[at : at + PIECE] in told for at in range(len(held) - PIECE + 1)):

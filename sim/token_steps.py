@@ -6,7 +6,7 @@ from firmware.model import Purpose
 from sim.backend import tokens
 from sim.faces import Touch
 from sim.locker import SimLocker
-from sim.reader import MemoryReader
+from sim.scanner import MemoryScanner
 from sim.screen_steps import ScreenSteps
 
 
@@ -15,7 +15,7 @@ class TokenSteps(ScreenSteps):
 
     def __init__(self, locker: SimLocker, face: Touch) -> None:
         super().__init__(locker, face)
-        self._reader = MemoryReader(locker)
+        self._scanner = None if locker.live else MemoryScanner(locker)
         self._tokens: dict[str, str] = {}  # person → what their phone or paper shows
 
     async def do_token(self, person: str, waybill: str, purpose: str = "pickup", paper: str = "no") -> None:
@@ -38,14 +38,20 @@ class TokenSteps(ScreenSteps):
 
     async def do_show(self, person: str, text: str | None = None, blind: str = "no") -> None:
         """Hold it before the camera once the screen asks for it, with blind=yes at once; `show alia TEXT`: any other code."""
+        scanner = self._without_pixels()
         if blind != "yes":
-            await self._until(self._reader.wants, lambda: f"the screen asks for no code: {self._face.show}")
-        before = len(self._reader.told)
-        self._reader.read(self._tokens[person] if text is None else text)
-        await self._until(lambda: len(self._reader.told) > before, lambda: "the code has no answer")
+            await self._until(scanner.wants, lambda: f"the screen asks for no code: {self._face.show}")
+        before = len(scanner.told)
+        scanner.read(self._tokens[person] if text is None else text)
+        await self._until(lambda: len(scanner.told) > before, lambda: "the code has no answer")
 
     async def do_heard(self, outcome: str) -> None:
         """Expect the answer to the last code that was held before the camera."""
-        await self._until(
-            lambda: self._reader.told[-1:] == [outcome], lambda: f"told {self._reader.told[-3:]}"
-        )
+        told = self._without_pixels().told
+        await self._until(lambda: told[-1:] == [outcome], lambda: f"told {told[-3:]}")
+
+    def _without_pixels(self) -> MemoryScanner:
+        """Raises ValueError live, where the shipped scanner sees what `hold` shows it."""
+        if self._scanner is None:
+            raise ValueError("live, a code is shown by `hold`")
+        return self._scanner

@@ -254,6 +254,16 @@ async def answers(url: str) -> bool:
             return False
 
 
+async def body(url: str) -> bytes | None:
+    """What a server of our own has there; None where it has nothing, or does not answer."""
+    async with aiohttp.ClientSession() as session:
+        try:
+            async with session.get(url) as response:
+                return await response.read() if response.ok else None
+        except aiohttp.ClientError:
+            return None
+
+
 @asynccontextmanager
 async def socket_of(url: str, path: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     """The WebSocket that the page at `url` opens at `path`."""

@@ -9,7 +9,7 @@ from firmware.tokens import from_base45
 from sim.backend import Signer, Stage, tokens
 from sim.backend.backend import Backend
 from sim.backend.orders import Order
-from sim.reader import mint
+from sim.minted import mint
 from sim.site import Site
 from sim.strikes.common import Blow, in_hand
 
@@ -74,9 +74,9 @@ async def held_up(site: Site, blow: Blow) -> None:
     for _ in range(chance.randint(1, 8)):
         waybill = chance.choice(waiting)
         order = backend.orders[waybill]
-        if not site.reader.wants() and chance.random() < 0.5:
-            site.reader.read(mint(site, waybill, Purpose.PICKUP, static=True))
+        if not site.scanner.wants() and chance.random() < 0.5:
+            site.scanner.read(mint(site, waybill, Purpose.PICKUP, static=True))
         else:
-            site.reader.read(chance.choice(MAKINGS)(backend, order, chance))
+            site.scanner.read(chance.choice(MAKINGS)(backend, order, chance))
         blow.fired()
         await asyncio.sleep(chance.uniform(0.05, 4))

@@ -10,7 +10,8 @@ from firmware.config import Scanner as Section
 from firmware.config import SerialScanner
 from firmware.errors import HardwareError
 from firmware.events import WaybillScanned
-from firmware.model import Notice, ScreenName
+from firmware.model import ScreenName
+from firmware.notices import Notice
 from firmware.scanner.process import Scanner
 from sim.wire import Line, PtyAdapter
 from tests.core.shell import Shell

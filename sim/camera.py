@@ -1,0 +1,227 @@
+"""`python -m sim.camera PORT`: the pixels before a live locker's scanner, as a camera with an address sends them: a stream of JPEGs.
+
+A process of its own: it renders on its own core's time, and its clock is the real one however fast the simulator's runs. What is before
+it comes on its standard input, one JSON object a line (`Before`), and it ends with that input. It tells on its standard output
+when it serves (`Serving`), and when the first frame of what it was told last went out (`Began`).
+
+`/` is the stream, at FPS whoever looks; `/picture` the newest frame alone. With nobody there it does nothing.
+"""
+
+import asyncio
+import random
+import socket
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from sim.lens import Picture, Scene, Symbol, jpeg, qr, render
+from sim.optics import Ill
+
+FPS = 30
+POSES = 6  # of a hand that holds something; then from the first again
+STIR = 6  # frames of an empty room
+ROOM = 1  # seed of what is behind whoever stands there
+NOISE = 2.0  # grey levels, from frame to frame
+DARK = 7.0  # grey levels: some light comes through a finger
+BUFFER_BYTES = 65_536  # of the kernel: what a slow viewer has not taken is old
+BOUNDARY = "frame"
+JPEG = "image/jpeg"
+HEAD_MAX_BYTES = 8_192  # of a viewer's request
+ORDER_MAX_BYTES = 65_536
+
+
+class Before(Struct, frozen=True):
+    """What is before the camera, and what is wrong with it. `seed`: of the hand."""
+
+    number: int  # comes back in Began
+    text: str | None = None
+    ill: Ill = Ill.FINE
+    seed: int = 1
+
+
+class Serving(Struct, frozen=True, tag=True):
+    """The stream can be had."""
+
+
+class Began(Struct, frozen=True, tag=True):
+    """The first frame of `number` has begun to go out, at this moment of the machine's monotonic clock."""
+
+    number: int
+    at_s: float
+
+
+Told = Serving | Began
+
+
+def poses(seed: int) -> list[Scene]:
+    """A hand that is not quite still: the same code, light and room, from frame to frame a little elsewhere."""
+    chance = random.Random(seed)
+    first = Scene(
+        seed=ROOM,
+        side=chance.uniform(300, 380),
+        x=chance.uniform(0.42, 0.58),
+        y=chance.uniform(0.46, 0.54),
+        turn=chance.uniform(-8, 8),
+        tilt=chance.uniform(-8, 8),
+        swing=chance.uniform(-8, 8),
+        blur=0.5,
+        motion=1,
+        noise=NOISE,
+    )
+    return [
+        replace(
+            first,
+            x=first.x + chance.gauss(0, 0.002),
+            y=first.y + chance.gauss(0, 0.002),
+            turn=first.turn + chance.gauss(0, 0.4),
+        )
+        for _ in range(POSES)
+    ]
+
+
+def stirred(picture: Picture, seed: int) -> bytes:
+    """The same picture with the noise of another moment."""
+    noise = np.random.default_rng(seed).normal(0, NOISE, picture.shape[:2])[:, :, None]
+    return jpeg(np.clip(picture + noise, 0, 255).astype(np.uint8))
+
+
+def _drawn(scene: Scene, symbol: Symbol) -> bytes:
+    return jpeg(render(scene, symbol))
+
+
+class Camera:
+    """What is sent now. Frames are drawn beside the loop, and sent by every viewer's own task."""
+
+    def __init__(self, began: Callable[[int, float], None]) -> None:
+        self._began = began
+        self._before = Before(0)
+        self._untold: int | None = None
+        room = render(Scene(seed=ROOM, noise=NOISE))
+        self._room = [stirred(room, each) for each in range(STIR)]
+        dark = np.full_like(room, DARK)
+        self._dark = [stirred(dark, each) for each in range(STIR)]
+        self._held: list[bytes] = []
+        self._artist = ThreadPoolExecutor(1)
+        self._changed = asyncio.Event()
+        self._last = self._room[0]
+
+    async def draw(self, before: Before) -> None:
+        """The frames of what is held; shown from the first one on, while the others are drawn."""
+        self._before, self._held = before, []
+        self._change(None if before.text is not None else before.number)
+        if before.text is None:
+            return
+        loop = asyncio.get_running_loop()
+        symbol = qr(before.text)
+        for pose in poses(before.seed):
+            frame = await loop.run_in_executor(self._artist, partial(_drawn, pose, symbol))
+            self._held.append(frame)
+            if len(self._held) == 1:
+                self._change(before.number)
+
+    def _change(self, number: int | None) -> None:
+        self._untold = number
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def frame(self, count: int) -> bytes | None:
+        """The picture of this moment, `count` since the viewer came; None: nothing comes."""
+        match self._before.ill:
+            case Ill.HANGS | Ill.GONE:
+                return None
+            case Ill.GARBAGE:
+                return random.Random(count).randbytes(20_000)
+            case Ill.BLACK:
+                self._last = self._dark[count % STIR]
+            case Ill.FINE:
+                frames = self._held or self._room
+                self._last = frames[count % len(frames)]
+            case Ill.FROZEN:
+                pass
+        return self._last
+
+    @property
+    def _plugged(self) -> bool:
+        return self._before.ill is not Ill.GONE
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One viewer, as long as it looks and the camera is plugged in."""
+        try:
+            path = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
+            if path == b"/":
+                await self._stream(writer)
+            else:
+                await self._picture(writer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, IndexError):
+            pass  # it has gone, or does not speak HTTP
+        finally:
+            writer.transport.abort()
+
+    async def _stream(self, writer: asyncio.StreamWriter) -> None:
+        if not self._plugged:
+            return
+        line: socket.socket = writer.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+        writer.transport.set_write_buffer_limits(high=0)
+        kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode())
+        loop, count = asyncio.get_running_loop(), 0
+        due_s = loop.time()
+        while self._plugged:
+            frame = self.frame(count)
+            if frame is None:
+                await self._changed.wait()
+                continue
+            self._tell(loop.time())
+            head = f"--{BOUNDARY}\r\nContent-Type: {JPEG}\r\nContent-Length: {len(frame)}\r\n\r\n"
+            writer.write(head.encode() + frame + b"\r\n")
+            await writer.drain()
+            count += 1
+            due_s = max(due_s + 1 / FPS, loop.time())
+            await asyncio.sleep(due_s - loop.time())
+
+    async def _picture(self, writer: asyncio.StreamWriter) -> None:
+        frame = self.frame(0) if self._before.ill is not Ill.GARBAGE else None
+        if frame is None:
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        else:
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: {JPEG}\r\nContent-Length: {len(frame)}\r\n"
+            writer.write(head.encode() + b"Connection: close\r\n\r\n" + frame)
+        writer.write_eof()
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    def _tell(self, now_s: float) -> None:
+        if self._untold is not None:
+            self._began(self._untold, now_s)
+            self._untold = None
+
+
+def _tell(message: Told) -> None:
+    sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
+    sys.stdout.flush()
+
+
+async def _serve(port: int) -> None:
+    camera = Camera(lambda number, at_s: _tell(Began(number, at_s)))
+    async with await asyncio.start_server(camera.serve, "127.0.0.1", port, limit=HEAD_MAX_BYTES):
+        _tell(Serving())
+        orders = asyncio.StreamReader(limit=ORDER_MAX_BYTES)
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+        drawing: asyncio.Task[None] | None = None
+        while line := await orders.readline():
+            if drawing is not None:
+                drawing.cancel()
+            drawing = loop.create_task(camera.draw(msgspec.json.decode(line, type=Before)))
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(int(sys.argv[1])))

@@ -1,0 +1,50 @@
+"""The locker's camera as matter: what is held before it, and what is wrong with it. It knows no pixel and no firmware.
+
+In virtual time `sim.scanner` reads what is held here, live a camera process renders it for the shipped scanner.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class Ill(StrEnum):
+    """What is wrong with the camera, if anything."""
+
+    FINE = "fine"
+    FROZEN = "frozen"  # it sends one picture again and again
+    BLACK = "black"  # something lies on the lens: dark, with the sensor's own noise
+    GARBAGE = "garbage"  # what it sends is no picture
+    GONE = "gone"  # unplugged
+    HANGS = "hangs"  # asked for a picture, it never answers
+
+
+class Optics:
+    """One camera, and the phone or paper before it."""
+
+    def __init__(self) -> None:
+        self.text: str | None = None  # of the code that is held before it
+        self.ill = Ill.FINE
+        self._observers: list[Callable[[], None]] = []
+
+    def observe(self, observer: Callable[[], None]) -> Callable[[], None]:
+        """Call `observer` after each change, in the order of registration. What comes back ends it."""
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    def hold(self, text: str) -> None:
+        """Hold a code before the camera, in place of whatever is there."""
+        self.text = text
+        self._changed()
+
+    def take_away(self) -> None:
+        """Nothing is held there any more."""
+        self.text = None
+        self._changed()
+
+    def afflict(self, ill: Ill) -> None:
+        self.ill = ill
+        self._changed()
+
+    def _changed(self) -> None:
+        for observer in tuple(self._observers):
+            observer()

@@ -1,0 +1,21 @@
+"""Strikes at the camera: whatever happens to it, the keypad goes on."""
+
+from sim.optics import Ill
+from sim.site import Site
+from sim.strikes.common import Blow, Strike
+
+
+def camera(ill: Ill) -> Strike:
+    """The camera is ill in this way for a while. One that is ill already stays as it is, but for a person's hand."""
+
+    async def strike(site: Site, blow: Blow) -> None:
+        optics = site.locker.optics
+        if optics.ill is not Ill.FINE and not blow.aimed:
+            return
+        optics.afflict(ill)
+        blow.fired()
+        await blow.lasts(blow.chance.uniform(5, 300))
+        if optics.ill is ill:
+            optics.afflict(Ill.FINE)
+
+    return strike
