@@ -6,7 +6,6 @@ rule compares what the locker believes with what is so, the one comes from its s
 
 import asyncio
 from collections import Counter, deque
-from copy import copy
 from typing import Any, NamedTuple
 
 from firmware.assembly import Assembly
@@ -29,12 +28,13 @@ from firmware.events import (
 )
 from firmware.inbox import Post
 from firmware.model import Action, Entry, EntryKind, SessionState
-from firmware.row import Row, Timed
+from firmware.row import Timed
 from firmware.rows import ROWS, Change, Door, Grant, Session, State
 from firmware.schema import TABLES
 from firmware.session import UNPROVED
 from sim import minted
 from sim.claims import Claims
+from sim.committed import Committed
 from sim.site import Site
 from sim.world import Cell
 
@@ -94,7 +94,7 @@ class Facts:
         self._opened_s: dict[int, float] = {}
         self.before: Columns = {}  # all rows before the event
         self.changed = False  # whether the event changed a row
-        self.committed: dict[type[Row], dict[tuple[Any, ...], Row]] = {}  # every row as it was last committed
+        self.committed = Committed()
         self._shadow: Columns = {}
         self._doubtful: list[Columns] = []  # of commits that nobody saw succeed: the store may hold these
         self._shown: deque[Seq] = deque(maxlen=2)  # the last screens
@@ -167,7 +167,7 @@ class Facts:
             after = self._write(changes, dict(self._shadow)) if changes else self._shadow
             self._doubtful.append(after)
             commit(changes, entries, now)
-            self._copy(changes)
+            self.committed.take(changes)
             self.before = self._shadow
             self.changed = any(
                 after.get((kind.TABLE, key)) != self.before.get((kind.TABLE, key)) for kind, key, _ in changes
@@ -177,7 +177,7 @@ class Facts:
         parts.store.commit = shadowed  # type: ignore[method-assign]
         parts.runtime.on_screen = shown
         stored = parts.store.load()
-        self.committed = {kind: dict(stored.table(kind)) for kind in ROWS}
+        self.committed.load(stored)
         self._compare(stored)
 
     def take_event(self, post: Post, effects: list[Effect]) -> None:
@@ -278,13 +278,6 @@ class Facts:
             self._opened_s.setdefault(number, now_s)
 
     # The shadow of the store
-
-    def _copy(self, changes: list[Change]) -> None:
-        for kind, key, row in changes:
-            if row is None:
-                self.committed[kind].pop(key, None)
-            else:
-                self.committed[kind][key] = copy(row)
 
     @staticmethod
     def _write(changes: list[Change], shadow: Columns) -> Columns:

@@ -1,10 +1,8 @@
 """What must always hold of the store's room and its journal; asked with the other rules of `sim.invariants`."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from firmware.events import Pulse
-from firmware.rows import ROWS
 from sim.facts import Facts
 
 
@@ -28,10 +26,8 @@ def memory_equals_reload(facts: Facts) -> Iterator[str]:
     After each event memory is compared, row by row, with all that was committed; with what the store gives back after a start
     and for one event of 64.
     """
-    for kind in ROWS:
-        held: Any = facts.state.table(kind)
-        if held != facts.committed[kind]:
-            yield f"committed {facts.committed[kind]}, held {held}"
+    for kind in facts.committed.astray(facts.state):
+        yield f"committed {facts.committed.told(kind)}, held {facts.state.table(kind)}"
     if facts.events % 64 == 0 or facts.is_start:
         stored, rows = facts.parts.store.load().rows(), facts.state.rows()
         if stored != rows:
