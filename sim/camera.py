@@ -160,6 +160,8 @@ class Camera:
                 await self._picture(writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, IndexError):
             pass  # it has gone, or does not speak HTTP
+        except asyncio.CancelledError:
+            pass  # the camera ends
         finally:
             writer.transport.abort()
 

@@ -26,6 +26,7 @@ from sim.backend.app import App
 from sim.glass import Glass
 from sim.live import KioskProcess
 from sim.live_link import linked
+from sim.live_scanner import scanning
 from sim.panel import server as panel
 from sim.panel.director import Director
 from sim.panel.messages import Setup
@@ -109,7 +110,12 @@ async def _live(
         stack.callback(_let_time_run)
         _greet(address, folder, told, time.perf_counter() - began_s)
         _greet_phones(web.origins(phones.getsockname()[1])[0], locker.backend)
-        await first(kiosk.ended(), link.ended(), director.stage.guard())
+        works = []
+        if locker.config.scanner.device:  # last of all: nobody waits for it
+            scanner = await stack.enter_async_context(scanning(locker))
+            director.stage.site.supplied.append(scanner.process.supply)
+            works.append(scanner.camera.ended())
+        await first(kiosk.ended(), link.ended(), director.stage.guard(), *works)
 
 
 def _let_time_run() -> None:

@@ -1,0 +1,110 @@
+"""The camera's own process: what it shows, what is wrong with it, and what it costs while nobody looks."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from hal.picture import Camera, Frame
+from hal.ports import HalError, PortLost, PortMissing
+from hal.qr import read_qr
+from sim.live_scanner import LiveCamera
+from sim.locker import SimLocker
+from sim.optics import Ill
+from sim.scenario import cabinet
+
+TEXT = "6BF+70-M32E/ABC 123" * 12
+PATIENCE_S = 40.0  # a busy machine draws slowly
+
+
+@asynccontextmanager
+async def looked_at(folder: Path) -> AsyncIterator[tuple[LiveCamera, SimLocker, Camera]]:
+    """A camera's process, and an open camera of the shipped driver before it."""
+    locker = SimLocker(cabinet("rs485"), folder, 1)
+    eye = None
+    try:
+        async with LiveCamera.running(locker) as camera:
+            eye = Camera(camera.address, lambda: 1_000 * time.monotonic())
+            await asyncio.get_running_loop().run_in_executor(None, eye.open)
+            yield camera, locker, eye
+            eye.close()
+    finally:
+        await locker.close()
+
+
+async def look(eye: Camera) -> Frame:
+    return await asyncio.get_running_loop().run_in_executor(None, eye.read)
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not await holds():
+            pass
+
+
+def test_what_is_held_there_is_read_until_it_is_taken_away(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with looked_at(tmp_path) as (camera, locker, eye):
+
+            async def reads(wanted: set[str]) -> bool:
+                return {code.text for code in read_qr((await look(eye)).gray, 0)} == wanted
+
+            assert await reads(set())
+            locker.optics.hold(TEXT)
+            held = camera.number
+            await until(lambda: reads({TEXT}))
+            assert await camera.picture()
+            assert held in camera.began
+            locker.optics.take_away()
+            await until(lambda: reads(set()))
+
+    asyncio.run(main())
+
+
+def test_a_frozen_picture_is_one_to_the_last_bit_and_a_covered_lens_still_has_noise(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with looked_at(tmp_path) as (_, locker, eye):
+
+            async def stands_still() -> bool:
+                return bool(((await look(eye)).gray == (await look(eye)).gray).all())
+
+            async def is_dark() -> bool:
+                return float((await look(eye)).gray.mean()) < 20
+
+            assert not await stands_still()
+            locker.optics.afflict(Ill.FROZEN)
+            await until(stands_still)
+            locker.optics.afflict(Ill.BLACK)
+            await until(is_dark)
+            assert not await stands_still()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ill", [Ill.GARBAGE, Ill.GONE])
+def test_a_camera_that_sends_no_pictures_is_lost_and_found_again(ill: Ill, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with looked_at(tmp_path) as (camera, locker, eye):
+            locker.optics.afflict(ill)
+            with pytest.raises(PortLost):
+                while True:
+                    await look(eye)
+            assert await camera.picture() is None
+            if ill is Ill.GONE:
+                with pytest.raises(PortMissing):
+                    eye.open()
+            locker.optics.afflict(Ill.FINE)
+
+            async def is_back() -> bool:
+                try:
+                    eye.open()
+                    return (await look(eye)).gray.size > 0
+                except HalError:
+                    return False
+
+            await until(is_back)
+
+    asyncio.run(main())
