@@ -18,10 +18,9 @@ from functools import partial
 
 import msgspec
 import numpy as np
-from msgspec import Struct
 
 from sim.lens import Picture, Scene, Symbol, jpeg, qr, render
-from sim.optics import Ill
+from sim.optics import Before, Began, Ill, Serving
 
 FPS = 30
 POSES = 6  # of a hand that holds something; then from the first again
@@ -34,29 +33,6 @@ BOUNDARY = "frame"
 JPEG = "image/jpeg"
 HEAD_MAX_BYTES = 8_192  # of a viewer's request
 ORDER_MAX_BYTES = 65_536
-
-
-class Before(Struct, frozen=True):
-    """What is before the camera, and what is wrong with it. `seed`: of the hand."""
-
-    number: int  # comes back in Began
-    text: str | None = None
-    ill: Ill = Ill.FINE
-    seed: int = 1
-
-
-class Serving(Struct, frozen=True, tag=True):
-    """The stream can be had."""
-
-
-class Began(Struct, frozen=True, tag=True):
-    """The first frame of `number` has begun to go out, at this moment of the machine's monotonic clock."""
-
-    number: int
-    at_s: float
-
-
-Told = Serving | Began
 
 
 def poses(seed: int) -> list[Scene]:
@@ -206,7 +182,7 @@ class Camera:
             self._untold = None
 
 
-def _tell(message: Told) -> None:
+def _tell(message: Serving | Began) -> None:
     sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
     sys.stdout.flush()
 

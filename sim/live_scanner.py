@@ -11,8 +11,8 @@ import msgspec
 from firmware.config_file import text
 from firmware.errors import PostomatError
 from sim import web
-from sim.camera import Before, Began, Serving, Told
 from sim.locker import SimLocker
+from sim.optics import Before, Began, Serving
 from sim.ports import free_port
 from sim.process import Process
 
@@ -77,12 +77,11 @@ class LiveCamera:
             before = Before(self.number, self._optics.text, self._optics.ill, seed=self.number)
             self._process.stdin.write(msgspec.json.encode(before) + b"\n")
 
-    async def _hear(self) -> Told:
+    async def _hear(self) -> Serving | Began:
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
         if not (line := await self._process.stdout.readline()):
             raise PostomatError(f"the camera ended with {await self._process.wait()}")
-        told: Told = _TOLD.decode(line)
-        return told
+        return _TOLD.decode(line)
 
     async def _listen(self) -> None:
         while True:

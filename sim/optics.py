@@ -6,6 +6,8 @@ In virtual time `sim.scanner` reads what is held here, live a camera process ren
 from collections.abc import Callable
 from enum import StrEnum
 
+from msgspec import Struct
+
 
 class Ill(StrEnum):
     """What is wrong with the camera, if anything."""
@@ -48,3 +50,26 @@ class Optics:
     def _changed(self) -> None:
         for observer in tuple(self._observers):
             observer()
+
+
+# Between the simulator and `sim.camera`, the process that draws
+
+
+class Before(Struct, frozen=True):
+    """What is before the camera, and what is wrong with it. `seed`: of the hand."""
+
+    number: int  # comes back in Began
+    text: str | None = None
+    ill: Ill = Ill.FINE
+    seed: int = 1
+
+
+class Serving(Struct, frozen=True, tag=True):
+    """The stream can be had."""
+
+
+class Began(Struct, frozen=True, tag=True):
+    """The first frame of `number` has begun to go out, at this moment of the machine's monotonic clock."""
+
+    number: int
+    at_s: float
