@@ -245,7 +245,7 @@ class Scanner(Section, frozen=True):
     width: Annotated[int, Meta(ge=320, le=1_920)] = 1_280
     height: Annotated[int, Meta(ge=240, le=1_080)] = 720
     fps: Annotated[int, Meta(ge=5, le=60)] = 30
-    exposure_ms: Annotated[float, Meta(ge=0, le=33)] = 0  # 0: automatic
+    exposure_ms: Annotated[float, Meta(ge=0, le=33)] = 0.0  # 0: automatic
     focus: Annotated[int, Meta(ge=-1, le=1_023)] = -1  # in the camera's own unit; -1: automatic
     qr_decoder: Literal["zxing", "zbar"] = "zxing"
     linear_decoder: Literal["zxing", "zbar"] = "zbar"

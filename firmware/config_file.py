@@ -1,31 +1,25 @@
 """The configuration's file: `load` reads it, and `check`, `show` and `schema` are what `postomat config` prints.
 
 The first problem becomes one line that says where it is and what would be right. Types and bounds are checked by msgspec
-from the structs of `firmware.config`; here its messages become those of a person who edits TOML, and `_problems` looks
-at what only several keys together can tell.
+from the structs of `firmware.config`; here its messages become those of a person who edits TOML. What only several keys
+together can tell is in `firmware.config_sense`.
 """
 
-import difflib
-import ipaddress
 import json
 import re
 import tomllib
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from firmware.config import Config, Gpio, Paths, Section, Xor8a80
+from firmware.config import Config, Paths, Section
+from firmware.config_sense import SHOWN_MAX, nearest, problems, shown
 from firmware.errors import ConfigError
 
 FILE_MAX_BYTES = 1_048_576
-SHOWN_MAX = 60  # characters of a wrong value in a message
-
-_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
-_LINK = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:[!-~]+)?")
 _WORDS = {
     "int": "an integer",
     "float": "a number",
@@ -48,7 +42,7 @@ def _read(path: Path) -> tuple[Config, dict[str, Any]]:
         config = msgspec.convert(document, Config, dec_hook=_to_path)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_reworded(str(error), document)}") from None
-    for problem in _problems(config):
+    for problem in problems(config):
         raise ConfigError(f"{path}: {problem}")
     return config, document
 
@@ -125,16 +119,16 @@ def _reworded(message: str, document: dict[str, Any]) -> str:
     what, place = located.groups() if located else (message, "")
     hint, value = _follow(place, document)
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", what, re.DOTALL):
-        problem = f"unknown key {unknown[1]!r:.{SHOWN_MAX}}{_nearest(unknown[1], _keys(hint))}"
+        problem = f"unknown key {unknown[1]!r:.{SHOWN_MAX}}{nearest(unknown[1], _keys(hint))}"
     elif missing := re.fullmatch(r"Object missing required field `(.*)`", what):
         problem = f"key {missing[1]!r} is missing"
     elif get_origin(hint) is Literal:
-        problem = f"expected one of {', '.join(get_args(hint))}, got {_shown(value)}"
+        problem = f"expected one of {', '.join(get_args(hint))}, got {shown(value)}"
     else:
         expected = re.sub(
             r"`([^`]*)`", lambda word: _WORDS.get(word[1], word[1]), what.partition(", got ")[0]
         )
-        problem = f"{expected[:1].lower()}{expected[1:]}, got {_shown(value)}"
+        problem = f"{expected[:1].lower()}{expected[1:]}, got {shown(value)}"
     return f"{place.removeprefix('.')}: {problem}" if place else problem
 
 
@@ -160,114 +154,6 @@ def _keys(kind: Any) -> list[str]:
         return []
     tag = kind.__struct_config__.tag_field
     return [field.encode_name for field in msgspec.structs.fields(kind)] + ([tag] if tag else [])
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, list):
-        return f"an array of {len(value)}"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
-
-
-def _problems(config: Config) -> Iterator[str]:
-    """What is wrong with the configuration as a whole, in the order of the file's parts."""
-    yield from _locker_problems(config)
-    yield from _bank_problems(config)
-    yield from _cell_problems(config)
-
-
-def _repeated(values: Iterable[tuple[str, Hashable]]) -> Iterator[str]:
-    """One problem for each value that an earlier key already has."""
-    seen: dict[Hashable, str] = {}
-    for key, value in values:
-        if value in seen:
-            yield f"{key}: {_shown(value)} is already that of {seen[value]}"
-        seen.setdefault(value, key)
-
-
-def _locker_problems(config: Config) -> Iterator[str]:
-    try:
-        ZoneInfo(config.locker.timezone)
-    except (LookupError, ValueError, OSError):
-        yield f"locker.timezone: no time zone is named {_shown(config.locker.timezone)}"
-    host = config.kiosk.host
-    if not _is_loopback(host):
-        yield f"kiosk.host: {_shown(host)} is not a loopback address; the screen is for this machine only"
-    for n, origin in enumerate(config.kiosk.frame_ancestors):
-        if not _ORIGIN.fullmatch(origin):
-            yield f"kiosk.frame_ancestors[{n}]: {_shown(origin)} is not an origin such as http://127.0.0.1:8080"
-    alarm, refusal = config.journal.alarm_percent, config.journal.no_deposits_percent
-    if alarm >= refusal:
-        yield f"journal.alarm_percent: {alarm}, must be below the {refusal} of journal.no_deposits_percent"
-    if not _LINK.fullmatch(config.locker.app_link):
-        yield f"locker.app_link: {_shown(config.locker.app_link)} is not a link such as HTTPS://APP.EXAMPLE/P/"
-    if config.times.screen_qr_valid_s < config.times.screen_qr_period_s:
-        yield "times.screen_qr_valid_s: must be at least times.screen_qr_period_s"
-    yield from _repeated(
-        (f"access.backend_keys[{n}].id", key.id) for n, key in enumerate(config.access.backend_keys)
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _bank_problems(config: Config) -> Iterator[str]:
-    yield from _repeated((f"buses[{n}].name", bus.name) for n, bus in enumerate(config.buses))
-    yield from _repeated((f"buses[{n}].device", bus.device) for n, bus in enumerate(config.buses))
-    yield from _repeated((f"banks[{n}].name", bank.name) for n, bank in enumerate(config.banks))
-    buses = [bus.name for bus in config.buses]
-    addresses: dict[tuple[str, int], str] = {}
-    pins: dict[tuple[int, int], str] = {}
-    for n, bank in enumerate(config.banks):
-        match bank:
-            case Xor8a80():
-                if bank.bus not in buses:
-                    yield f"banks[{n}].bus: no bus is named {_shown(bank.bus)}{_nearest(bank.bus, buses)}"
-                if (other := addresses.setdefault((bank.bus, bank.address), bank.name)) != bank.name:
-                    yield f"banks[{n}].address: {bank.address} is already that of {other} on bus {bank.bus}"
-            case Gpio():
-                yield from _pin_problems(f"banks[{n}]", bank, pins)
-        longest_ms, locks = bank.pulse_ms * config.locks.pulses_max, config.locks
-        if longest_ms > (most_ms := locks.duty_max * locks.duty_window_s * 1_000):
-            yield (
-                f"locks.duty_max: {locks.duty_max} of {locks.duty_window_s} s is {most_ms:.0f} ms, less than the "
-                f"{longest_ms} ms of {locks.pulses_max} pulses of banks[{n}].pulse_ms"
-            )
-
-
-def _pin_problems(place: str, bank: Gpio, pins: dict[tuple[int, int], str]) -> Iterator[str]:
-    if len(bank.sensor_pins) != len(bank.lock_pins):
-        yield f"{place}.sensor_pins: {len(bank.sensor_pins)} pins for {len(bank.lock_pins)} locks, must be as many"
-    for name, numbers in (("lock_pins", bank.lock_pins), ("sensor_pins", bank.sensor_pins)):
-        for n, pin in enumerate(numbers):
-            here = f"{place}.{name}[{n}]"
-            if (other := pins.setdefault((bank.chip, pin), here)) != here:
-                yield f"{here}: pin {pin} is already that of {other}"
-
-
-def _cell_problems(config: Config) -> Iterator[str]:
-    banks = {bank.name: bank for bank in config.banks}
-    yield from _repeated((f"cells[{n}].number", cell.number) for n, cell in enumerate(config.cells))
-    taken: dict[tuple[str, int], int] = {}
-    for n, cell in enumerate(config.cells):
-        bank = banks.get(cell.bank)
-        if bank is None:
-            yield f"cells[{n}].bank: no bank is named {_shown(cell.bank)}{_nearest(cell.bank, banks)}"
-        elif cell.channel > bank.channels:
-            yield f"cells[{n}].channel: {cell.channel}, but bank {cell.bank} has channels 1 to {bank.channels}"
-        elif (other := taken.setdefault((cell.bank, cell.channel), cell.number)) != cell.number:
-            yield f"cells[{n}].channel: {cell.channel} of bank {cell.bank} is already that of cell {other}"
 
 
 def _table(prefix: str, built: Mapping[str, Any], written: Mapping[str, Any], origin: bool) -> Iterator[str]:

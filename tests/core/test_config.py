@@ -110,6 +110,37 @@ CASES = {
     "an array": changed('id = "0123"', "id = [1]", "locker.id: expected a string, got an array of 1"),
     "a table": changed('id = "0123"', "id = { a = 1 }", "locker.id: expected a string, got a table"),
     "no table": changed("[locker]", "times = 3\n[locker]", "times: expected a table, got 3"),
+    "a camera by its number": added(
+        '[scanner]\ndevice = "0"',
+        'scanner.device: "0" is neither a device such as /dev/v4l/by-id/usb-camera nor the http:// address of a stream',
+    ),
+    "exposure of seconds": added(
+        "[scanner]\nexposure_ms = 5000", "scanner.exposure_ms: expected a number <= 33.0, got 5000"
+    ),
+    "exposure longer than a frame": added(
+        "[scanner]\nfps = 60\nexposure_ms = 20",
+        "scanner.exposure_ms: 20, longer than the 16.7 ms of a frame at scanner.fps",
+    ),
+    "more frames idle than awake": added(
+        "[scanner]\nfps = 10\nidle_fps = 15",
+        "scanner.idle_fps: 15, must be at most the 10 of scanner.fps",
+    ),
+    "no decoder": added(
+        '[scanner]\nqr_decoder = "opencv"',
+        'scanner.qr_decoder: expected one of zxing, zbar, got "opencv"',
+    ),
+    "a barcode scanner on a lock bus": added(
+        '[[scanner.serial]]\nname = "desk"\ndevice = "/dev/ttyUSB0"',
+        'scanner.serial[0].device: "/dev/ttyUSB0" is already that of buses[0].device',
+    ),
+    "two barcode scanners of one name": added(
+        '[[scanner.serial]]\nname = "desk"\ndevice = "/dev/a"\n[[scanner.serial]]\nname = "desk"\ndevice = "/dev/b"',
+        'scanner.serial[1].name: "desk" is already that of scanner.serial[0].name',
+    ),
+    "barcodes without end": added(
+        '[[scanner.serial]]\nname = "desk"\ndevice = "/dev/a"\nlength_max = 1025',
+        "scanner.serial[0].length_max: expected an integer <= 1024, got 1025",
+    ),
     "no loopback": added(
         '[kiosk]\nhost = "0.0.0.0"',
         'kiosk.host: "0.0.0.0" is not a loopback address; the screen is for this machine only',
