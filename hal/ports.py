@@ -96,6 +96,10 @@ class EchoHeard(HalError):
     """The adapter returns our own bytes although the bus is configured without echo."""
 
 
+class DecoderMissing(HalError):
+    """A decoder of pictures, or a library that it needs, is not on this system."""
+
+
 class CoilLimit(HalError):
     """A pulse was refused before anything was sent: channel, pulse, rest, gap, duty or one coil at a time."""
 
@@ -184,3 +188,69 @@ class WallClock(Protocol):
 
     def synchronised(self) -> bool:
         """Whether the system holds it to be right; told to a technician, and believed by nobody."""
+
+
+class CodeFormat(StrEnum):
+    """In which form a text was written."""
+
+    QR = "qr"
+    DATA_MATRIX = "data_matrix"
+    LINEAR = "linear"  # a barcode: Code 128, EAN, Code 39
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What was read before a camera. `corners`, in pixels of the frame, go round from the code's own top left; a decoder
+    that does not know them gives none.
+    """
+
+    text: str
+    format: CodeFormat
+    corners: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a frame is like, in grey levels of 255."""
+
+    brightness: float  # the mean
+    contrast: float  # the standard deviation
+    difference: float  # to the frame before: the mean over all pixels; 0 only where both are one and the same
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What looks like a code in a frame, whether it was read or not."""
+
+    span: float  # its longer side, as a share of the frame's height
+    sharpness: float  # of its edges: 1 where dark turns into light from one pixel to the next, 0.1 where it takes ten
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One frame, measured and decoded."""
+
+    grabbed_ms: int  # monotonic
+    measures: Measures
+    codes: tuple[Code, ...] = ()
+    target: Target | None = None
+
+
+@runtime_checkable
+class Scanner(Protocol):
+    """A camera with its decoders. All of it is called by one thread, any of it may block, and some of it for ever."""
+
+    def open(self) -> None:
+        """Take the camera. Raises PortMissing, PortBusy."""
+
+    def look(self, wants: tuple[CodeFormat, ...]) -> Look:
+        """The newest frame, and the codes of these formats in it; nothing is decoded where none is wanted.
+
+        Waits for a frame that is newer than the last one. Raises PortLost: then it is closed.
+        """
+
+    def picture(self) -> bytes:
+        """The frame of the last look as a JPEG, for whoever looks for a fault; empty before the first."""
+
+    def close(self) -> None:
+        """Idempotent."""

@@ -1,0 +1,279 @@
+"""A camera's frames through OpenCV, and what can be done to a picture before it is decoded, or told of it without decoding.
+
+The only importer of cv2. A frame is gray from its first moment, for nothing here needs colours: a JPEG of the camera is decoded to
+gray at once, and of YUYV the first plane is taken. So a frame that nobody looks at costs no more than its bytes' way.
+
+Cameras and drivers keep frames back, and asking OpenCV for a buffer of one is obeyed by few (docs/camera.md): `Camera.read` throws
+away what piled up since it was last asked.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hal.ports import Measures, PortBusy, PortLost, PortMissing, Target
+
+Gray: TypeAlias = NDArray[np.uint8]
+
+WAITED_MS = 2.0  # a grab that took longer waited for its frame: nothing newer is there
+BEHIND_MAX = 5  # reads in a row that did not wait; then whatever is buffered goes
+DRAIN_MAX = 64  # frames that one read throws away at most
+GARBLED_MAX = 5  # pictures in a row that are none: cheap cameras and cables spoil one now and then
+BORDER, BORDER_VALUE = 32, 160  # pixels, grey level
+STEP = 4  # every so many pixels one is measured
+HALF = 2  # edges are looked for in a picture of half the size
+_EXPOSURE_MANUAL, _EXPOSURE_AUTOMATIC = 1, 3  # V4L2_EXPOSURE_MANUAL, V4L2_EXPOSURE_APERTURE_PRIORITY
+_EXPOSURE_UNITS_PER_MS = 10  # V4L2_CID_EXPOSURE_ABSOLUTE counts 100 µs
+
+cv2.setNumThreads(
+    1
+)  # the other cores belong to the locker; and the same frame is decoded the same way everywhere
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what goes wrong is told by an exception, once
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture, rows by columns, 0 black to 255 white."""
+
+    gray: Gray
+    grabbed_ms: int  # monotonic: when its last byte was here
+
+
+class Camera:
+    """A V4L2 device by its path (one below /dev/v4l/by-id stays the same), or a stream of JPEGs by its URL."""
+
+    def __init__(
+        self,
+        source: str,
+        now_ms: Callable[[], float],
+        *,
+        width: int = 1_280,
+        height: int = 720,
+        fps: int = 30,
+        exposure_ms: float | None = None,
+        focus: int | None = None,
+    ) -> None:
+        """`now_ms`: the monotonic clock. None of exposure and focus: the camera's own automatic. A stream is taken as it comes."""
+        self._source = source
+        self._now_ms = now_ms
+        self._is_stream = source.startswith(("http://", "https://"))
+        self._wishes = wishes(width, height, fps, exposure_ms, focus)
+        self._fps = fps
+        self._capture: cv2.VideoCapture | None = None
+        self._grabbed_ms = 0.0
+        self._behind = 0
+
+    def open(self) -> None:
+        """Take the device. Raises PortMissing, PortBusy. A device that does not know a wish is taken as it is."""
+        self.close()
+        if self._is_stream:
+            capture = cv2.VideoCapture(self._source, cv2.CAP_FFMPEG)
+            capture.set(cv2.CAP_PROP_FORMAT, -1)  # the stream's own packets, each one JPEG
+        else:
+            _look_at(self._source)
+            capture = cv2.VideoCapture(self._source, cv2.CAP_V4L2)
+            for property_, value in self._wishes:
+                capture.set(property_, value)
+        if not capture.isOpened():
+            capture.release()
+            if self._is_stream:
+                raise PortMissing(f"{self._source}: no stream of pictures")
+            raise PortBusy(f"{self._source}: gives no pictures; another process holds it, or it is no camera")
+        self._capture = capture
+        self._grabbed_ms, self._behind = self._now_ms(), 0
+
+    def read(self) -> Frame:
+        """The newest frame. Blocks until there is one, for ever if need be. Raises PortLost; the camera is closed then."""
+        if self._capture is None:
+            raise PortLost(f"{self._source}: not open")
+        for _ in range(GARBLED_MAX):
+            self._catch_up(self._capture)
+            is_there, raw = self._capture.retrieve()
+            gray = gray_of(np.asarray(raw, np.uint8)) if is_there else None
+            if gray is not None:
+                return Frame(gray, round(self._grabbed_ms))
+        raise self._lost("its pictures are none")
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+    def _catch_up(self, capture: cv2.VideoCapture) -> None:
+        """Grab the newest frame. How many are older is known by the time that has passed, and the first that is waited for is the newest."""
+        piled_up = int((self._now_ms() - self._grabbed_ms) * self._fps / 1_000)
+        drain = DRAIN_MAX if self._behind >= BEHIND_MAX else min(piled_up, DRAIN_MAX)
+        waited = self._grab(capture)
+        while not waited and drain > 1:
+            waited = self._grab(capture)
+            drain -= 1
+        self._behind = 0 if waited else self._behind + 1
+
+    def _grab(self, capture: cv2.VideoCapture) -> bool:
+        """Take the next frame, undecoded. Whether it had to be waited for."""
+        asked_ms = self._now_ms()
+        if not capture.grab():
+            raise self._lost("no more pictures")
+        self._grabbed_ms = self._now_ms()
+        return self._grabbed_ms - asked_ms > WAITED_MS
+
+    def _lost(self, why: str) -> PortLost:
+        self.close()
+        return PortLost(f"{self._source}: went away ({why})")
+
+
+def wishes(
+    width: int, height: int, fps: int, exposure_ms: float | None, focus: int | None
+) -> tuple[tuple[int, float], ...]:
+    """What a V4L2 device is asked for, in this order: the format decides on sizes, sizes on rates, and manual comes before a value."""
+    return (
+        (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")),  # 720p at 30 does not fit USB 2 otherwise
+        (cv2.CAP_PROP_FRAME_WIDTH, width),
+        (cv2.CAP_PROP_FRAME_HEIGHT, height),
+        (cv2.CAP_PROP_FPS, fps),
+        (cv2.CAP_PROP_CONVERT_RGB, 0),
+        (cv2.CAP_PROP_BUFFERSIZE, 1),
+        *(
+            [(cv2.CAP_PROP_AUTO_EXPOSURE, _EXPOSURE_AUTOMATIC)]
+            if exposure_ms is None
+            else [
+                (cv2.CAP_PROP_AUTO_EXPOSURE, _EXPOSURE_MANUAL),
+                (cv2.CAP_PROP_EXPOSURE, exposure_ms * _EXPOSURE_UNITS_PER_MS),
+            ]
+        ),
+        *(
+            [(cv2.CAP_PROP_AUTOFOCUS, 1)]
+            if focus is None
+            else [(cv2.CAP_PROP_AUTOFOCUS, 0), (cv2.CAP_PROP_FOCUS, focus)]
+        ),
+    )
+
+
+def _look_at(path: str) -> None:
+    """Say what OpenCV does not: why a device cannot be opened. Raises PortMissing, PortBusy."""
+    try:
+        if not stat.S_ISCHR(Path(path).stat().st_mode):
+            raise PortMissing(f"{path}: no device")
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+    except PermissionError:
+        raise PortMissing(f"{path}: no permission to open it; its group is usually video") from None
+    except OSError as error:
+        kind = PortBusy if isinstance(error, BlockingIOError) or error.errno == 16 else PortMissing
+        raise kind(f"{path}: cannot be opened ({error.strerror})") from None
+
+
+def gray_of(raw: NDArray[np.uint8]) -> Gray | None:
+    """What a camera sent, as a gray picture: a JPEG, YUYV, BGR or gray. None where it is no picture."""
+    if raw.ndim == 3 and raw.shape[2] == 2:
+        return np.ascontiguousarray(raw[:, :, 0])
+    if raw.ndim == 3 and raw.shape[2] == 3:
+        return _as_gray(cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY))
+    if raw.ndim == 2 and min(raw.shape) > 1:
+        return raw
+    if not raw.size:
+        return None
+    read = cv2.imdecode(raw.reshape(-1), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    return None if read is None else _as_gray(read)
+
+
+def jpeg(gray: Gray) -> bytes:
+    """A picture as a JPEG file."""
+    _, data = cv2.imencode(".jpg", gray, (cv2.IMWRITE_JPEG_QUALITY, 80))
+    return data.tobytes()
+
+
+class Meter:
+    """Measures frames, each beside the one before."""
+
+    def __init__(self) -> None:
+        self._before: Gray | None = None
+
+    def measure(self, gray: Gray) -> Measures:
+        """Of every fourth pixel of every fourth row; of all pixels where those are the very ones of the frame before."""
+        few = np.ascontiguousarray(gray[::STEP, ::STEP])
+        mean, deviation = cv2.meanStdDev(few)
+        before, self._before = self._before, few
+        difference = 255.0
+        if before is not None and before.shape == few.shape:
+            difference = cv2.norm(few, before, cv2.NORM_L1) / few.size
+        return Measures(float(mean[0, 0]), float(deviation[0, 0]), difference)
+
+
+def bordered(gray: Gray) -> Gray:
+    """The picture in a light frame of BORDER pixels: a code at the edge has a quiet zone again, and dark pictures get some light."""
+    return _as_gray(
+        cv2.copyMakeBorder(gray, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_CONSTANT, value=(BORDER_VALUE,))
+    )
+
+
+def _as_gray(picture: object) -> Gray:
+    return np.asarray(picture, np.uint8)
+
+
+def nested_edges(gray: Gray) -> Iterator[tuple[float, float, float, tuple[float, float, float, float]]]:
+    """Edges around an edge around an edge, and nothing else in them: the three enclosed areas from the outermost one (in half pixels
+    squared), and the box of the outermost one (left, top, right, bottom, in pixels).
+    """
+    small = cv2.resize(gray, None, fx=1 / HALF, fy=1 / HALF, interpolation=cv2.INTER_AREA)
+    binary = cv2.adaptiveThreshold(
+        small, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, blockSize=51, C=5
+    )
+    edges, tree = cv2.findContours(binary, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
+    if tree is None:
+        return
+    first_child, next_sibling = tree[0, :, 2], tree[0, :, 0]
+    for outer in np.flatnonzero(first_child >= 0):
+        middle = first_child[outer]
+        inner = first_child[middle]
+        if inner < 0 or next_sibling[middle] >= 0 or next_sibling[inner] >= 0:
+            continue
+        left, top, wide, high = (HALF * side for side in cv2.boundingRect(edges[outer]))
+        areas = [cv2.contourArea(edges[each]) for each in (outer, middle, inner)]
+        if areas[2] > 0:
+            yield areas[0], areas[1], areas[2], (left, top, left + wide, top + high)
+
+
+def _local_threshold(gray: Gray) -> Gray:
+    """Black where darker than around: for uneven light and for glare."""
+    return _as_gray(
+        cv2.adaptiveThreshold(gray, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, blockSize=21, C=0)
+    )
+
+
+def _local_contrast(gray: Gray) -> Gray:
+    """Noise smoothed, and in each part of the picture all the grey levels there are: for low light and low contrast."""
+    return _as_gray(_CLAHE.apply(cv2.blur(gray, (3, 3))))
+
+
+def _smooth_threshold(gray: Gray) -> Gray:
+    """Noise smoothed, and black where clearly darker than around: for noise and moiré."""
+    return _as_gray(
+        cv2.adaptiveThreshold(
+            cv2.blur(gray, (3, 3)), 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, blockSize=25, C=2
+        )
+    )
+
+
+def _lightened(gray: Gray) -> Gray:
+    """Dark grey levels pulled apart: for a code in a shadow beside something bright."""
+    return _as_gray(cv2.LUT(gray, _GAMMA))
+
+
+_CLAHE = cv2.createCLAHE(clipLimit=40, tileGridSize=(16, 16))
+_GAMMA = np.array([round(255 * (level / 255) ** 0.5) for level in range(256)], np.uint8)
+
+REMEDIES: tuple[Callable[[Gray], Gray], ...] = (
+    _local_threshold,
+    _local_contrast,
+    _smooth_threshold,
+    _lightened,
+)
+"""What a picture is turned into where nothing was read in it as it is, one after the other."""

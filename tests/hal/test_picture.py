@@ -1,0 +1,252 @@
+"""Frames from a real stream through real OpenCV, and what is measured in them."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from hal import picture
+from hal.picture import BORDER, BORDER_VALUE, GARBLED_MAX, REMEDIES, Camera, Gray, Meter, wishes
+from hal.ports import PortBusy, PortLost, PortMissing
+from tests.hal.streams import END, Stream, stream
+
+
+OPENED_BY = 40  # pictures: OpenCV looks at a stream before it says that it is one
+
+
+def now_ms() -> float:
+    return 1_000 * time.monotonic()
+
+
+def shade(level: int, width: int = 320, height: int = 240) -> bytes:
+    """A JPEG of one grey level, by which a test knows it again."""
+    return picture.jpeg(np.full((height, width), level, np.uint8))
+
+
+def level(gray: Gray) -> int:
+    return round(float(gray.mean()))
+
+
+@pytest.fixture
+def far() -> Iterator[Stream]:
+    with stream() as made:
+        yield made
+
+
+@pytest.fixture
+def camera(far: Stream) -> Iterator[Camera]:
+    made = Camera(far.url, now_ms)
+    yield made
+    far.send(END)
+    made.close()
+
+
+def opened(far: Stream, camera: Camera) -> None:
+    """Open; what OpenCV wants to have seen of the stream for that comes first."""
+    far.send(*[shade(0)] * OPENED_BY)
+    camera.open()
+
+
+def read_until(camera: Camera, wanted: int, reads: int = 60) -> picture.Frame:
+    for _ in range(reads):
+        frame = camera.read()
+        if abs(level(frame.gray) - wanted) <= 1:
+            return frame
+    pytest.fail(f"no frame of level {wanted} in {reads} reads")
+
+
+def test_a_stream_is_read_as_gray(far: Stream, camera: Camera) -> None:
+    opened(far, camera)
+    far.send(shade(90, 640, 360))
+    before_ms = now_ms()
+    frame = read_until(camera, 90)
+    assert frame.gray.shape == (360, 640)
+    assert frame.gray.dtype == np.uint8
+    assert before_ms - 1 <= frame.grabbed_ms <= now_ms() + 1
+
+
+def test_what_piled_up_is_thrown_away(far: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock of the test's own: by it a second has passed since the last frame, in which 30 came."""
+    monkeypatch.setattr(picture, "BEHIND_MAX", 1_000)
+    clock = [0.0]
+    camera = Camera(far.url, lambda: clock[0], fps=30)
+    far.is_live = False
+    try:
+        opened(far, camera)
+        far.send(shade(50))
+        read_until(camera, 50)
+        far.send(*[shade(100 + number) for number in range(30)])
+        clock[0] += 1_000
+        assert level(camera.read().gray) == pytest.approx(129, abs=1)
+    finally:
+        far.send(END)
+        camera.close()
+
+
+def test_a_camera_that_is_always_behind_catches_up(far: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its clock stands, so nothing seems to have piled up; but no frame was waited for."""
+    monkeypatch.setattr(picture, "DRAIN_MAX", 30)
+    camera = Camera(far.url, lambda: 0.0)
+    far.is_live = False
+    try:
+        opened(far, camera)
+        far.send(*[shade(100)] * 20, *[shade(200)] * 60)
+        for _ in range(picture.BEHIND_MAX):
+            assert level(camera.read().gray) == 0
+        assert [level(camera.read().gray) for _ in range(2)] == [0, 200]  # the 35th frame and the 65th
+    finally:
+        far.send(END)
+        camera.close()
+
+
+def test_a_stream_that_ends_is_lost_and_can_be_opened_again(far: Stream, camera: Camera) -> None:
+    opened(far, camera)
+    far.send(END)
+    with pytest.raises(PortLost, match="no more pictures"):
+        read_until(camera, 255, reads=100)
+    with pytest.raises(PortLost, match="not open"):
+        camera.read()
+    opened(far, camera)
+    far.send(shade(200))
+    read_until(camera, 200)
+
+
+def test_a_stream_that_is_not_there() -> None:
+    with pytest.raises(PortMissing, match="no stream of pictures"):
+        Camera("http://127.0.0.1:9/", now_ms).open()
+
+
+@pytest.mark.parametrize("name", ["nothing", "a file"])
+def test_a_device_that_is_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a file").touch()
+    with pytest.raises(PortMissing, match="no device|No such file"):
+        Camera(str(tmp_path / name), now_ms).open()
+
+
+def test_a_device_that_is_no_camera() -> None:
+    with pytest.raises(PortBusy, match="gives no pictures"):
+        Camera("/dev/null", now_ms).open()
+
+
+def test_closing_twice_and_before_opening() -> None:
+    camera = Camera("/dev/null", now_ms)
+    camera.close()
+    camera.close()
+    with pytest.raises(PortLost):
+        camera.read()
+
+
+# What is asked of a device
+
+
+def test_a_device_is_asked_for_format_before_size_and_for_manual_before_a_value() -> None:
+    asked = [property_ for property_, _ in wishes(1_280, 720, 30, 6, 40)]
+    order = [
+        cv2.CAP_PROP_FOURCC,
+        cv2.CAP_PROP_FRAME_WIDTH,
+        cv2.CAP_PROP_FPS,
+        cv2.CAP_PROP_AUTO_EXPOSURE,
+        cv2.CAP_PROP_EXPOSURE,
+        cv2.CAP_PROP_AUTOFOCUS,
+        cv2.CAP_PROP_FOCUS,
+    ]
+    assert [asked.index(each) for each in order] == sorted(asked.index(each) for each in order)
+    assert dict(wishes(1_280, 720, 30, 6, 40))[cv2.CAP_PROP_EXPOSURE] == 60  # of 100 µs
+
+
+def test_automatic_is_asked_for_and_no_value() -> None:
+    asked = dict(wishes(1_280, 720, 30, None, None))
+    assert asked[cv2.CAP_PROP_AUTO_EXPOSURE] == 3
+    assert asked[cv2.CAP_PROP_AUTOFOCUS] == 1
+    assert not asked.keys() & {cv2.CAP_PROP_EXPOSURE, cv2.CAP_PROP_FOCUS}
+
+
+# Pictures
+
+
+def test_whatever_a_camera_sends_becomes_gray() -> None:
+    ramp = np.tile(np.arange(64, dtype=np.uint8), (48, 1))
+    yuyv = np.stack([ramp, np.full_like(ramp, 128)], axis=2)
+    packed = np.frombuffer(picture.jpeg(ramp), np.uint8)
+    for raw in (ramp, yuyv, np.stack([ramp] * 3, axis=2), packed, packed.reshape(1, -1)):
+        gray = picture.gray_of(raw)
+        assert gray is not None
+        assert np.abs(gray.astype(int) - ramp).max() <= 4
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\xff", bytes(2_000), b"\xff\xd8\xff\xe0" + bytes(500), bytes(range(256)) * 9]
+)
+def test_what_is_no_picture_is_none(raw: bytes) -> None:
+    assert picture.gray_of(np.frombuffer(raw, np.uint8)) is None
+
+
+def test_half_a_jpeg_is_no_crash() -> None:
+    packed = np.frombuffer(picture.jpeg(np.tile(np.arange(256, dtype=np.uint8), (256, 1))), np.uint8)
+    for length in range(0, packed.size, 7):
+        gray = picture.gray_of(packed[:length])
+        assert gray is None or gray.shape == (256, 256)
+
+
+def test_the_border_is_light_and_leaves_the_picture() -> None:
+    gray = np.zeros((10, 20), np.uint8)
+    framed = picture.bordered(gray)
+    assert framed.shape == (10 + 2 * BORDER, 20 + 2 * BORDER)
+    assert (framed[BORDER:-BORDER, BORDER:-BORDER] == gray).all()
+    assert int(framed.sum()) == BORDER_VALUE * (framed.size - gray.size)
+
+
+@pytest.mark.parametrize("remedy", REMEDIES)
+def test_a_remedy_gives_a_picture_of_the_same_size(remedy: object) -> None:
+    assert callable(remedy)
+    gray = np.random.default_rng(1).integers(0, 256, (90, 160), np.uint8)
+    kept = gray.copy()
+    made = remedy(gray)
+    assert (made.shape, made.dtype) == (gray.shape, np.uint8)
+    assert (gray == kept).all()
+
+
+def test_frames_are_measured_each_beside_the_one_before() -> None:
+    meter = Meter()
+    chance = np.random.default_rng(2)
+    dark = chance.integers(0, 9, (720, 1_280), np.uint8)
+    first = meter.measure(dark)
+    assert first.brightness == pytest.approx(4, abs=0.1)
+    assert first.contrast == pytest.approx(2.6, abs=0.1)
+    assert first.difference > 0  # nothing was before it
+    assert meter.measure(dark.copy()).difference == 0
+    noisy = dark.copy()
+    noisy[0, 0] += 1
+    assert meter.measure(noisy).difference > 0
+    assert meter.measure(np.full((720, 1_280), 255, np.uint8)).difference > 200
+    assert meter.measure(np.full((480, 640), 255, np.uint8)).difference > 0  # a camera that changed its size
+
+
+def test_pictures_that_are_none_are_borne_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Capture:
+        """A device whose every sixth picture is one."""
+
+        grabs = 0
+
+        def grab(self) -> bool:
+            self.grabs += 1
+            return True
+
+        def retrieve(self) -> tuple[bool, object]:
+            good = self.grabs % (GARBLED_MAX + more) == 0
+            return True, np.frombuffer(shade(70) if good else bytes(99), np.uint8)
+
+        def release(self) -> None:
+            pass
+
+    for more in (0, 1):
+        camera = Camera("/dev/video", lambda: 0.0)
+        monkeypatch.setattr(camera, "_capture", Capture())
+        if more:
+            with pytest.raises(PortLost, match="its pictures are none"):
+                camera.read()
+        else:
+            assert level(camera.read().gray) == 70
