@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from firmware import __version__, notify
+from firmware.arguments import parse
 from firmware.config import Config
 from firmware.errors import ConfigError, HardwareError, PostomatError
 
 log = logging.getLogger(__name__)
 
-DEFAULT_CONFIG = Path("/etc/postomat/postomat.toml")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 KEY_BYTES = 32
 
@@ -133,66 +133,9 @@ def _make_folder(key: str, path: Path) -> None:
         raise ConfigError(f"{key}: {path}: {error.strerror}") from None
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line. Help texts are for technicians."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}"
-    )
-    main_parser = argparse.ArgumentParser(prog="postomat", description="The firmware of a parcel locker.")
-    commands = main_parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser(
-        "run", parents=[common], help="the controller: decides, drives locks, keeps the journal"
-    )
-    commands.add_parser("kiosk", parents=[common], help="the screen's server")
-    commands.add_parser("link", parents=[common], help="between the controller and the backend's broker")
-    ctl = commands.add_parser("ctl", help="ask the running controller").add_subparsers(
-        dest="question", required=True, metavar="QUESTION"
-    )
-    for name, text in (("status", "what it is doing"), ("cells", "every cell"), ("journal", "what happened")):
-        question = ctl.add_parser(name, parents=[common], help=text)
-        question.add_argument("--json", action="store_true", help="for scripts")
-        if name == "journal":
-            question.add_argument(
-                "--after", type=int, default=-50, metavar="SEQ", help="negative: from the end"
-            )
-            question.add_argument("--limit", type=int, default=1_000, metavar="N")
-    config = commands.add_parser("config", help="the configuration").add_subparsers(
-        dest="question", required=True, metavar="QUESTION"
-    )
-    config.add_parser("check", parents=[common], help="say what is wrong with it, or nothing")
-    show = config.add_parser("show", parents=[common], help="the effective configuration")
-    show.add_argument("--origin", action="store_true", help="where each value comes from")
-    config.add_parser("schema", help="its JSON Schema")
-    _add_provision(commands, common)
-    commands.add_parser("version", help="this release")
-    return main_parser
-
-
-def _add_provision(commands: Any, common: argparse.ArgumentParser) -> None:
-    provision = commands.add_parser(
-        "provision",
-        parents=[common],
-        help="make the locker's secrets, and say what backend and broker must be told",
-    )
-    provision.add_argument("--json", action="store_true", help="for scripts")
-    provision.add_argument(
-        "--folder",
-        type=Path,
-        metavar="DIR",
-        help="default: paths.credentials, else the configuration's folder",
-    )
-    provision.add_argument(
-        "--test-ca",
-        type=Path,
-        metavar="DIR",
-        help="have an authority in this folder sign at once; made if missing",
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; its exit code. Errors are one line on stderr."""
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     try:
         _COMMANDS[options.command](options)
@@ -235,6 +178,30 @@ def _link(options: argparse.Namespace) -> None:
     from firmware.link.process import serve
 
     asyncio.run(_until_stopped(serve(_load(options))))
+
+
+def _scanner(options: argparse.Namespace) -> None:
+    """Ends at once when it ends: the camera's thread may be in a call that never returns, and C++ destructors would run under it."""
+    from firmware import drivers
+    from firmware.scanner.process import serve
+    from firmware.scanner.ring import Ring
+
+    config = _load(options)
+    if not config.scanner.device and not config.scanner.serial:
+        raise ConfigError("scanner: names neither a camera (device) nor a barcode scanner (serial)")
+    ring = Ring(options.ring_s, options.ring_folder) if options.ring_s else None
+    eye = drivers.eye(config.scanner)
+    barcodes = drivers.barcodes(config.scanner, port=drivers.serial_port)
+    code = 0
+    try:
+        socket = config.paths.run / "scanner.sock"
+        asyncio.run(_until_stopped(serve(socket, eye, barcodes, idle_fps=config.scanner.idle_fps, ring=ring)))
+    except PostomatError as error:
+        print(f"postomat: {error}", file=sys.stderr)
+        code = error.exit_code
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _ctl(options: argparse.Namespace) -> None:
@@ -287,6 +254,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "run": _run,
     "kiosk": _kiosk,
     "link": _link,
+    "scanner": _scanner,
     "ctl": _ctl,
     "provision": _provision,
     "config": _config,

@@ -4,6 +4,7 @@ Each driver is imported only where the configuration names it: a controller with
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -131,3 +132,26 @@ def gpio_pins(bank: Gpio) -> Any:
         return lgpio_factory(bank.chip)
     except PortMissing as error:
         raise HardwareError(f"{bank.name}: {error}") from None
+
+
+def eye(scanner: Scanner) -> Any:
+    """The camera of the configuration with its decoders; None where there is none. Raises HardwareError for a decoder that is not here."""
+    if not scanner.device:
+        return None
+    from hal.eye import Eye, decoders
+    from hal.picture import Camera
+    from hal.ports import DecoderMissing
+
+    camera = Camera(
+        scanner.device,
+        lambda: 1_000 * time.monotonic(),  # noqa: TID251 - what loop.time() is, for a thread that has no loop
+        width=scanner.width,
+        height=scanner.height,
+        fps=scanner.fps,
+        exposure_ms=scanner.exposure_ms or None,
+        focus=scanner.focus if scanner.focus >= 0 else None,
+    )
+    try:
+        return Eye(camera, decoders(scanner.qr_decoder, scanner.linear_decoder))
+    except DecoderMissing as error:
+        raise HardwareError(f"scanner.qr_decoder: {error}") from None

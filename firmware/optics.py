@@ -2,17 +2,13 @@
 
 from enum import StrEnum
 
+from hal.ports import CodeFormat as Format
+
+__all__ = ["TEXT_MAX", "CameraState", "Format", "Hint"]
+
 TEXT_MAX = (
     1_024  # characters of ASCII; the longest that anybody asks for, a token, has 768 (512 bytes in base45)
 )
-
-
-class Format(StrEnum):
-    """In which form a text was written."""
-
-    QR = "qr"
-    DATA_MATRIX = "data_matrix"
-    LINEAR = "linear"  # a barcode: Code 128, EAN, Code 39
 
 
 class CameraState(StrEnum):

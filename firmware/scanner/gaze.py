@@ -7,12 +7,12 @@ the loop is the judge (`firmware.scanner.watch`). A thread and no second process
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from firmware.optics import Format
-from firmware.scanner.hints import Target
-from firmware.scanner.watch import Measures
-from hal.ports import HalError
+from firmware.scanner.stir import Stir
+from hal.ports import HalError, Look, Scanner
 
 RETRY_S = 1.0  # after the camera could not be opened, or was lost
 
@@ -25,47 +25,17 @@ class Orders(NamedTuple):
     picture: bool = False  # for the ring
 
 
-class Found(NamedTuple):
-    """A code that was read."""
-
-    text: str
-    format: Format
-
-
-class Look(NamedTuple):
-    """One frame, measured and decoded."""
-
-    grabbed_ms: int  # monotonic
-    measures: Measures
-    target: Target | None  # what looks like a code, whether it was read or not
-    found: tuple[Found, ...] = ()
-    picture: bytes | None = None  # JPEG; only where one was ordered
-
-
-class Eye(Protocol):
-    """A camera and its decoders. All of it is called by one thread, and any of it may block."""
-
-    def open(self) -> None:
-        """Raises PortMissing, PortBusy."""
-
-    def look(self, orders: Orders) -> Look:
-        """The newest frame. Raises PortLost."""
-
-    def close(self) -> None:
-        """Idempotent."""
-
-
 class Reports(Protocol):
     """Whom the thread tells; called on the event loop."""
 
-    def asked(self) -> None:
-        """The camera is asked for something now."""
+    def asked(self, *, opening: bool) -> None:
+        """The camera is asked for a frame now, or to open and for the first one."""
 
     def missed(self, error: HalError) -> None:
         """It said that it cannot; it will be tried again."""
 
-    def saw(self, look: Look) -> None:
-        """A frame has come."""
+    def saw(self, look: Look, picture: bytes | None) -> None:
+        """A frame has come, and its picture where one was ordered."""
 
     def broke(self, error: BaseException) -> None:
         """The thread has ended by a bug."""
@@ -74,7 +44,7 @@ class Reports(Protocol):
 class Gaze:
     """The thread, from `start` to `end`. The loop sets `orders` when it likes."""
 
-    def __init__(self, eye: Eye, reports: Reports, idle_fps: int) -> None:
+    def __init__(self, eye: Scanner, reports: Reports, idle_fps: int) -> None:
         self._eye = eye
         self._reports = reports
         self._idle_s = 1 / idle_fps
@@ -110,15 +80,21 @@ class Gaze:
         return True
 
     def _run(self) -> None:
-        is_open = False
+        is_open, stir, seen_ms = False, Stir(), 0
         try:
             while not self._ending.is_set():
-                self._tell(self._reports.asked)
+                self._tell(partial(self._reports.asked, opening=not is_open))
                 try:
                     if not is_open:
                         self._eye.open()
                         is_open = True
-                    self._tell(self._reports.saw, self._eye.look(self._orders))
+                    orders = self._orders
+                    look = self._eye.look(
+                        orders.wants if orders.awake or stir.is_worth_while(seen_ms) else ()
+                    )
+                    seen_ms = look.grabbed_ms
+                    stir.saw(look.measures.difference, seen_ms)
+                    self._tell(self._reports.saw, look, self._eye.picture() if self._orders.picture else None)
                 except HalError as error:
                     self._eye.close()
                     is_open = False

@@ -4,21 +4,13 @@ A hint that changes with each frame helps nobody: one is given once it has held 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from firmware.optics import Hint
-from firmware.scanner.watch import Measures
+from hal.ports import Measures, Target
 
 SETTLE_MS = 400
 STAND_MS = 1_000
 READ_MS = 1_500  # after a code was read nobody needs help
-
-
-class Target(NamedTuple):
-    """What looks like a code in a frame, by its finder patterns."""
-
-    span: float  # its longer side, as a share of the frame's height
-    sharpness: float  # of its edges, 0 to 1: how few pixels a change from dark to light takes
 
 
 DIM_MAX = 40.0  # grey levels: a phone's screen in the frame makes it brighter than this

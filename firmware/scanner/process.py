@@ -16,11 +16,12 @@ from firmware.client import Client
 from firmware.control import SCANNER_PUSHES, Message, Reading, Scan, Seq, Told, Watched
 from firmware.errors import HardwareError, ProtocolError, Unreachable
 from firmware.optics import TEXT_MAX, CameraState, Format, Hint
-from firmware.scanner.gaze import Eye, Gaze, Look, Orders
+from firmware.scanner.gaze import Gaze, Orders
 from firmware.scanner.hints import Hints
 from firmware.scanner.ring import Ring
 from firmware.scanner.watch import Watch
-from hal.ports import HalError
+from hal.ports import HalError, Look
+from hal.ports import Scanner as Eye
 
 RETRY_S = (0.25, 0.5, 1.0, 2.0)  # between attempts to reach the controller; the last one repeats
 BEAT_S = 0.25
@@ -90,8 +91,8 @@ class Scanner:
 
     # What the thread tells
 
-    def asked(self) -> None:
-        self._watch.asked(self._now_ms())
+    def asked(self, *, opening: bool) -> None:
+        self._watch.asked(self._now_ms(), opening=opening)
 
     def missed(self, error: HalError) -> None:
         self._watch.missed()
@@ -100,16 +101,16 @@ class Scanner:
     def broke(self, error: BaseException) -> None:
         self._bug = error
 
-    def saw(self, look: Look) -> None:
+    def saw(self, look: Look, picture: bytes | None) -> None:
         """Only what was seen after the screen had asked counts: it may be the code of whoever was here before."""
         now_ms = self._now_ms()
         self._watch.saw(look.measures, now_ms)
-        if self._ring is not None and look.picture is not None and self._ring.runs(now_ms):
-            self._ring.add(look.picture, look.grabbed_ms)
-        for found in look.found if look.grabbed_ms >= self._asked_ms else ():
-            self.heard(found.text, found.format)
+        if self._ring is not None and picture is not None and self._ring.runs(now_ms):
+            self._ring.add(picture, look.grabbed_ms)
+        for code in look.codes if look.grabbed_ms >= self._asked_ms else ():
+            self.heard(code.text, code.format)
         if Format.QR in self._scan.wants:
-            self._hints.saw(look.measures, look.target, now_ms, read=bool(look.found))
+            self._hints.saw(look.measures, look.target, now_ms, read=bool(look.codes))
         self._tell_watched()
         self._give_orders()
 

@@ -48,6 +48,6 @@ class Ring:
         kept = list(self._pictures) if self.runs(now_ms) else []
         for at_ms, picture in kept:
             path = self._folder / f"ring-{now_ms}-{now_ms - at_ms:06}-ms-before.jpg"
+            path.touch(mode=0o600, exist_ok=False)
             path.write_bytes(picture)
-            path.chmod(0o600)
         return len(kept)

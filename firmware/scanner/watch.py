@@ -6,23 +6,16 @@ frame, to the last bit, come from no lens, for a lens has noise; and a lens that
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from firmware.optics import CameraState
+from hal.ports import Measures
 
 NOTICE_MS = 2_500  # whoever asks the controller knows within 3 s
+OPEN_MS = 10_000  # for opening and the first frame: some cameras take seconds to wake up
 SAME_MIN = 5  # frames: fewer prove nothing, however old they are
-# Of 255. A finger on the lens lets some light through, and evens it out.
+# Grey levels of 255. A finger on the lens lets some light through, and evens it out.
 DARK_MAX = 24.0
 EVEN_MAX = 12.0
-
-
-class Measures(NamedTuple):
-    """What is measured in one frame. Brightness, contrast and difference in grey levels, of 255."""
-
-    brightness: float  # the mean
-    contrast: float  # the standard deviation
-    difference: float  # to the frame before, the mean of all pixels; 0 only where it is the same
 
 
 class Watch:
@@ -30,14 +23,14 @@ class Watch:
 
     def __init__(self) -> None:
         self._missing = True
-        self._asked_ms: int | None = None  # since when a frame is waited for
+        self._hangs_ms: int | None = None  # when what is waited for is overdue
         self._same_ms: int | None = None  # since when it is the same frame
         self._same = 0  # how many were the one before
         self._dark_ms: int | None = None  # since when it is dark
 
-    def asked(self, now_ms: int) -> None:
-        """The camera was asked for a frame, or to open."""
-        self._asked_ms = now_ms
+    def asked(self, now_ms: int, *, opening: bool) -> None:
+        """The camera was asked for a frame, or to open and for the first one."""
+        self._hangs_ms = now_ms + (OPEN_MS if opening else NOTICE_MS)
 
     def missed(self) -> None:
         """It said that it cannot."""
@@ -45,7 +38,7 @@ class Watch:
 
     def saw(self, frame: Measures, now_ms: int) -> None:
         """A frame has come."""
-        self._missing, self._asked_ms = False, None
+        self._missing, self._hangs_ms = False, None
         if frame.difference > 0 or self._same_ms is None:
             self._same_ms, self._same = now_ms, 0
         else:
@@ -60,7 +53,7 @@ class Watch:
         return next(state for state, holds in _TABLE if holds(self, now_ms))
 
     def hangs(self, now_ms: int) -> bool:
-        return _is_long(self._asked_ms, now_ms)
+        return self._hangs_ms is not None and now_ms >= self._hangs_ms
 
     def is_missing(self, now_ms: int) -> bool:
         return self._missing

@@ -10,11 +10,8 @@ import msgspec
 from firmware.config import Config
 from firmware.model import EntryKind
 from firmware.optics import Format
-from firmware.scanner.gaze import Found, Look, Orders
-from firmware.scanner.hints import Target
-from firmware.scanner.watch import Measures
 from firmware.sockets import listen
-from hal.ports import PortLost, PortMissing
+from hal.ports import Code, Look, Measures, PortLost, PortMissing, Target
 from tests.core.shell import Shell, running
 
 ROOM = Measures(brightness=110, contrast=60, difference=1.5)
@@ -27,7 +24,7 @@ class Pixels:
 
     def __init__(self) -> None:
         self.measures = ROOM
-        self.found: tuple[Found, ...] = ()
+        self.codes: tuple[Code, ...] = ()
         self.target: Target | None = None
         self.age_ms = 0  # of the frame, when it is looked at
         self.is_there = True
@@ -35,10 +32,11 @@ class Pixels:
         self.passes = threading.Event()  # cleared: a call into the camera does not come back
         self.passes.set()
         self.opened = self.closed = 0
-        self.looks: list[tuple[int, Orders]] = []
+        self.looks: list[tuple[int, tuple[Format, ...]]] = []  # when, and for what
+        self.pictures = 0
 
     def show(self, text: str, written: Format = Format.QR) -> None:
-        self.found = (Found(text, written),)
+        self.codes = (Code(text, written),)
 
     def open(self) -> None:
         self.passes.wait()
@@ -46,7 +44,7 @@ class Pixels:
             raise PortMissing("/dev/video0: there is no such device")
         self.opened += 1
 
-    def look(self, orders: Orders) -> Look:
+    def look(self, wants: tuple[Format, ...]) -> Look:
         self.passes.wait()
         threading.Event().wait(0.005)
         if self.bug is not None:
@@ -54,10 +52,13 @@ class Pixels:
         if not self.is_there:
             raise PortLost("/dev/video0: it is gone")
         now_ms = round(1_000 * LOOPS[0].time())
-        self.looks.append((now_ms, orders))
-        found = tuple(each for each in self.found if each.format in orders.wants)
-        picture = b"jpeg" if orders.picture else None
-        return Look(now_ms - self.age_ms, self.measures, self.target, found, picture)
+        self.looks.append((now_ms, wants))
+        codes = tuple(each for each in self.codes if each.format in wants)
+        return Look(now_ms - self.age_ms, self.measures, codes, self.target)
+
+    def picture(self) -> bytes:
+        self.pictures += 1
+        return b"jpeg"
 
     def close(self) -> None:
         self.closed += 1

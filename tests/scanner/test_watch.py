@@ -18,10 +18,11 @@ from firmware.scanner.hints import (
     SPAN_MIN,
     STAND_MS,
     Hints,
-    Target,
 )
 from firmware.scanner.ring import GAP_MS, RING_MAX_S, RING_RUN_S, Ring
-from firmware.scanner.watch import DARK_MAX, EVEN_MAX, NOTICE_MS, SAME_MIN, Measures, Watch
+from firmware.scanner.stir import ANYWAY_EVERY, FACTOR, STEP, STIRRED_MS, Stir
+from firmware.scanner.watch import DARK_MAX, EVEN_MAX, NOTICE_MS, OPEN_MS, SAME_MIN, Watch
+from hal.ports import Measures, Target
 
 OK, COVERED, FROZEN, HUNG, GONE = CameraState
 ROOM = Measures(brightness=110, contrast=60, difference=1.5)
@@ -37,7 +38,7 @@ def shown(frames: Iterable[tuple[Measures, int]], watch: Watch | None = None) ->
     """The watch after frames, each so long after the one before; and when that is."""
     watch, now_ms = watch or Watch(), 0
     for frame, after_ms in frames:
-        watch.asked(now_ms)
+        watch.asked(now_ms, opening=False)
         now_ms += after_ms
         watch.saw(frame, now_ms)
     return watch, now_ms
@@ -90,8 +91,17 @@ def test_a_call_that_does_not_come_back_is_told_before_anything_else(
 ) -> None:
     watch, now_ms = shown(frames)
     before = watch.state(now_ms)
-    watch.asked(now_ms)
+    watch.asked(now_ms, opening=False)
     assert watch.state(now_ms + since_ms) is (HUNG if since_ms >= NOTICE_MS else before)
+
+
+def test_a_camera_may_take_its_time_to_wake_up_and_no_more() -> None:
+    watch = Watch()
+    watch.asked(0, opening=True)
+    assert watch.state(OPEN_MS - 1) is GONE
+    assert watch.state(OPEN_MS) is HUNG
+    watch.saw(ROOM, OPEN_MS)
+    assert watch.state(OPEN_MS) is OK
 
 
 def test_between_two_frames_of_an_idle_camera_nothing_hangs() -> None:
@@ -101,7 +111,7 @@ def test_between_two_frames_of_an_idle_camera_nothing_hangs() -> None:
 
 def test_a_device_that_has_gone_and_come_back() -> None:
     watch, now_ms = shown(many(SAME, 9_000))
-    watch.asked(now_ms)
+    watch.asked(now_ms, opening=False)
     watch.missed()
     assert watch.state(now_ms) is watch.state(now_ms + 9_000) is GONE
     watch.saw(SAME, now_ms + 9_000)  # the first one differs from none
@@ -126,7 +136,7 @@ def test_whatever_happens_some_state_holds() -> None:
         now_ms += chance.choice((1, 33, 200, 3_000))
         happens = chance.randrange(4)
         if happens == 0:
-            watch.asked(now_ms)
+            watch.asked(now_ms, opening=False)
         elif happens == 1 and chance.random() < 0.1:
             watch.missed()
         elif happens > 1:
@@ -209,6 +219,37 @@ def test_forgotten_hints_start_anew() -> None:
         hints.saw(ROOM, Target(0.1, 1), now_ms, read=False)
     hints.forget()
     assert hints.hint is Hint.NONE
+
+
+# What stirs before an idle camera
+
+
+def decoded(differences: Iterable[float]) -> list[bool]:
+    """For each frame of an idle camera, whether a code was looked for in it."""
+    stir, found = Stir(), []
+    for number, difference in enumerate(differences):
+        found.append(stir.is_worth_while(number * IDLE_MS))
+        stir.saw(difference, number * IDLE_MS)
+    return found
+
+
+@pytest.mark.parametrize("noise", [0.05, 1, 8])
+def test_in_a_room_where_nothing_moves_few_frames_are_decoded(noise: float) -> None:
+    chance = random.Random(2)
+    calm = [255.0] + [noise * chance.uniform(0.9, 1.1) for _ in range(400)]
+    assert decoded(calm)[100:].count(True) == 300 // ANYWAY_EVERY + 1
+    assert decoded([*calm, noise * FACTOR + 2 * STEP, *calm[1:]])[402 : 402 + STIRRED_MS // IDLE_MS] == [
+        True
+    ] * (STIRRED_MS // IDLE_MS)
+
+
+def test_a_camera_that_grows_noisy_in_the_evening_is_not_decoded_all_night() -> None:
+    assert all(decoded([1.0] * 100 + [3.0] * 20)[103:])
+    assert decoded([1.0] * 100 + [3.0] * 1_000)[900:].count(True) < 30
+
+
+def test_a_frame_that_was_sent_twice_is_no_calm() -> None:
+    assert decoded([2.0, 0.0] * 400)[100:].count(True) == 700 // ANYWAY_EVERY
 
 
 # The ring
