@@ -43,17 +43,18 @@ _CASES: dict[str, tuple[Screen, int | None]] = {
     "idle-scan": (Screen(N.IDLE, actions=(A.START,)), None),
     "idle-one-open-scan": (Screen(N.IDLE, open_cells=(7,), actions=(A.START,)), None),
     "idle-many-open-scan": (Screen(N.IDLE, open_cells=(3, 7, 12, 21, 28), actions=(A.START,)), None),
-    "keypad-scan": (Screen(N.KEYPAD, actions=(A.BACK, A.MORE_TIME)), 44_000),
-    "keypad-third-wrong-scan": (Screen(N.KEYPAD, wrong=3, actions=(A.BACK, A.MORE_TIME)), 44_000),
-    "keypad-with-phone-scan": (
-        Screen(N.KEYPAD, with_phone=True, wrong=7, actions=(A.BACK, A.MORE_TIME)),
-        44_000,
-    ),
     "idle-camera": (Screen(N.IDLE, camera=True, actions=(A.START, A.SCAN)), None),
     "idle-camera-scan": (Screen(N.IDLE, camera=True, actions=(A.START, A.SCAN)), None),
     "idle-many-open-camera-scan": (
         Screen(N.IDLE, camera=True, open_cells=(3, 7, 12, 21, 28), actions=(A.START, A.SCAN)),
         None,
+    ),
+    "idle-ring": (Screen(N.IDLE, camera=True, actions=(A.START, A.SCAN)), None),
+    "keypad-scan": (Screen(N.KEYPAD, actions=(A.BACK, A.MORE_TIME)), 44_000),
+    "keypad-third-wrong-scan": (Screen(N.KEYPAD, wrong=3, actions=(A.BACK, A.MORE_TIME)), 44_000),
+    "keypad-with-phone-scan": (
+        Screen(N.KEYPAD, with_phone=True, wrong=7, actions=(A.BACK, A.MORE_TIME)),
+        44_000,
     ),
     "keypad-camera": (Screen(N.KEYPAD, camera=True, actions=KEYPAD), 44_000),
     "keypad-camera-scan": (Screen(N.KEYPAD, camera=True, actions=KEYPAD), 44_000),
@@ -68,7 +69,6 @@ _CASES: dict[str, tuple[Screen, int | None]] = {
         for state in (CameraState.COVERED, CameraState.GONE)
     },
     **{f"scan-{hint}": (Screen(N.SCAN, camera=True, actions=(A.BACK,)), 20_000) for hint in Hint},
-    "idle-ring": (Screen(N.IDLE, camera=True, actions=(A.START, A.SCAN)), None),
     "keypad-ring": (Screen(N.KEYPAD, camera=True, actions=KEYPAD), 44_000),
     "scan-ring": (Screen(N.SCAN, camera=True, actions=(A.BACK,)), 20_000),
     "closing-ring": (Screen(N.CLOSING, cell=7, purpose=P.PICKUP, can_reopen=True, actions=CLOSING), 20_000),

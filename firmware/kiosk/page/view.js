@@ -30,7 +30,7 @@ export class View {
     document.documentElement.dataset.screen = screen.name;
     const idle = screen.name === "idle";
     const spoken = idle ? this.together(language) : [this.texts];
-    this.top = () => this.header.replaceChildren(this.whose(description, spoken), ...this.tools(description));
+    this.top = () => this.header.replaceChildren(this.whose(description), ...this.tools(description), ...this.ring(spoken));
     this.scene = () => this.drawScene(screen, description, spoken);
     this.hinted = description.hinted;
     this.top();
@@ -81,11 +81,10 @@ export class View {
     this.time.append(bar);
   }
 
-  whose(description, spoken) {
+  whose(description) {
     const { locker, address } = this.layout;
     return h("p", { class: description.locker ? "whose large" : "whose" },
-      h("strong", {}, this.texts.say("locker.name", { id: locker })), h("span", { lang: "ru" }, address),
-      this.beside.ring ? spoken.map((texts) => h("span", { class: "ring-on", lang: texts.language }, texts.say("ring.on"))) : []);
+      h("strong", {}, this.texts.say("locker.name", { id: locker })), h("span", { lang: "ru" }, address));
   }
 
   tools(description) {
@@ -99,6 +98,11 @@ export class View {
       h("button", {
         class: "reach", "aria-label": this.texts.say(low ? "reach.up" : "reach.down"), onclick: () => this.hands.reach(),
       }, reachIcon(low)))];
+  }
+
+  /** As long as the scanner keeps what its camera has seen, everybody who stands here is told. */
+  ring(spoken) {
+    return this.beside.ring ? [h("div", { class: "ring" }, spoken.slice(0, 2).map((texts) => h("p", { lang: texts.language }, texts.say("ring.on"))))] : [];
   }
 
   stage(screen) {
