@@ -127,7 +127,7 @@ class Times(Section, frozen=True):
     """Waits of the screen and the custody, in the design's defaults."""
 
     keypad_timeout_s: Count = 45
-    scan_offer_keypad_s: Count = 20  # how long it is shown how to hold a code before the camera; then the keypad
+    scan_offer_keypad_s: Count = 20  # of being shown how to hold a code before the camera
     wrong_code_s: Count = 6
     notice_s: Count = 15
     thanks_s: Count = 5

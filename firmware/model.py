@@ -270,7 +270,7 @@ class Screen(Struct, frozen=True, omit_defaults=True):
     wrong: int = 0  # wrong codes in a row; from the third on the locker's number is compared
     reason: Outage | None = None  # of being out of service
     camera: bool = False  # it may ask for a QR code
-    blind: CameraState | None = None  # how the camera is, where there is one and a code would be held before it in vain
+    blind: CameraState | None = None  # how the camera is, where there is one and it does not see
     with_phone: bool = False  # the keypad asks for the code and the phone's last PHONE_DIGITS together
     can_reopen: bool = False
     can_retry: bool = False

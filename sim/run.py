@@ -114,6 +114,8 @@ async def _live(
         if locker.config.scanner.device:  # last of all: nobody waits for it
             scanner = await stack.enter_async_context(scanning(locker))
             director.stage.site.supplied.append(scanner.process.supply)
+            director.stage.held.picture = scanner.camera.picture
+            locker.moved.set()
             works.append(scanner.camera.ended())
         await first(kiosk.ended(), link.ended(), director.stage.guard(), *works)
 

@@ -32,6 +32,10 @@ class File(NamedTuple):
     content_type: str
 
 
+# A resource that is another one each time; None: there is none now.
+Made = Callable[[], Awaitable[File | None]]
+
+
 class Page:
     """An open page's WebSocket, from the server's side: iterate over the texts it sends."""
 
@@ -101,7 +105,7 @@ def origins(port: int) -> tuple[str, ...]:
 @asynccontextmanager
 async def serving(
     listener: socket.socket,
-    files: Mapping[str, File],
+    files: Mapping[str, File | Made],
     policy: str,
     path: str,
     join: Join,
@@ -113,10 +117,12 @@ async def serving(
     """
 
     async def get(request: web.Request) -> web.Response:
-        file = files.get(request.path)
+        found = files.get(request.path)
+        file = found if found is None or isinstance(found, File) else await found()
         if file is None:
             raise web.HTTPNotFound
-        return web.Response(body=file.body, content_type=file.content_type, charset="utf-8")
+        charset = None if file.content_type.startswith("image/jpeg") else "utf-8"
+        return web.Response(body=file.body, content_type=file.content_type, charset=charset)
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(_headers(policy))

@@ -68,6 +68,20 @@ class Type(Message, frozen=True):
     code: Digits
 
 
+class Hold(Message, frozen=True):
+    """Hold somebody's phone to the locker's camera, with the QR code of a parcel of theirs; or take it away."""
+
+    person: Name
+    parcel: Name | None = None  # unless told, the first that it has a code for
+    on: bool = True
+
+
+class Scan(Message, frozen=True):
+    """Hold the barcode of a parcel that is in somebody's hands to the barcode scanner."""
+
+    parcel: Name
+
+
 class Touch(Message, frozen=True):
     """Press a button of the real screen."""
 
@@ -162,7 +176,7 @@ class Language(Message, frozen=True):
 
 
 Act = (
-    Close | Take | Put | Order | Send | Bring | Type | Touch | Press | Pull | Force | Fault | Power | Link
+    Close | Take | Put | Order | Send | Bring | Type | Hold | Scan | Touch | Press | Pull | Force | Fault | Power | Link
     | Time | People | Card | Trace | Save | Language
 )  # fmt: skip
 ACTS = msgspec.json.Decoder(Act)

@@ -25,6 +25,8 @@ class Director:
             acts.Bring: scene.bring,
             acts.Send: scene.send,
             acts.Type: self._touch,
+            acts.Hold: stage.held.hold,
+            acts.Scan: stage.held.scan,
             acts.Touch: self._touch,
             acts.Power: lambda act: self._switch(POWER, act.on),
             acts.Link: lambda act: self._switch(NETWORK, act.on),

@@ -32,6 +32,8 @@ def look(stage: Stage) -> World:
         session=_session(stage, parts) if parts is not None else None,
         screen=stage.glass.show.screen.name if stage.glass.show is not None else None,
         qr=stage.glass.show.qr.text if stage.glass.show is not None and stage.glass.show.qr else None,
+        camera=stage.held.camera,
+        barcodes=stage.held.scans,
         banks=tuple(BankSeen(*bank) for bank in parts.body.banks.items()) if parts is not None else (),
         power=stage.powered,
         link=locker.uplink.is_up,

@@ -139,6 +139,7 @@ class Why(StrEnum):
     FULL = "full"  # the cell
     NO_LATCH = "no_latch"  # the door was pushed, and the hook does not catch
     NOT_IN_HAND = "not_in_hand"  # the parcel
+    NO_QR = "no_qr"  # the phone has no code to show
     RESERVED = "reserved"  # the cell, for another order
     QUIET = "quiet"  # the cell, for an hour after its last pickup
     NO_COURIER = "no_courier"  # for a parcel in this state, or a courier is on his way already

@@ -20,6 +20,7 @@ from sim.glass import Glass, Touched
 from sim.locker import SimLocker
 
 RECORDS_MAX = 20_000
+HELD_UP = {"hold": "hold {} kind=short", "lower": "lower", "beep": "beep {}"}
 UNDONE = (Outcome.STALE, Outcome.BUSY)  # such a touch has touched nothing
 # What counts differ in, from one life to the next: how many lists were sent until the locker had the newest.
 UNTOLD = (EntryKind.GRANTS, EntryKind.STARTED)
@@ -125,6 +126,8 @@ class Recorder:
                 self._add(f"move {deed.parcel} {deed.cell}")
             case "open" | "confirm" | "report" | "extend":
                 self._add(f"command {deed.verb} {deed.parcel} {deed.problem}".rstrip())
+            case "hold" | "lower" | "beep":
+                self._add(HELD_UP[deed.verb].format(deed.parcel))
             case "claim":
                 self._add(f"scan '{deed.who}'")
                 self._add(f"claim '{deed.who}'")

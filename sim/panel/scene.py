@@ -63,6 +63,10 @@ class Scene:
             self._let_in.pop(number, None)
         return self._let_in.get(number, COURIER)
 
+    def holder(self, parcel: str) -> str | None:
+        """Whose hands it is in."""
+        return self._hands.get(parcel)
+
     # What hands do
 
     def act(self, act: Put | Take | Close | Press | Pull | Force) -> Refused | None:

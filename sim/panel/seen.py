@@ -113,6 +113,13 @@ class OrderSeen(Struct, frozen=True):
     for_courier: bool  # a courier may be sent for it
 
 
+class CameraSeen(Struct, frozen=True, omit_defaults=True):
+    """The locker's camera: whose phone is before it, and with the code of which parcel."""
+
+    held: str | None = None
+    parcel: str | None = None
+
+
 class World(Message, frozen=True):
     """What has changed since the last one; the first one has it all."""
 
@@ -126,6 +133,8 @@ class World(Message, frozen=True):
     session: SessionSeen | UnsetType | None = UNSET
     screen: str | UnsetType | None = UNSET  # what the glass shows; null: nothing
     qr: str | UnsetType | None = UNSET  # what a camera reads off it
+    camera: CameraSeen | UnsetType | None = UNSET  # null: the locker has none
+    barcodes: bool | UnsetType = UNSET  # whether it has a barcode scanner
     banks: tuple[BankSeen, ...] | UnsetType = UNSET
     power: bool | UnsetType = UNSET
     link: bool | UnsetType = UNSET

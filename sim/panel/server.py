@@ -15,11 +15,13 @@ from sim.backend.app import App
 from sim.panel import messages
 from sim.panel.acts import ACTS, Save, Trace
 from sim.panel.director import Director
+from sim.panel.held import Picture
 from sim.panel.look import look
 from sim.panel.messages import Entries, Refused, Setup, Why, encode
 from sim.panel.seen import World
 
 WORLD = "/world"
+PICTURE = "/camera.jpg"  # what the locker's camera sees, from the simulator's own lens
 JOURNAL_MAX = 200  # entries that a page is sent when it comes
 BATCH = 100
 ACTS_MAX = 8  # acts of one page that go on at once
@@ -43,7 +45,11 @@ async def serving(listener: socket.socket, director: Director, setup: Setup) -> 
     try:
         locker = director.stage.locker
         parts = {api.PREFIX: api.Api(App(locker.backend, locker.link)).application()}
-        async with web.serving(listener, _files(), _policy(setup.kiosk), WORLD, panel.join, parts):
+        files: dict[str, web.File | web.Made] = {
+            **_files(),
+            PICTURE: lambda: _picture(director.stage.held.picture),
+        }
+        async with web.serving(listener, files, _policy(setup.kiosk), WORLD, panel.join, parts):
             yield
     finally:
         watch.cancel()
@@ -174,6 +180,12 @@ def _files() -> dict[str, web.File]:
         if path.suffix in _TYPES
     }
     return {**files, "/": files["/index.html"]}
+
+
+async def _picture(picture: Picture | None) -> web.File | None:
+    """What the camera sees now: from the simulator's lens, for the scanner lets none out."""
+    body = await picture() if picture is not None else None
+    return web.File(body, "image/jpeg") if body is not None else None
 
 
 def _body(path: Path) -> bytes:

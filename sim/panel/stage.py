@@ -11,6 +11,7 @@ from sim.glass import Glass
 from sim.locker import SimLocker
 from sim.overheard import Overheard
 from sim.panel.crowd import Crowd
+from sim.panel.held import Held
 from sim.panel.hours import Hours
 from sim.panel.record import Recorder
 from sim.panel.scene import Scene
@@ -39,6 +40,7 @@ class Stage:
         self.site = Site(locker, random.Random(f"office {seed}"), glass)
         self.commits = Commits(locker)
         self.scene = Scene(locker, self.deeds)
+        self.held = Held(locker, self.deeds, self.scene.holder)
         self.xray = XRay(self.site, self.commits, self.deeds, glass, self.overheard)
         self.hours = Hours(locker, glass, self.overheard)
         self.blows = Blows(self.site)
@@ -70,6 +72,7 @@ class Stage:
 
     async def close(self) -> None:
         """Send everybody home, end every fault, and switch the locker off."""
+        self.held.lower()
         try:
             await self.crowd.stay_away()
             await self.blows.close()

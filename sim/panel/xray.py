@@ -48,7 +48,7 @@ DEEDS = {
     "put": "hand.put", "take": "hand.take", "close": "hand.close", "push": "hand.press", "let_go": "hand.press",
     "pull": "hand.pull", "force": "hand.force", "order": "backend.order", "withdraw": "backend.withdraw",
     "move": "backend.move", "open": "app.open", "confirm": "app.confirm", "report": "app.report", "extend": "app.extend",
-    "claim": "app.claim", "leave": "app.leave",
+    "claim": "app.claim", "leave": "app.leave", "hold": "hand.hold", "lower": "hand.away", "beep": "hand.scan",
 }  # fmt: skip
 ORDERS = ("order", "withdraw", "move")
 K = TypeVar("K")

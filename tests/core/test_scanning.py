@@ -117,7 +117,7 @@ def test_whoever_scans_has_proved_nothing(mind: Mind) -> None:
     for happens in (
         lambda: mind.play(KioskJoined()),
         lambda: mind.play(StorageChanged(True, Fill.OK, 10)),
-        lambda: mind.start(),
+        mind.start,
     ):
         mind.play(StorageChanged(False, Fill.OK, 10))
         mind.play(ScannerChanged(CameraState.OK))

@@ -153,7 +153,9 @@ def test_the_keypad_says_that_the_camera_does_not_see(kiosk: Kiosk, state: Camer
         return await says(page, ".words")
 
     covered = state is CameraState.COVERED
-    assert ("Камера закрыта, введите код" if covered else "Камера не работает, введите код") in kiosk.play(scene())
+    assert ("Камера закрыта, введите код" if covered else "Камера не работает, введите код") in kiosk.play(
+        scene()
+    )
 
 
 def test_the_ring_is_told_of_on_every_screen_as_long_as_it_runs(kiosk: Kiosk) -> None:

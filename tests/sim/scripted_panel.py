@@ -1,12 +1,14 @@
 """A simulator that tells the panel's page what a test wants told, over the real WebSocket and under the real policy."""
 
 import asyncio
+import io
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+from PIL import Image
 
 from firmware import access, door, parcel, session
 from firmware.config import Cell, Config
@@ -31,6 +33,8 @@ from tests.sim.test_backend import SIGNER, SITE
 from tests.sim.test_backend_api import Broker
 
 GLASS = b"<!doctype html><html lang='ru'><title>Kiosk</title><body><h1>Kiosk</h1>"
+PICTURE = io.BytesIO()
+Image.new("L", (320, 180), 120).save(PICTURE, "jpeg")
 NOON_MS = 1_792_998_000_000
 HEARD_S = 30.0  # a bound on waiting, never a measure
 FAULTS = tuple(
@@ -72,6 +76,7 @@ class ScriptedPanel:
         self.phones = Broker(self.backend, self.link)
         self.heard: asyncio.Queue[Act] = asyncio.Queue()
         self.address = ""
+        self.pictures = asyncio.Semaphore(0)  # of the camera, that were asked for
         self._pages: list[web.Page] = []
 
     def lay_out(self, cells: tuple[Cell, ...]) -> None:
@@ -88,6 +93,11 @@ class ScriptedPanel:
                 self.heard.put_nowait(ACTS.decode(text))
         finally:
             self._pages.remove(page)
+
+    async def picture(self) -> web.File:
+        """What the camera sees."""
+        self.pictures.release()
+        return web.File(PICTURE.getvalue(), "image/jpeg")
 
     async def tell(self, *messages: Line | Story | Entries | World | Any) -> None:
         for message in messages:
@@ -117,7 +127,14 @@ async def scripted(config: Config) -> AsyncIterator[ScriptedPanel]:
         parts = {api.PREFIX: api.Api(App(panel.backend, panel.link)).application()}
         async with (
             web.serving(pane, glass, "default-src 'none'", "/none", panel.join),
-            web.serving(listener, server._files(), server._policy(kiosk), server.WORLD, panel.join, parts),
+            web.serving(
+                listener,
+                {**server._files(), server.PICTURE: panel.picture},
+                server._policy(kiosk),
+                server.WORLD,
+                panel.join,
+                parts,
+            ),
         ):
             yield panel
         panel.backend.close()

@@ -126,9 +126,23 @@ def test_the_page_asks_for_texts_that_are_there() -> None:
         assert any(pattern.fullmatch(key) for key in KEYS), template
 
 
+def fetched(script: str, *, found: set[str]) -> set[str]:
+    """A script with all that it imports at once; what it imports when somebody turns to it is not among them."""
+    if script not in found:
+        found.add(script)
+        for other in re.findall(
+            r'^import .* from "\.(/\w+\.js)";$', server._files()[script].body.decode(), re.MULTILINE
+        ):
+            fetched(other, found=found)
+    return found
+
+
 def test_a_visit_is_small() -> None:
     sizes = {path: len(file.body) for path, file in server._files().items() if path != "/"}
-    page = sum(size for path, size in sizes.items() if not path.endswith(".json"))
+    at_once = fetched("/main.js", found=set())
+    later = {path for path in sizes if path.endswith(".js")} - at_once
+    assert later == {"/states.js", "/graph.js"}
+    page = sum(size for path, size in sizes.items() if not path.endswith(".json") and path not in later)
     for language in LANGUAGES:
         assert page + sizes[f"/{language}.json"] < VISIT_MAX_BYTES
 

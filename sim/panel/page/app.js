@@ -11,9 +11,9 @@ const SCREEN = ""; // among what was asked: of the screen's code, not of a parce
 const money = (tenge) => `${tenge.toLocaleString("ru")} ₸`;
 
 export class App {
-  /** `seen()` is what the camera reads off the locker's screen. */
-  constructor(token, seen) {
-    Object.assign(this, { token, seen, line: new AbortController(), told: { locker: { online: true }, parcels: [] }, accounts: [], asked: new Map(), claim: null, choice: null });
+  /** `seen()` is what the phone's camera reads off the locker's screen; `hold(parcel)` holds the phone to the locker's own. */
+  constructor(token, seen, hold) {
+    Object.assign(this, { token, seen, hold, seeing: false, line: new AbortController(), told: { locker: { online: true }, parcels: [] }, accounts: [], asked: new Map(), claim: null, choice: null });
     this.away = h("p", { class: "away", role: "status" });
     this.scan = h("button", { class: "scan", onclick: () => this.press() });
     this.answer = h("span", { class: "told", role: "status" });
@@ -80,6 +80,12 @@ export class App {
     }
   }
 
+  /** Whether the locker has a camera to hold the phone to. */
+  lookOut(seeing) {
+    this.seeing = seeing;
+    this.show();
+  }
+
   show() {
     const { locker, parcels } = this.told;
     const screen = this.asked.get(SCREEN);
@@ -106,7 +112,7 @@ export class App {
       word(where, [address, cell && say("app.cell", { cell }), until && say("app.until", { date: date(until), time: time(until).slice(0, 5) })].filter(Boolean).join(" · "));
       const asks = this.choice?.waybill === waybill ? this.choice.verb : null;
       word(told, asks ? say(asks === "open" ? "app.here" : "screen.problem") : words(this.asked.get(waybill)));
-      options.update(asks ? this.answers(waybill, asks) : can.map((verb) => this.offer(waybill, verb, can)));
+      options.update(asks ? this.answers(waybill, asks) : [...can.map((verb) => this.offer(waybill, verb, can)), ...this.showing(waybill, can)]);
     };
     return { element: h("li", { "data-app": waybill }, h("b", {}, waybill), state, where, told, buttons), update };
   }
@@ -117,6 +123,11 @@ export class App {
     const label = { open: this.claim ? "app.get" : again, confirm: "action.confirm", problem: "action.problem", extend: "app.keep" }[verb];
     const asks = verb === "problem" || (verb === "open" && !this.claim);
     return { name: verb, label: say(label), act: () => (asks ? this.choose(waybill, verb) : this.want(waybill, verb, `parcels/${waybill}/${verb}`)) };
+  }
+
+  /** What opens its cell from the app may be shown to the camera as well. */
+  showing(waybill, can) {
+    return this.seeing && can.includes("open") ? [{ name: "hold", label: say("app.hold"), act: () => this.hold(waybill) }] : [];
   }
 
   answers(waybill, verb) {

@@ -5,12 +5,12 @@ import { h, set } from "./dom.js";
 
 const FAR = 6; // pixels, from which on it is a drag and no press
 
-/** `what()`: the words that go with the pointer. Let go over an element that `over` selects, `dropped(element)` is told of it. */
-export function draggable(element, deeds) {
+/** `what()`: the words that go with the pointer; `may()`: whether it can be dragged now, unless always. Let go over an element that `over` selects, `dropped(element)` is told of it. */
+export function draggable(element, { may = () => true, ...deeds }) {
   element.classList.add("draggable");
-  element.addEventListener("touchmove", (event) => event.preventDefault(), { passive: false }); // no scrolling: touch-action says nothing in SVG
+  element.addEventListener("touchmove", (event) => may() && event.preventDefault(), { passive: false }); // no scrolling: touch-action says nothing in SVG
   element.addEventListener("pointerdown", (event) => {
-    if (event.button === 0 && event.isPrimary) new Drag(element, event, deeds);
+    if (event.button === 0 && event.isPrimary && may()) new Drag(element, event, deeds);
   });
 }
 

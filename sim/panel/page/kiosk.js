@@ -9,7 +9,7 @@ export class Kiosk {
     this.title = h("h2");
     this.frame = h("iframe", { src: address });
     this.note = h("p");
-    section.replaceChildren(this.title, h("div", { class: "bezel" }, this.frame), this.note);
+    section.replaceChildren(this.title, h("div", { class: "bezel", "data-camera": "" }, this.frame), this.note);
     this.translate();
   }
 

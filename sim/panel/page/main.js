@@ -11,7 +11,6 @@ import { Kiosk } from "./kiosk.js";
 import { Model } from "./model.js";
 import { Orders } from "./orders.js";
 import { Phones } from "./phones.js";
-import { States } from "./states.js";
 import { Reading, Story } from "./story.js";
 import { Time } from "./time.js";
 import { Xray } from "./xray.js";
@@ -62,7 +61,7 @@ class Page {
     this.phones = new Phones(at("people"), setup.apps ?? {}, { act, note: (code) => this.kiosk.keep(code) });
     this.dock = new Dock(at("dock"), PANELS, (name) => this.turnTo(name));
     this.xray = new Xray(at("xray"), model, { light });
-    this.states = new States(at("states"), setup.tables ?? [], light);
+    this.states = null; // until somebody turns to them
     this.faults = new Faults(at("faults"), setup.faults ?? [], setup.boxes, act);
     this.journal = new Journal(at("journal"), light);
     this.orders = new Orders(at("orders"), { act, light });
@@ -76,9 +75,20 @@ class Page {
 
   /** What was hidden has no height to scroll in, and draws nothing. */
   turnTo(name) {
+    if (name === "states" && !this.states) this.draw();
     this.states?.show(name === "states");
     if (name === "journal") this.journal?.toEnd();
     if (name === "xray") this.xray?.toEnd();
+  }
+
+  /** The drawings of the tables, fetched when somebody wants to see them: most visits do not. */
+  async draw() {
+    const { model, light } = this;
+    const { States } = await import("./states.js");
+    if (this.states || this.model !== model) return;
+    this.states = new States(at("states"), model.setup.tables ?? [], light);
+    this.states.update(model.world);
+    this.states.show(this.dock.name === "states");
   }
 
   tellOf(rows) {
@@ -103,7 +113,7 @@ class Page {
   }
 
   show(news) {
-    for (const part of [this.header, this.cabinet, this.phones, this.states, this.faults, this.orders, this.time]) part.update(news);
+    for (const part of [this.header, this.cabinet, this.phones, this.states, this.faults, this.orders, this.time]) part?.update(news);
     this.story.update();
   }
 

@@ -1,6 +1,7 @@
 // Everybody's phone and hands: messages with codes, the buyer's app, and what somebody carries.
 
 import { App } from "./app.js";
+import { Camera } from "./camera.js";
 import { draggable } from "./drag.js";
 import { be, glow, h, Rows, set } from "./dom.js";
 import { say, time } from "./texts.js";
@@ -8,7 +9,7 @@ import { say, time } from "./texts.js";
 export class Phones {
   /** `apps`: person → token; `act(message)` sends what a person does, `note(code)` notes a code at the kiosk. */
   constructor(section, apps, deeds) {
-    Object.assign(this, deeds, { apps, phones: new Map(), world: { people: [], cells: [], orders: [], qr: null } });
+    Object.assign(this, deeds, { apps, phones: new Map(), world: { people: [], cells: [], orders: [], qr: null, camera: null, barcodes: false } });
     this.list = h("div", { class: "phones" });
     section.replaceChildren(h("h2", { class: "unseen" }, say("people.title")), this.list);
     this.rows = new Rows(this.list, ({ id }) => id, ({ id }) => {
@@ -19,16 +20,27 @@ export class Phones {
   }
 
   update(news) {
-    const { people, cells, orders, qr } = news;
+    const { people, cells, orders, qr, camera, barcodes } = news;
     if (qr !== undefined) this.world.qr = qr;
-    if (!people && !cells && !orders) return;
+    if (barcodes !== undefined) this.world.barcodes = barcodes;
+    if (camera !== undefined) this.see(camera);
+    if (!people && !cells && !orders && barcodes === undefined) return;
     Object.assign(this.world, Object.fromEntries(Object.entries({ people, cells, orders }).filter(([, value]) => value)));
     this.rows.update(this.world.people);
   }
 
+  /** `camera.held`: whose phone is before it; null: the locker has none. */
+  see(camera) {
+    this.world.camera = camera;
+    for (const phone of this.phones.values()) phone.see(camera);
+  }
+
   /** The phones are put away: whoever has them asks no more. */
   hang() {
-    for (const { app } of this.phones.values()) app?.line.abort();
+    for (const { app, camera } of this.phones.values()) {
+      app?.line.abort();
+      camera?.show(false);
+    }
   }
 
   /** Let parts of phones glow: `{sms: code, put: waybill}`. */
@@ -40,7 +52,8 @@ export class Phones {
 class Phone {
   constructor(id, page) {
     Object.assign(this, { id, page, count: 0, next: {} });
-    this.app = page.apps[id] ? new App(page.apps[id], () => page.world.qr) : null;
+    this.app = page.apps[id] ? new App(page.apps[id], () => page.world.qr, (parcel) => this.hold(parcel)) : null;
+    this.camera = this.app && new Camera(() => page.act({ type: "hold", person: id, on: false }));
     this.sms = h("ol", { class: "sms-list", tabindex: "0", "aria-label": say("people.sms_of", { person: say(`person.${id}`) }) });
     this.held = h("div", { class: "held-list" });
     this.nothing = h("span", { class: "quiet" }, say("people.nothing"));
@@ -48,12 +61,27 @@ class Phone {
     this.tabs = (this.app ? ["sms", "app", "kaspi"] : []).map((name) => h("button", {
       class: "tab", "data-tab": name, "aria-pressed": String(name === "sms"), onclick: () => this.turn(name),
     }, name === "kaspi" ? "Kaspi" : say(`people.${name}`)));
-    this.element = h("article", { class: "person", "data-person": id, "aria-label": say(`person.${id}`) },
-      h("header", {}, h("i", { class: "face", "aria-hidden": "true" }, say(`person.${id}`)[0]), h("h3", {}, say(`person.${id}`)), this.tabs.length ? h("div", { class: "tabs-of" }, this.tabs) : null),
+    this.head = h("header", {}, h("i", { class: "face", "aria-hidden": "true" }, say(`person.${id}`)[0]), h("h3", {}, say(`person.${id}`)), this.tabs.length ? h("div", { class: "tabs-of" }, this.tabs) : null);
+    this.element = h("article", { class: "person", "data-person": id, "aria-label": say(`person.${id}`) }, this.head, this.camera?.element,
       this.silent, this.sms, this.app && [this.app.mine, this.app.purse],
       h("footer", {}, h("span", { class: "quiet" }, say("people.hands")), this.nothing, this.held));
     this.messages = new Rows(this.sms, (sms) => `${sms.utc_ms} ${sms.text}`, (sms) => this.message(sms));
     this.hands = new Rows(this.held, (waybill) => waybill, (waybill) => this.carried(waybill));
+    if (this.app) draggable(this.head, { what: () => "QR", over: "[data-camera]", may: () => page.world.camera !== null, dropped: () => this.hold() });
+    this.see(page.world.camera);
+  }
+
+  /** Hold the phone to the camera, with the code of this parcel, or of any. */
+  hold(parcel) {
+    this.page.act({ type: "hold", person: this.id, ...(parcel && { parcel }) });
+  }
+
+  see(camera) {
+    if (!this.app) return;
+    set(this.head, "title", camera ? say("camera.drag") : null);
+    this.head.classList.toggle("draggable", camera !== null);
+    this.camera.show(camera?.held === this.id);
+    this.app.lookOut(camera !== null);
   }
 
   turn(name) {
@@ -99,15 +127,18 @@ class Phone {
       "data-put": waybill, "aria-label": say("people.put_label", { parcel: waybill, cell }),
       onclick: () => this.page.act({ type: "put", cell, parcel: waybill }),
     }, say("people.put", { cell })) }));
+    const read = () => this.page.act({ type: "scan", parcel: waybill });
+    const scan = h("button", { "data-scan": waybill, "aria-label": say("scanner.read_label", { parcel: waybill }), onclick: read }, say("scanner.read"));
     const update = () => {
+      be(scan, "hidden", !this.page.world.barcodes);
       const open = this.page.world.cells.filter((cell) => cell.open && !cell.parcel).map((cell) => cell.number);
       const own = this.page.world.orders.find((order) => order.waybill === waybill)?.cell;
       into.update(open.sort((a, b) => Number(b === own) - Number(a === own)));
     };
     const element = h("span", { class: "held", "data-parcel": waybill,
-      onclick: (event) => event.target.closest("button") ?? buttons.querySelector("button")?.click() }, h("b", {}, waybill), buttons);
-    draggable(element, { what: () => waybill, over: "[data-cell]",
-      dropped: ({ dataset }) => this.page.act({ type: "put", cell: Number(dataset.cell), parcel: waybill }) });
+      onclick: (event) => event.target.closest("button") ?? buttons.querySelector("button")?.click() }, h("b", {}, waybill), buttons, scan);
+    draggable(element, { what: () => waybill, over: "[data-cell], [data-camera]",
+      dropped: ({ dataset: { cell } }) => (cell ? this.page.act({ type: "put", cell: Number(cell), parcel: waybill }) : scan.hidden || read()) });
     return { element, update };
   }
 

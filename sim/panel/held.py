@@ -1,0 +1,107 @@
+"""What people hold up to one live locker: a phone with its QR code before the camera, a parcel's barcode before the scanner in a courier's hand."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from sim.backend import tokens
+from sim.backend.app import App
+from sim.backend.app import Refused as Unanswered
+from sim.deeds import Deed, Deeds
+from sim.locker import SimLocker
+from sim.panel.acts import Hold, Scan
+from sim.panel.messages import Refused, Why
+from sim.panel.seen import CameraSeen
+
+Picture = Callable[[], Awaitable[bytes | None]]
+
+
+class Held:
+    """Of one stage. A phone redraws its code while it is held, and goes down when its owner needs both hands."""
+
+    def __init__(self, locker: SimLocker, deeds: Deeds, holder: Callable[[str], str | None]) -> None:
+        """`holder` says whose hands a parcel is in."""
+        self._locker = locker
+        self._deeds = deeds
+        self._holder = holder
+        self._app = App(locker.backend, locker.link)
+        self._who: str | None = None
+        self._parcel = ""
+        self._redrawing: asyncio.TimerHandle | None = None
+        self.picture: Picture | None = None  # what the camera sees, as a JPEG; None: there is no camera
+        deeds.observers.append(self._done)
+
+    @property
+    def camera(self) -> CameraSeen | None:
+        """Who holds what before it; None where there is none."""
+        if self.picture is None:
+            return None
+        return CameraSeen(self._who, self._parcel) if self._who is not None else CameraSeen()
+
+    @property
+    def scans(self) -> bool:
+        """Whether there is a barcode scanner, and what hears it."""
+        return self.picture is not None and bool(self._locker.cabinet.guns)
+
+    def hold(self, act: Hold) -> Refused | None:
+        """Hold a phone before the camera, or take it away."""
+        if not act.on:
+            if self._who == act.person:
+                self.lower()
+            return None
+        if self.picture is None:
+            return Refused(Why.UNKNOWN)
+        own = [order.waybill for order in self._locker.backend.orders.values() if order.person == act.person]
+        for waybill in (act.parcel,) if act.parcel is not None else reversed(own):
+            if self._show(act.person, waybill):
+                self._tell(Deed("hold", act.person, parcel=waybill))
+                return None
+        return Refused(Why.NO_QR)
+
+    def lower(self) -> None:
+        """Take away whatever is held before the camera; idempotent."""
+        self._stop()
+        if self._who is not None:
+            who, self._who = self._who, None
+            self._locker.optics.take_away()
+            self._tell(Deed("lower", who))
+
+    def scan(self, act: Scan) -> Refused | None:
+        """Hold a parcel's barcode before the scanner."""
+        who = self._holder(act.parcel)
+        if who is None:
+            return Refused(Why.NOT_IN_HAND, parcel=act.parcel)
+        if not self.scans:
+            return Refused(Why.UNKNOWN)
+        self._tell(Deed("beep", who, parcel=act.parcel))
+        next(iter(self._locker.cabinet.guns.values())).beep(act.parcel)
+        return None
+
+    def _show(self, person: str, waybill: str) -> bool:
+        """Whether this phone has a code for this parcel."""
+        try:
+            code = self._app.token(person, waybill)
+        except Unanswered:
+            return False
+        self._stop()
+        self._who, self._parcel = person, waybill
+        self._locker.optics.hold(code.text)
+        self._redrawing = asyncio.get_running_loop().call_later(tokens.REDRAW_S, self._redraw)
+        return True
+
+    def _redraw(self) -> None:
+        if self._who is not None and not self._show(self._who, self._parcel):
+            self.lower()
+
+    def _stop(self) -> None:
+        if self._redrawing is not None:
+            self._redrawing.cancel()
+            self._redrawing = None
+
+    def _done(self, deed: Deed) -> None:
+        if deed.verb in ("take", "close", "put"):
+            self.lower()
+
+    def _tell(self, deed: Deed) -> None:
+        for observe in self._deeds.observers:
+            observe(deed)
+        self._locker.moved.set()
