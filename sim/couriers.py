@@ -8,7 +8,7 @@ from typing import ClassVar
 from firmware.model import Action, Purpose, Screen, ScreenName
 from firmware.notices import Notice
 from sim import faces
-from sim.backend.orders import Round
+from sim.backend.orders import DEPOSITABLE, FETCHED, Round
 from sim.people import Visitor
 from sim.site import Site
 
@@ -75,13 +75,24 @@ class Courier(Visitor):
             self._site.office.choose_again(self.waybill, quiet=screen.notice is Notice.CELL_QUIET)
         draw = self._chance.random()
         if draw < 0.2:
-            others = sorted(self._site.office.backend.orders)
-            self._beep(self._chance.choice([*others, FOREIGN]))
-        elif draw < 0.25 and Action.MORE_TIME in screen.actions:
+            self._beep(self._chance.choice([*self._site.office.backend.orders, FOREIGN]))
+        elif draw < 0.4:
+            self._beep(self._chance.choice(self._of_others() or [FOREIGN]))
+        elif draw < 0.45 and Action.MORE_TIME in screen.actions:
             self._press(Action.MORE_TIME)
         else:
             self.waybill = self._chance.choice(self._left_over)
             self._beep(self.waybill)
+
+    def _of_others(self) -> list[str]:
+        """What is to be brought, or taken away, and not in this round."""
+        orders = self._site.office.backend.orders.values()
+        stages = DEPOSITABLE if self.purpose is Purpose.DEPOSIT else FETCHED
+        return [
+            each.waybill
+            for each in orders
+            if each.stage in stages and each.waybill not in self._round.parcels
+        ]
 
     async def _try_again(self, screen: Screen) -> None:
         """A cell that stays shut is left for another one."""

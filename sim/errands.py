@@ -43,15 +43,16 @@ async def go_round(site: Site, chance: random.Random, of: str, manner: str) -> N
 
 
 async def bring_round(site: Site, chance: random.Random, of: str, manner: str) -> None:
-    """A courier brings several parcels with one code; their buyers come one after the other."""
-    names = [f"{of}-{number}" for number in range(chance.randint(2, 4))]
+    """A courier brings several parcels with one code, and one that is not of the round; their buyers come one after the other."""
+    names = [f"{of}-{number}" for number in range(chance.randint(3, 5))]
     brought = [name for name in names if site.office.order(name) is not None]
-    if len(brought) < 2:
+    if len(brought) < 3:
         return
-    each = site.office.backend.round(Purpose.DEPOSIT, brought)
+    each = site.office.backend.round(Purpose.DEPOSIT, brought[1:])
     site.office.sync()
     await asyncio.sleep(chance.uniform(1, 20))
     await Courier(site, chance, each, manner).come()
+    await Visitor(site, chance, brought[0], Purpose.DEPOSIT, manner).come()
     for waybill in brought:
         await asyncio.sleep(chance.uniform(30, 900))
         await collect(site, chance, waybill, "usual")
