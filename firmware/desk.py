@@ -79,11 +79,13 @@ def scan(turn: Turn, event: WaybillScanned) -> None:
     at, shown = turn.state.session, screen_of(turn.state, turn.cabinet)
     if at is not None and shown.name is ScreenName.NEXT_PARCEL:
         turn.do(Answer(_scan_next(turn, at, event.waybill)))
-    elif shown.name in (ScreenName.IDLE, ScreenName.KEYPAD):
+    elif shown.name in (ScreenName.IDLE, ScreenName.KEYPAD, ScreenName.SCAN):
         turn.do(Answer(Outcome.DONE))
         if at is None:
             at = turn.open_session()
             session.linger(turn, at)
+        elif at.state is SessionState.SCANNING:
+            _return(turn, at)
         at.notice = Notice.CODE_FIRST
     else:
         turn.do(Answer(Outcome.NOT_NOW))

@@ -27,6 +27,7 @@ _ASKED: Mapping[ScreenName, tuple[Format, ...]] = {
 _HEARD: Mapping[ScreenName, tuple[Format, ...]] = {
     ScreenName.IDLE: (Format.LINEAR,),
     ScreenName.KEYPAD: (Format.LINEAR,),
+    ScreenName.SCAN: (Format.LINEAR,),
 }
 # A text that is none of ours is an Outcome.
 _READ: Mapping[Format, Callable[[str, Keyring], Event | Outcome]] = {

@@ -118,6 +118,14 @@ def test_alone_it_proves_nothing_and_asks_for_the_code(mind: Mind, waybill: str,
     brought(mind, "KZ1")
 
 
+def test_before_the_camera_it_leads_to_the_keypad(mind: Mind) -> None:
+    mind.play(ScannerChanged(CameraState.OK))
+    mind.press(Action.SCAN)
+    assert mind.shows() is ScreenName.SCAN
+    mind.scan("KZ1")
+    assert (mind.screen.name, mind.screen.notice) == (ScreenName.KEYPAD, Notice.CODE_FIRST)
+
+
 def test_it_gives_the_keypad_no_more_time(mind: Mind) -> None:
     mind.press(Action.START)
     due_ms = mind.screen.due_ms
