@@ -280,6 +280,7 @@ class Visitor:
         N.IDLE: _start,
         N.KEYPAD: _type,
         N.WRONG_CODE: _again,
+        N.SCAN: _wait,  # until the keypad comes
         N.WAIT: _wait,
         N.NOTICE: _read_notice,
         N.OPENING: _wait,
@@ -289,13 +290,10 @@ class Visitor:
         N.CLOSING: _after,
         N.ASK_TAKEN: _after,
         N.PROBLEM: _report,
-        N.PROBLEM_NOTED: _go,
+        **dict.fromkeys((N.PROBLEM_NOTED, N.THANKS, N.NEXT_PARCEL, N.BUSY), _go),
         N.NOT_OPENED: _try_again,
         N.WRONG_CELL: _shut_other,
-        N.THANKS: _go,
-        N.NEXT_PARCEL: _go,
         N.AWAIT_TOUCH: _touch,
         N.CLAIMED: _see_claimed,
-        N.BUSY: _go,
         N.OUT_OF_SERVICE: _leave,
     }

@@ -28,6 +28,12 @@ RECIPIENTS = {
     "refuses": 4, "mistypes": 3, "changes_mind": 2,
 }  # fmt: skip
 COURIERS = {"usual": 90, "forgetful": 3, "slow": 4, "mistypes": 3}
+SCANNING = {
+    "usual": 70,
+    "slow": 22,
+    "forgetful": 5,
+    "mistypes": 3,
+}  # couriers with one code for several parcels
 COMES_NOT = 0.15  # the share of recipients who never come
 # What is wanted from afar of a parcel or a cell, and how many of a hundred such wishes.
 WISHES = {"cancel": 35, "cancel_now": 30, "extend": 20, "block": 15}
@@ -134,7 +140,7 @@ def _with_scanner(chance: random.Random, last_s: float) -> list[Happening]:
     at_s = 0.0
     while (at_s := at_s + chance.expovariate(1 / BATCH_S)) < last_s:
         kind = "fetch_round" if len(found) % 2 else "bring_round"
-        found.append(_visit(chance, at_s, kind, f"KB{len(found):04}", COURIERS))
+        found.append(_visit(chance, at_s, kind, f"KB{len(found):04}", SCANNING))
     return found
 
 

@@ -28,7 +28,7 @@ def no_code_is_kept(facts: Facts) -> Iterator[str]:
     if not isinstance(facts.event, TokenShown | TokenRefused):
         return
     held = facts.site.scanner.held
-    rows = [row for kind in facts.committed.values() for row in kind.values()] if facts.changed else []
+    rows = facts.state.rows() if facts.changed else []
     told = repr((facts.event, facts.effects, facts.entries, rows))
     if any(held[at : at + PIECE] in told for at in range(len(held) - PIECE + 1)):
         yield f"{type(facts.event).__name__} was kept with a part of the text that was held up"
