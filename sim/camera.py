@@ -23,7 +23,7 @@ from sim.lens import Picture, Scene, Symbol, jpeg, qr, render
 from sim.optics import Before, Began, Ill, Serving
 
 FPS = 30
-POSES = 6  # of a hand that holds something; then from the first again
+POSES = 4  # of a hand that holds something; then from the first again
 STIR = 6  # frames of an empty room
 ROOM = 1  # seed of what is behind whoever stands there
 NOISE = 2.0  # grey levels, from frame to frame
@@ -88,21 +88,15 @@ class Camera:
         self._last = self._room[0]
 
     async def draw(self, before: Before) -> None:
-        """The frames of what is held; shown from the first one on, while the others are drawn."""
-        self._before, self._held = before, []
-        self._change(None if before.text is not None else before.number)
-        if before.text is None:
-            return
-        loop = asyncio.get_running_loop()
-        symbol = qr(before.text)
-        for pose in poses(before.seed):
-            frame = await loop.run_in_executor(self._artist, partial(_drawn, pose, symbol))
-            self._held.append(frame)
-            if len(self._held) == 1:
-                self._change(before.number)
-
-    def _change(self, number: int | None) -> None:
-        self._untold = number
+        """Show this once all its frames are drawn: a hand takes its time to come, and no camera takes a core to draw."""
+        held: list[bytes] = []
+        if before.text is not None:
+            symbol, loop = qr(before.text), asyncio.get_running_loop()
+            held = [
+                await loop.run_in_executor(self._artist, partial(_drawn, pose, symbol))
+                for pose in poses(before.seed)
+            ]
+        self._before, self._held, self._untold = before, held, before.number
         self._changed.set()
         self._changed = asyncio.Event()
 

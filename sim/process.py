@@ -22,6 +22,11 @@ class Process:
         self._powered = asyncio.Event()
         self._powered.set()
 
+    @property
+    def pid(self) -> int:
+        """Of the one that runs now."""
+        return self._process.pid
+
     @classmethod
     async def launch(cls, command: str, config: Path) -> Self:
         """Start `postomat COMMAND` with this configuration; it finds by itself what it needs."""
