@@ -42,8 +42,7 @@ class Visitor:
         self._site = site
         self._chance = chance
         self._left = False
-        self._typed = 0
-        self._retried = 0
+        self._typed = self._retried = 0
         self._reopened = False
         self._problem: Problem | None = None
         self._helps = chance.random() < 0.6  # pushes and pulls by itself

@@ -71,6 +71,24 @@ async def close(page: Page, cell: int) -> None:
     await page.locator(f"[data-cell='{cell}'].open .door").click()
 
 
+def test_the_phone_draws_its_code_anew_while_somebody_looks_at_it(
+    runner: asyncio.Runner, browser: Browser, simulator: Simulator
+) -> None:
+    async def play() -> None:
+        async with visit(browser, simulator) as page:
+            alia = Person(page, "alia")
+            waybill, cell = await order(page, "alia")
+            await deposit(page, waybill, cell)
+            await alia.turn("app")
+            await alia.parcel(waybill).get_by_text("Show the QR code").click()
+            drawn = alia.parcel(waybill).locator("svg path")
+            first = await drawn.get_attribute("d") or ""
+            assert first.startswith("M0 0h7v1h-7z")
+            await expect(drawn).not_to_have_attribute("d", first)
+
+    runner.run(play())
+
+
 def test_a_cell_opens_from_the_app_again_and_is_confirmed(
     runner: asyncio.Runner, browser: Browser, simulator: Simulator
 ) -> None:

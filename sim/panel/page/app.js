@@ -103,9 +103,11 @@ export class App {
   parcel({ waybill }) {
     const [state, where, told] = [h("span", { class: "stage" }), h("p", { class: "quiet" }), h("span", { class: "told", role: "status" })];
     const buttons = h("div", { class: "does" });
+    const code = h("details", { ontoggle: () => code.open && this.code(code, waybill) }, h("summary", {}, say("app.code")));
     const options = new Rows(buttons, ({ name }) => name, ({ name }) => option(name));
     const update = (parcel) => {
       const { address, cell, until_ms: until, can } = parcel;
+      be(code, "hidden", !cell);
       const waits = until && !can.length && this.told.locker.online;
       const at = waits ? "waits" : can.includes("confirm") ? "opened" : ALIKE[parcel.state] ?? parcel.state;
       word(state, has(`mine.${at}`) ? say(`mine.${at}`) : named("stage", at));
@@ -114,7 +116,13 @@ export class App {
       word(told, asks ? say(asks === "open" ? "app.here" : "screen.problem") : words(this.asked.get(waybill)));
       options.update(asks ? this.answers(waybill, asks) : [...can.map((verb) => this.offer(waybill, verb, can)), ...this.showing(waybill, can)]);
     };
-    return { element: h("li", { "data-app": waybill }, h("b", {}, waybill), state, where, told, buttons), update };
+    return { element: h("li", { "data-app": waybill }, h("b", {}, waybill), state, where, told, buttons, code), update };
+  }
+
+  /** What its camera reads opens the cell, whether the locker can be reached or not. */
+  async code(place, waybill) {
+    const { show } = await import("./token.js");
+    await show(place, () => this.ask("GET", `parcels/${waybill}/token`));
   }
 
   /** What can be done: some of it asks first. */
