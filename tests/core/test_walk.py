@@ -26,8 +26,19 @@ from firmware.events import (
     ScannerChanged,
     StorageChanged,
     SystemClockMoved,
+    TokenRefused,
 )
-from firmware.model import Action, Direction, EntryKind, Fill, ParcelState, Problem, Purpose, ScreenName
+from firmware.model import (
+    Action,
+    Direction,
+    EntryKind,
+    Fill,
+    Outcome,
+    ParcelState,
+    Problem,
+    Purpose,
+    ScreenName,
+)
 from firmware.optics import CameraState
 from firmware.parcel import FINISHED
 from firmware.rows import Parcel
@@ -118,6 +129,20 @@ class Walk:
         rows = [row for row in self.mind.state.all(Parcel) if row.state in SUITED or self.likely(0.3)]
         if rows and (self.mind.screen.name is ScreenName.NEXT_PARCEL or self.likely(0.2)):
             self.mind.scan(self.one(*rows).waybill if self.likely(0.9) else "4006381333931")
+
+    def hold_up_a_token(self) -> None:
+        """For here and now, or not; from whatever screen it is. What is no token at all, too."""
+        row = self.one(*self.mind.state.all(Parcel))
+        others = self.one({}, {}, {}, {"locker": "0124"}, {"epoch": 2}, {"grant": "nobody's"}, self._dates())
+        suited = SUITED.get(row.state, Purpose.WITHDRAWAL)
+        if self.likely(0.1):
+            self.mind.ask(TokenRefused(self.one(Outcome.UNSIGNED, Outcome.UNKNOWN_KEY)))
+        else:
+            self.mind.token(suited if self.likely(0.9) else self.one(*Purpose), row.waybill, **others)
+
+    def _dates(self) -> dict[str, int]:
+        begin_ms = self.mind.utc_ms - self.one(-1_000, 60_000, 200_000)
+        return {"not_before_ms": begin_ms, "not_after_ms": begin_ms + 120_000}
 
     def type_nonsense(self) -> None:
         for _ in range(self.one(1, 4, 8)):
@@ -384,6 +409,7 @@ WEIGHED: dict[Callable[[Walk], None], float] = {
     Walk.stale_deadline: 1,
     Walk.press_anything: 1,
     Walk.scan_a_parcel: 8,
+    Walk.hold_up_a_token: 2,
     Walk.type_nonsense: 1,
     Walk.level_says_nothing: 1,
     Walk.camera_changes: 0.5,
