@@ -21,11 +21,13 @@ _CAMERA = re.compile(r"/[ -~]+|https?://[!-~]+")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message that says which of the known names was probably meant; empty where none is near."""
     near = difflib.get_close_matches(name, known, 1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def shown(value: Any) -> str:
+    """A wrong value, short enough for a message."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list):

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hal.ports import Measures, PortBusy, PortLost, PortMissing, Target
+from hal.ports import Measures, PortBusy, PortLost, PortMissing
 
 Gray: TypeAlias = NDArray[np.uint8]
 
@@ -35,7 +35,9 @@ _EXPOSURE_UNITS_PER_MS = 10  # V4L2_CID_EXPOSURE_ABSOLUTE counts 100 µs
 cv2.setNumThreads(
     1
 )  # the other cores belong to the locker; and the same frame is decoded the same way everywhere
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what goes wrong is told by an exception, once
+cv2.utils.logging.setLogLevel(
+    cv2.utils.logging.LOG_LEVEL_SILENT
+)  # what goes wrong is told by an exception, once
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +221,9 @@ def _as_gray(picture: object) -> Gray:
 
 
 def nested_edges(gray: Gray) -> Iterator[tuple[float, float, float, tuple[float, float, float, float]]]:
-    """Edges around an edge around an edge, and nothing else in them: the three enclosed areas from the outermost one (in half pixels
-    squared), and the box of the outermost one (left, top, right, bottom, in pixels).
+    """Edges with one edge in them, and one in that.
+
+    The three enclosed areas from the outermost one, in no unit; the box of the outermost one (left, top, right, bottom) in pixels.
     """
     small = cv2.resize(gray, None, fx=1 / HALF, fy=1 / HALF, interpolation=cv2.INTER_AREA)
     binary = cv2.adaptiveThreshold(
@@ -230,9 +233,9 @@ def nested_edges(gray: Gray) -> Iterator[tuple[float, float, float, tuple[float,
     if tree is None:
         return
     first_child, next_sibling = tree[0, :, 2], tree[0, :, 0]
-    for outer in np.flatnonzero(first_child >= 0):
-        middle = first_child[outer]
-        inner = first_child[middle]
+    for outer in np.flatnonzero(first_child >= 0).tolist():
+        middle = int(first_child[outer])
+        inner = int(first_child[middle])
         if inner < 0 or next_sibling[middle] >= 0 or next_sibling[inner] >= 0:
             continue
         left, top, wide, high = (HALF * side for side in cv2.boundingRect(edges[outer]))
@@ -246,11 +249,6 @@ def _local_threshold(gray: Gray) -> Gray:
     return _as_gray(
         cv2.adaptiveThreshold(gray, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, blockSize=21, C=0)
     )
-
-
-def _local_contrast(gray: Gray) -> Gray:
-    """Noise smoothed, and in each part of the picture all the grey levels there are: for low light and low contrast."""
-    return _as_gray(_CLAHE.apply(cv2.blur(gray, (3, 3))))
 
 
 def _smooth_threshold(gray: Gray) -> Gray:
@@ -267,12 +265,10 @@ def _lightened(gray: Gray) -> Gray:
     return _as_gray(cv2.LUT(gray, _GAMMA))
 
 
-_CLAHE = cv2.createCLAHE(clipLimit=40, tileGridSize=(16, 16))
 _GAMMA = np.array([round(255 * (level / 255) ** 0.5) for level in range(256)], np.uint8)
 
 REMEDIES: tuple[Callable[[Gray], Gray], ...] = (
     _local_threshold,
-    _local_contrast,
     _smooth_threshold,
     _lightened,
 )

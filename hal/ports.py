@@ -200,8 +200,9 @@ class CodeFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What was read before a camera. `corners`, in pixels of the frame, go round from the code's own top left; a decoder
-    that does not know them gives none.
+    """What was read before a camera.
+
+    `corners`, in pixels of the frame, go round from the code's own top left; a decoder that does not know them gives none.
     """
 
     text: str

@@ -4,8 +4,6 @@ A frame is tried as it is, in a light border, and then once more after one remed
 person holds a phone for many frames, and a frame on which all were tried would hold up the next.
 """
 
-from collections.abc import Callable
-
 import zxingcpp
 
 from hal.picture import BORDER, REMEDIES, Gray, bordered

@@ -79,12 +79,18 @@ def qr(text: str) -> Symbol:
 
 def _background(chance: np.random.Generator) -> _Light:
     """A street, a stairwell, a coat: patches of light with edges between them, out of focus, and some in it."""
-    light = np.full((HEIGHT, WIDTH, 3), chance.uniform(50, 170), np.float32)
+    light: _Light = np.full((HEIGHT, WIDTH, 3), chance.uniform(50, 170), np.float32)
     light += np.linspace(-30, 30, WIDTH, dtype=np.float32)[None, :, None] * chance.uniform(-1, 1)
     for _ in range(int(chance.integers(12, 30))):
         corner = chance.uniform((-100, -100), (WIDTH, HEIGHT))
         size = chance.uniform(30, 400, 2)
-        box = cv2.boxPoints(((float(corner[0]), float(corner[1])), (float(size[0]), float(size[1])), float(chance.uniform(0, 90))))
+        box = cv2.boxPoints(
+            (
+                (float(corner[0]), float(corner[1])),
+                (float(size[0]), float(size[1])),
+                float(chance.uniform(0, 90)),
+            )
+        )
         grey = float(chance.uniform(15, 230))
         tint = chance.uniform(-25, 25, 3)
         cv2.fillConvexPoly(light, box.astype(np.int32), tuple(float(v) for v in grey + tint), cv2.LINE_AA)
@@ -104,7 +110,7 @@ def _held(scene: Scene, symbol: Symbol, behind: _Light, chance: np.random.Genera
     drawn = cv2.resize(cv2.warpPerspective(soft, double, size), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     whole = cv2.warpPerspective(np.full(carrier.shape, 255, np.uint8), double, size)
     share = _f32(cv2.resize(whole, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))[:, :, None] / 255
-    grey = (_f32(drawn) / 255 - 0.5) * scene.contrast * 0.92 + 0.5
+    grey = _f32((_f32(drawn) / 255 - 0.5) * scene.contrast * 0.92 + 0.5)
     grey = _moired(scene, _f32(grey * scene.light), chance)
     held = _f32(behind * (1 - share) + grey[:, :, None] * share)
     return _covered(scene, held, chance) if scene.covered else held
@@ -125,11 +131,14 @@ def _carrier(scene: Scene, symbol: Symbol) -> tuple[Picture, tuple[float, float]
     ink = 200 if scene.dark_mode else 60
     for row, words in ((1.2, "Postomat 0123"), (2.2, "3 days left"), (4.2 + high / space, "KZ-0042-7781")):
         at = (space + 10, int(row * space))
-        cv2.putText(sheet, words, at, cv2.FONT_HERSHEY_SIMPLEX, wide / 600, (ink,), max(1, wide // 250), cv2.LINE_AA)
+        cv2.putText(
+            sheet, words, at, cv2.FONT_HERSHEY_SIMPLEX, wide / 600, (ink,), max(1, wide // 250), cv2.LINE_AA
+        )
     edge = space // 3
     sheet = cv2.copyMakeBorder(sheet, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=(25,))
     middle = (edge + space + wide / 2, edge + 3 * space + high / 2)
-    return np.asarray(_curled(sheet, scene.curl) if scene.curl else sheet, np.uint8), middle, unit
+    drawn = np.asarray(sheet, np.uint8)
+    return _curled(drawn, scene.curl) if scene.curl else drawn, middle, unit
 
 
 def _projection(scene: Scene, middle: tuple[float, float], scale: float) -> NDArray[np.float64]:
@@ -137,7 +146,9 @@ def _projection(scene: Scene, middle: tuple[float, float], scale: float) -> NDAr
     turn, tilt, swing = (math.radians(angle) for angle in (scene.turn, scene.tilt, scene.swing))
     about_z = np.array([[math.cos(turn), -math.sin(turn), 0], [math.sin(turn), math.cos(turn), 0], [0, 0, 1]])
     about_x = np.array([[1, 0, 0], [0, math.cos(tilt), -math.sin(tilt)], [0, math.sin(tilt), math.cos(tilt)]])
-    about_y = np.array([[math.cos(swing), 0, math.sin(swing)], [0, 1, 0], [-math.sin(swing), 0, math.cos(swing)]])
+    about_y = np.array(
+        [[math.cos(swing), 0, math.sin(swing)], [0, 1, 0], [-math.sin(swing), 0, math.cos(swing)]]
+    )
     spin = about_x @ about_y @ about_z
     # A point (u, v) of the sheet is at spin @ (u, v, 0), in front of a pinhole at _FOCAL_PX.
     flat = np.array([[scale, 0, -scale * middle[0]], [0, scale, -scale * middle[1]], [0, 0, 1]])
@@ -158,7 +169,12 @@ def _curled(sheet: Picture, curl: float) -> Picture:
     v, u = np.mgrid[0:high, 0:wide].astype(np.float32)
     bend = np.sin(np.pi * u / wide) * curl * wide
     wave = np.sin(2 * np.pi * v / high) * curl * wide * 0.35
-    return np.asarray(cv2.remap(sheet, u + wave, v + bend - curl * wide / 2, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    return np.asarray(
+        cv2.remap(
+            sheet, u + wave, v + bend - curl * wide / 2, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
+        np.uint8,
+    )
 
 
 def _moired(scene: Scene, grey: _Light, chance: np.random.Generator) -> _Light:
@@ -176,7 +192,10 @@ def _moired(scene: Scene, grey: _Light, chance: np.random.Generator) -> _Light:
 def _covered(scene: Scene, light: _Light, chance: np.random.Generator) -> _Light:
     """A thumb over the code's lower right corner, where no finder pattern is."""
     reach = scene.side / 2
-    at = (int(scene.x * WIDTH + reach * (1 - scene.covered * 0.5)), int(scene.y * HEIGHT + reach * (1 - scene.covered * 0.5)))
+    at = (
+        int(scene.x * WIDTH + reach * (1 - scene.covered * 0.5)),
+        int(scene.y * HEIGHT + reach * (1 - scene.covered * 0.5)),
+    )
     axes = (int(scene.side * scene.covered * 0.7), int(scene.side * scene.covered * 0.45))
     skin = (float(chance.uniform(90, 130)), float(chance.uniform(120, 160)), float(chance.uniform(160, 210)))
     cv2.ellipse(light, at, axes, 45, 0, 360, skin, -1, cv2.LINE_AA)
@@ -188,7 +207,9 @@ def _lit(scene: Scene, light: _Light, chance: np.random.Generator) -> _Light:
     v, u = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     if scene.shade:
         angle = chance.uniform(0, 2 * math.pi)
-        along = ((u - scene.x * WIDTH) * math.cos(angle) + (v - scene.y * HEIGHT) * math.sin(angle)) / scene.side
+        along = (
+            (u - scene.x * WIDTH) * math.cos(angle) + (v - scene.y * HEIGHT) * math.sin(angle)
+        ) / scene.side
         light = light * (1 - scene.shade / (1 + np.exp(-8 * along)))[:, :, None]
     if scene.glare:
         at = chance.uniform(-0.3, 0.3, 2) * scene.side

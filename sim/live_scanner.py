@@ -81,7 +81,8 @@ class LiveCamera:
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
         if not (line := await self._process.stdout.readline()):
             raise PostomatError(f"the camera ended with {await self._process.wait()}")
-        return _TOLD.decode(line)
+        told: Serving | Began = _TOLD.decode(line)
+        return told
 
     async def _listen(self) -> None:
         while True:

@@ -6,8 +6,8 @@ read it. What links them is what the house itself links them by: the screen's nu
 """
 
 import asyncio
-from collections import OrderedDict, deque
-from typing import Any, TypeVar
+from collections import deque
+from typing import Any
 
 import msgspec
 
@@ -39,11 +39,11 @@ from sim.deeds import Deed, Deeds
 from sim.glass import Glass, Touched
 from sim.overheard import Heard, Overheard
 from sim.panel.lines import Book, Growing
+from sim.panel.links import LINKS_MAX, Links
 from sim.panel.verdicts import verdict
 from sim.site import Site
 from sim.world import Cell
 
-LINKS_MAX = 256  # of each kind: whose line is remembered
 DEEDS = {
     "put": "hand.put", "take": "hand.take", "close": "hand.close", "push": "hand.press", "let_go": "hand.press",
     "pull": "hand.pull", "force": "hand.force", "order": "backend.order", "withdraw": "backend.withdraw",
@@ -51,17 +51,6 @@ DEEDS = {
     "claim": "app.claim", "leave": "app.leave", "hold": "hand.hold", "lower": "hand.away", "beep": "hand.scan",
 }  # fmt: skip
 ORDERS = ("order", "withdraw", "move")
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Links(OrderedDict[K, V]):
-    """By what the house calls it, the line that it belongs to; the oldest is forgotten."""
-
-    def __setitem__(self, key: K, value: V) -> None:
-        super().__setitem__(key, value)
-        if len(self) > LINKS_MAX:
-            self.popitem(last=False)
 
 
 class XRay:

@@ -13,7 +13,6 @@ from hal.picture import BORDER, BORDER_VALUE, GARBLED_MAX, REMEDIES, Camera, Gra
 from hal.ports import PortBusy, PortLost, PortMissing
 from tests.hal.streams import END, Stream, stream
 
-
 OPENED_BY = 40  # pictures: OpenCV looks at a stream before it says that it is one
 
 
@@ -122,7 +121,7 @@ def test_a_stream_that_is_not_there() -> None:
 @pytest.mark.parametrize("name", ["nothing", "a file"])
 def test_a_device_that_is_none(tmp_path: Path, name: str) -> None:
     (tmp_path / "a file").touch()
-    with pytest.raises(PortMissing, match="no device|No such file"):
+    with pytest.raises(PortMissing, match=r"no device|No such file"):
         Camera(str(tmp_path / name), now_ms).open()
 
 
