@@ -1,13 +1,11 @@
 """A courier's batch: what a scanned parcel opens between two others, and that anywhere else it opens nothing."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 import pytest
 
-from firmware.config import Scanner
 from firmware.events import (
     GrantedParcel,
     KioskJoined,
@@ -29,11 +27,10 @@ from firmware.model import (
 from firmware.notices import Notice
 from firmware.optics import CameraState
 from firmware.rows import Command, Door, Grant, Intent, Parcel, Use
-from tests.core.harness import Mind, cabinet, digest, right
+from tests.core.harness import Mind, digest, right
 
 D, W = Purpose.DEPOSIT, Purpose.WITHDRAWAL
 BATCH = {"KZ1": 1, "KZ2": 2, "KZ3": 3}
-EMPTY = Scanner()
 
 
 def listed(mind: Mind, purpose: Purpose = D, direction: Direction = Direction.INBOUND) -> Mind:
@@ -273,50 +270,3 @@ def test_a_door_left_open_ends_the_batch(courier: Mind) -> None:
     before = everything(courier)
     courier.scan("KZ3")
     assert everything(courier) == before
-
-
-def test_a_full_disk_takes_no_further_parcel(mind: Mind) -> None:
-    listed(mind).code(D, "KZ1")
-    mind.unlock(1)
-    mind.play(StorageChanged(low=True, fill=Fill.OK, used_percent=0))
-    mind.closes(1)
-    assert mind.shows() is ScreenName.THANKS
-
-
-def test_a_right_to_one_parcel_asks_for_no_other(mind: Mind) -> None:
-    mind.order("KZ1", 1)
-    mind.code(D, "KZ1")
-    mind.unlock(1)
-    mind.closes(1)
-    assert mind.shows() is ScreenName.THANKS
-
-
-def test_a_buyers_right_to_several_parcels_asks_for_no_barcode(mind: Mind) -> None:
-    for waybill, cell in BATCH.items():
-        mind.order(waybill, cell)
-        mind.deposit(waybill, cell)
-    mind.grants([GrantedParcel(*each) for each in BATCH.items()], [right(Purpose.PICKUP, *BATCH)])
-    mind.code(Purpose.PICKUP, "KZ1")
-    mind.unlock(1)
-    mind.closes(1)
-    assert mind.press(Action.CONFIRM) is Outcome.DONE
-    assert mind.shows() is ScreenName.THANKS
-    assert mind.scan("KZ2") is Outcome.NOT_NOW
-
-
-@pytest.fixture
-def blind(tmp_path: Path) -> Iterator[Mind]:
-    """A locker at which nothing can be scanned."""
-    mind = Mind(tmp_path / "blind.db", msgspec.structs.replace(cabinet(), scanner=EMPTY)).start()
-    yield mind
-    mind.store.close()
-
-
-@pytest.mark.parametrize("camera", [CameraState.GONE, CameraState.OK])
-def test_where_nothing_can_scan_the_screen_never_asks_for_it(blind: Mind, camera: CameraState) -> None:
-    listed(blind).code(D, "KZ1")
-    blind.play(ScannerChanged(camera))
-    blind.unlock(1)
-    blind.closes(1)
-    sees = camera is CameraState.OK  # a barcode may be held before it, too
-    assert blind.shows() is (ScreenName.NEXT_PARCEL if sees else ScreenName.THANKS)
