@@ -119,7 +119,7 @@ CATALOGUE: dict[str, Fault] = dict(
         _fault(Part.PEOPLE, "keypad_robot", outside.keypad_robot, "somebody types codes at random", "goes away", 2),
         _fault(Part.PEOPLE, "app_and_keypad", outside.app_and_keypad, "a buyer opens from the app while another is at the screen", "at once", 12),
         _fault(Part.PEOPLE, "app_again_and_again", outside.app_again, "a buyer presses «Открыть» in the app again and again", "goes away", 4),
-        _fault(Part.PEOPLE, "codes_held_up", codes.held_up, "somebody holds up codes of other lockers and of yesterday, bent and forged ones, and a good one at the wrong moment", "goes away", 12),
+        _fault(Part.PEOPLE, "codes_held_up", codes.held_up, "somebody holds up codes of other lockers and of yesterday, bent and forged ones, and a good one at the wrong moment", "goes away", 24),
         _fault(Part.WIRE, "scanner_floods", electric.scanner_floods, "a barcode scanner sends parcels' numbers and garbage without end", "after 2 to 20 s", 8),
     )
 )  # fmt: skip

@@ -79,4 +79,4 @@ async def held_up(site: Site, blow: Blow) -> None:
         else:
             site.scanner.read(chance.choice(MAKINGS)(backend, order, chance))
         blow.fired()
-        await asyncio.sleep(chance.uniform(0.05, 4))
+        await asyncio.sleep(chance.uniform(0.05, 20))  # also once the screen is free again
