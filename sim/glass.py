@@ -39,6 +39,7 @@ TO_KEYPAD = {
     ScreenName.IDLE: Action.START,
     ScreenName.WRONG_CODE: Action.AGAIN,
     ScreenName.NOTICE: Action.BACK,
+    ScreenName.SCAN: Action.BACK,
     ScreenName.THANKS: Action.BACK,
     ScreenName.PROBLEM_NOTED: Action.BACK,
 }

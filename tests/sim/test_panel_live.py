@@ -643,3 +643,25 @@ def test_another_program_can_listen_and_speak_on_the_bus(simulator: Simulator) -
         await page.say("close", cell=6)
 
     visit(simulator, play)
+
+
+def test_a_phone_is_held_to_the_camera_and_its_cell_opens(simulator: Simulator) -> None:
+    """Pixels of the simulator's lens, read by the shipped scanner; and the same pixels are what the page shows."""
+
+    async def play(page: Visitor) -> None:
+        waybill, cell = await deposit(page)
+        await page.until(lambda page: page.world["camera"] == {} and page.world["barcodes"])
+        await page.say("hold", person="courier")  # who expects no parcel
+        assert await page.until(lambda page: page.refused) == ["no_qr"]
+        await page.say("hold", person="alia", parcel=waybill)
+        await page.until(lambda page: page.world["camera"].get("held") == "alia")
+        async with aiohttp.ClientSession() as http, http.get(f"{simulator.address}/camera.jpg") as seen:
+            assert seen.content_type == "image/jpeg"
+            assert (await seen.read()).startswith(b"\xff\xd8")
+        await page.until(lambda page: page.cell(cell).get("open") and page.world["screen"] == "take_parcel")
+        await page.say("take", cell=cell, person="alia")
+        await page.until(lambda page: page.world["camera"] == {})  # both hands are full
+        await page.say("close", cell=cell)
+        await page.until(lambda page: page.world["screen"] in ("closing", "ask_taken"))
+
+    visit(simulator, play)
