@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
-from firmware.model import Screen, ScreenName
+from firmware.model import Action, Screen, ScreenName
 from sim.minted import mint
 from sim.people import Visitor
 
@@ -21,6 +21,9 @@ class Shower(Visitor):
         if self.done or self._typed >= SHOWN_MAX:
             await self._go(screen)
             return
+        if Action.SCAN in screen.actions and self._chance.random() < 0.3:
+            self._press(Action.SCAN)  # how is it held?
+            return
         if not self._text or self._chance.random() < 0.7:
             self._text = mint(self._site, self.waybill, self.purpose, static=self._chance.random() < 0.25)
         if self._chance.random() < 0.15:
@@ -35,4 +38,5 @@ class Shower(Visitor):
         **Visitor.AT_SCREEN,
         ScreenName.IDLE: _show,  # type: ignore[dict-item]
         ScreenName.KEYPAD: _show,  # type: ignore[dict-item]
+        ScreenName.SCAN: _show,  # type: ignore[dict-item]
     }
