@@ -39,6 +39,12 @@ async def look(eye: Camera) -> Frame:
     return await asyncio.get_running_loop().run_in_executor(None, eye.read)
 
 
+async def look_on(eye: Camera) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            await look(eye)
+
+
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not await holds():
