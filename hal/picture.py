@@ -28,7 +28,6 @@ DRAIN_MAX = 64  # frames that one read throws away at most
 GARBLED_MAX = 5  # pictures in a row that are none: cheap cameras and cables spoil one now and then
 BORDER, BORDER_VALUE = 32, 160  # pixels, grey level
 STEP = 4  # every so many pixels one is measured
-HALF = 2  # edges are looked for in a picture of half the size
 _EXPOSURE_MANUAL, _EXPOSURE_AUTOMATIC = 1, 3  # V4L2_EXPOSURE_MANUAL, V4L2_EXPOSURE_APERTURE_PRIORITY
 _EXPOSURE_UNITS_PER_MS = 10  # V4L2_CID_EXPOSURE_ABSOLUTE counts 100 µs
 
@@ -223,11 +222,10 @@ def _as_gray(picture: object) -> Gray:
 def nested_edges(gray: Gray) -> Iterator[tuple[float, float, float, tuple[float, float, float, float]]]:
     """Edges with one edge in them, and one in that.
 
-    The three enclosed areas from the outermost one, in no unit; the box of the outermost one (left, top, right, bottom) in pixels.
+    The three enclosed areas from the outermost one, in pixels squared; the box of the outermost one (left, top, right, bottom) in pixels.
     """
-    small = cv2.resize(gray, None, fx=1 / HALF, fy=1 / HALF, interpolation=cv2.INTER_AREA)
     binary = cv2.adaptiveThreshold(
-        small, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, blockSize=51, C=5
+        gray, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, blockSize=51, C=5
     )
     edges, tree = cv2.findContours(binary, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
     if tree is None:
@@ -238,7 +236,7 @@ def nested_edges(gray: Gray) -> Iterator[tuple[float, float, float, tuple[float,
         inner = int(first_child[middle])
         if inner < 0 or next_sibling[middle] >= 0 or next_sibling[inner] >= 0:
             continue
-        left, top, wide, high = (HALF * side for side in cv2.boundingRect(edges[outer]))
+        left, top, wide, high = cv2.boundingRect(edges[outer])
         areas = [cv2.contourArea(edges[each]) for each in (outer, middle, inner)]
         if areas[2] > 0:
             yield areas[0], areas[1], areas[2], (left, top, left + wide, top + high)
