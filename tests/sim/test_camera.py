@@ -90,11 +90,6 @@ def test_a_frozen_picture_is_one_to_the_last_bit_and_a_covered_lens_still_has_no
     asyncio.run(main())
 
 
-async def look_on(eye: Camera) -> None:
-    while True:
-        await look(eye)
-
-
 @pytest.mark.parametrize("ill", [Ill.GARBAGE, Ill.GONE])
 def test_a_camera_that_sends_no_pictures_is_lost_and_found_again(ill: Ill, tmp_path: Path) -> None:
     async def main() -> None:
