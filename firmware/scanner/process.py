@@ -25,7 +25,7 @@ from hal.ports import Scanner as Eye
 
 RETRY_S = (0.25, 0.5, 1.0, 2.0)  # between attempts to reach the controller; the last one repeats
 BEAT_S = 0.25
-WATCHED_S = 1.0  # a word about the camera at least so often
+WATCHED_S = 0.25  # a word about the camera at least so often: the gate misses it after 3 s, of a simulator's clock at ten times the speed as well
 LINEAR_MAX = 48  # characters: no waybill is longer, no token as short
 TOLD_MAX = 64  # texts that are remembered
 REPEAT_MS = 2_000  # the same text is told again only then, while it is held there before one screen

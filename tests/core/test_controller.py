@@ -11,7 +11,7 @@ from transitions import MachineError
 from firmware.config import Locks, Times
 from firmware.deeds import Claim
 from firmware.errors import ConfigError
-from firmware.events import Checked, DoorConfirmed, DoorRead, Due, GrantedParcel, PulseEnded
+from firmware.events import Checked, DoorConfirmed, DoorRead, Due, GrantedParcel, PulseEnded, ScannerChanged
 from firmware.model import (
     Action,
     Direction,
@@ -27,6 +27,7 @@ from firmware.model import (
     Why,
 )
 from firmware.notices import Notice
+from firmware.optics import CameraState
 from firmware.rows import Door
 from hal.ports import PulseResult
 from tests.core.harness import HOUR_MS, Mind, cabinet, digest, lost, right
@@ -697,6 +698,19 @@ def at_idle(mind: Mind) -> None:
     pass
 
 
+def at_scan(mind: Mind) -> None:
+    mind.play(ScannerChanged(CameraState.OK))
+    mind.press(Action.SCAN)
+
+
+def at_next_parcel(mind: Mind) -> None:
+    two = [GrantedParcel("KZ1", 1), GrantedParcel("KZ2", 2)]
+    mind.grants(two, [right(Purpose.DEPOSIT, "KZ1", "KZ2")])
+    mind.code(Purpose.DEPOSIT, "KZ1")
+    mind.unlock(1)
+    mind.closes(1)
+
+
 def out_of_service(mind: Mind) -> None:
     mind.play(lost("board"))
     mind.play(lost("pins"))
@@ -721,6 +735,8 @@ WAYS: dict[ScreenName, Callable[[Mind], None]] = {
     ScreenName.THANKS: at_thanks,
     ScreenName.AWAIT_TOUCH: at_await_touch,
     ScreenName.CLAIMED: at_claimed,
+    ScreenName.SCAN: at_scan,
+    ScreenName.NEXT_PARCEL: at_next_parcel,
     ScreenName.OUT_OF_SERVICE: out_of_service,
 }
 
