@@ -54,7 +54,7 @@ def type_code(turn: Turn, event: CodeTyped) -> None:
 def prove(turn: Turn, at: Session, grant: Grant) -> Notice | None:
     """Whoever stands at the keypad has proved this right: it opens its cell now, or this is said of it."""
     verdict = access.judge(turn.state, grant, turn.now, turn.times.reopen_max)
-    at.grant, at.purpose = grant.id, grant.purpose
+    at.grant, at.purpose, at.notice = grant.id, grant.purpose, None
     if isinstance(verdict, access.Admit):
         at.parcel, at.cell = verdict.parcel.waybill, verdict.parcel.cell
         if access.somebody_elses_door(turn.state, verdict.parcel.cell):

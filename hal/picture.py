@@ -1,6 +1,6 @@
 """A camera's frames through OpenCV, and what can be done to a picture before it is decoded, or told of it without decoding.
 
-The only importer of cv2. A frame is gray from its first moment, for nothing here needs colours: a JPEG of the camera is decoded to
+The only importer of cv2 in hal. A frame is gray from its first moment, for nothing here needs colours: a JPEG of the camera is decoded to
 gray at once, and of YUYV the first plane is taken. So a frame that nobody looks at costs no more than its bytes' way.
 
 Cameras and drivers keep frames back, and asking OpenCV for a buffer of one is obeyed by few (docs/camera.md): `Camera.read` throws

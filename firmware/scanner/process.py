@@ -25,7 +25,7 @@ from hal.ports import Scanner as Eye
 
 RETRY_S = (0.25, 0.5, 1.0, 2.0)  # between attempts to reach the controller; the last one repeats
 BEAT_S = 0.25
-WATCHED_S = 0.25  # a word about the camera at least so often: the gate misses it after 3 s, of a simulator's clock at ten times the speed as well
+WATCHED_S = 0.25  # a word about the camera at least so often; the controller misses it after 3 s
 LINEAR_MAX = 48  # characters: no waybill is longer, no token as short
 TOLD_MAX = 64  # texts that are remembered
 REPEAT_MS = 2_000  # the same text is told again only then, while it is held there before one screen
@@ -185,7 +185,7 @@ class Scanner:
 
     def _give_orders(self) -> None:
         if self._gaze is not None:
-            picture = self._ring is not None and self._ring.wants(self._now_ms())
+            picture = self._client is not None and self._ring is not None and self._ring.wants(self._now_ms())
             self._gaze.orders = Orders(self._scan.wants, self._scan.awake, picture)
 
     def _tell_watched(self, why: str = "") -> None:

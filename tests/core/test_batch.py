@@ -78,6 +78,15 @@ def test_one_code_and_a_scan_for_each_further_parcel(courier: Mind) -> None:
     assert courier.scan("KZ2") is Outcome.NOT_NOW
 
 
+def test_what_was_said_of_a_scan_before_the_proof_is_not_said_behind_it(mind: Mind) -> None:
+    listed(mind).press(Action.START)
+    mind.scan("KZ2")
+    assert mind.screen.notice is Notice.CODE_FIRST
+    assert mind.token(D, "KZ1") is Outcome.DONE
+    brought(mind, "KZ1")
+    assert (mind.shows(), mind.screen.notice) == (ScreenName.NEXT_PARCEL, None)
+
+
 def test_a_withdrawal_goes_on_likewise(mind: Mind) -> None:
     for waybill, cell in BATCH.items():
         mind.order(waybill, cell, direction=Direction.OUTBOUND)
