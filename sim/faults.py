@@ -84,6 +84,7 @@ CATALOGUE: dict[str, Fault] = dict(
         _fault(Part.WIRE, "replies_delayed", electric.delay, "the adapter hands replies on late", "after 1 s to 3 min"),
         _fault(Part.WIRE, "cable_cut", electric.cable_cut, "nothing passes, from any byte on", "after 1 s to 3 min", 6),
         _fault(Part.WIRE, "port_unplugged", electric.port_unplugged, "the adapter is pulled, at any byte", "after 1 s to 3 min", 6),
+        _fault(Part.WIRE, "scanner_floods", electric.scanner_floods, "a barcode scanner sends parcels' numbers and garbage without end", "after 2 to 20 s", 8),
         _fault(Part.POWER, "power_cut", machine.power_cut, "the power goes at any await", "after 5 s to 5 min", 6),
         _fault(Part.POWER, "power_cut_in_hand", machine.power_cut_in_hand, "the power goes while somebody is at a door", "after 5 s to 5 min", 8),
         _fault(Part.POWER, "power_cut_before_commit", machine.power_cut_at_commit(before=True), "the power goes before a commit", "after 5 s to 5 min", 6),
@@ -120,6 +121,5 @@ CATALOGUE: dict[str, Fault] = dict(
         _fault(Part.PEOPLE, "app_and_keypad", outside.app_and_keypad, "a buyer opens from the app while another is at the screen", "at once", 12),
         _fault(Part.PEOPLE, "app_again_and_again", outside.app_again, "a buyer presses «Открыть» in the app again and again", "goes away", 4),
         _fault(Part.PEOPLE, "codes_held_up", codes.held_up, "somebody holds up codes of other lockers and of yesterday, bent and forged ones, and a good one at the wrong moment", "goes away", 24),
-        _fault(Part.WIRE, "scanner_floods", electric.scanner_floods, "a barcode scanner sends parcels' numbers and garbage without end", "after 2 to 20 s", 8),
     )
 )  # fmt: skip

@@ -17,7 +17,6 @@ from sim.ports import free_port
 from sim.process import Process
 
 CONFIG_FILE = "scanner.toml"
-START_S = 30.0  # of the camera: it draws an empty room first
 END_S = 5.0
 _TOLD = msgspec.json.Decoder(Serving | Began)
 
@@ -50,9 +49,8 @@ class LiveCamera:
         hearing: asyncio.Task[None] | None = None
         forget = locker.optics.observe(this._show)
         try:
-            async with asyncio.timeout(START_S):
-                if not isinstance(await this._hear(), Serving):
-                    raise PostomatError("the camera does not serve")
+            if not isinstance(await this._hear(), Serving):
+                raise PostomatError("the camera does not serve")
             this._show()
             hearing = asyncio.get_running_loop().create_task(this._listen())
             yield this

@@ -21,6 +21,9 @@ MESSAGE_MAX_BYTES = 1_024  # of what a page sends
 PAGES_MAX = 8
 Unanswered = aiohttp.ClientError  # whoever was asked is not there, or goes
 _NONE: Mapping[str, web.Application] = {}
+# A connection nobody uses stays: this loop's time may be moved by days, and one that ends while a page asks is an error to the page.
+KEEP_S = 1e9
+NO_LIMIT = aiohttp.ClientTimeout(total=None)  # for the same reason
 CLOSE_S = 1.0  # how long a page may take to say goodbye
 PASSED = ("Content-Type", "Content-Security-Policy", "Cache-Control", "Cross-Origin-Resource-Policy", "Referrer-Policy", "X-Content-Type-Options")  # fmt: skip
 
@@ -144,7 +147,7 @@ async def passing(
 
     `far()` is asked each time; where nobody answers there, the answer is 502.
     """
-    async with aiohttp.ClientSession(auto_decompress=False) as http:
+    async with aiohttp.ClientSession(auto_decompress=False, timeout=NO_LIMIT) as http:
 
         async def get(request: web.Request) -> web.Response:
             with _gateway():
@@ -215,7 +218,7 @@ def _application(
 
 @asynccontextmanager
 async def _running(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S, keepalive_timeout=KEEP_S)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()
@@ -252,7 +255,7 @@ def _own_page_only(port: int, path: str) -> Middleware:
 
 async def answers(url: str) -> bool:
     """Whether a server answers there."""
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(timeout=NO_LIMIT) as session:
         try:
             async with session.get(url):
                 return True
@@ -262,7 +265,7 @@ async def answers(url: str) -> bool:
 
 async def body(url: str) -> bytes | None:
     """What a server of our own has there; None where it has nothing, or does not answer."""
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(timeout=NO_LIMIT) as session:
         try:
             async with session.get(url) as response:
                 return await response.read() if response.ok else None
@@ -273,5 +276,5 @@ async def body(url: str) -> bytes | None:
 @asynccontextmanager
 async def socket_of(url: str, path: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     """The WebSocket that the page at `url` opens at `path`."""
-    async with aiohttp.ClientSession() as session, session.ws_connect(url + path, origin=url) as end:
+    async with aiohttp.ClientSession(timeout=NO_LIMIT) as session, session.ws_connect(url + path, origin=url) as end:
         yield end

@@ -22,8 +22,9 @@ from sim.locker import SimLocker
 RECORDS_MAX = 20_000
 HELD_UP = {"hold": "hold {} kind=short", "lower": "lower", "beep": "beep {}"}
 UNDONE = (Outcome.STALE, Outcome.BUSY)  # such a touch has touched nothing
-# What counts differ in, from one life to the next: how many lists were sent until the locker had the newest.
-UNTOLD = (EntryKind.GRANTS, EntryKind.STARTED)
+# What differs from one life to the next: how many lists were sent until the locker had the newest, and when the scanner's
+# own process, which starts and looks in real seconds, first said how its camera is.
+UNTOLD = (EntryKind.GRANTS, EntryKind.STARTED, EntryKind.SCANNER)
 HEAL_S = 30.0  # behind the last deed: what is healed comes back
 
 

@@ -22,7 +22,7 @@ from tests.sim.test_run import Simulator, end, start
 from tests.sim.visitor import WAIT_S, Visitor, visiting
 
 pytestmark = pytest.mark.timeout(240)  # real seconds of a busy machine
-UNTOLD = ("grants", "started")
+UNTOLD = ("grants", "started", "scanner")
 
 
 @pytest.fixture
