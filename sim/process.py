@@ -21,6 +21,7 @@ class Process:
         self._config = config
         self._powered = asyncio.Event()
         self._powered.set()
+        self._changing = asyncio.Lock()  # a crash and the power may both want to start it
 
     @property
     def pid(self) -> int:
@@ -44,22 +45,29 @@ class Process:
     async def keep(self) -> None:
         """Start it anew whenever it has ended by itself, as systemd does. Until cancelled."""
         while True:
-            process = self._process
-            await process.wait()
+            await self._process.wait()
             await asyncio.sleep(RESTART_S)
             await self._powered.wait()
-            if process is self._process:  # else it was started with the power
-                self._process = await _process(self._command, self._config)
+            async with self._changing:
+                if self._powered.is_set():
+                    await self._start()
 
     async def supply(self, on: bool) -> None:
         """The machine's power: off, it is gone from one moment to the next; on, it starts again, in its own time."""
-        if on:
+        async with self._changing:
+            if on:
+                await self._start()
+                self._powered.set()
+            else:
+                self._powered.clear()
+                if self._process.returncode is None:
+                    self._process.kill()
+                await self._process.wait()
+
+    async def _start(self) -> None:
+        """Unless it runs."""
+        if self._process.returncode is not None:
             self._process = await _process(self._command, self._config)
-            self._powered.set()
-        elif self._process.returncode is None:
-            self._powered.clear()
-            self._process.kill()
-            await self._process.wait()
 
     async def stop(self) -> None:
         """End it; by force where it does not end by itself."""
