@@ -276,5 +276,8 @@ async def body(url: str) -> bytes | None:
 @asynccontextmanager
 async def socket_of(url: str, path: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     """The WebSocket that the page at `url` opens at `path`."""
-    async with aiohttp.ClientSession(timeout=NO_LIMIT) as session, session.ws_connect(url + path, origin=url) as end:
+    async with (
+        aiohttp.ClientSession(timeout=NO_LIMIT) as session,
+        session.ws_connect(url + path, origin=url) as end,
+    ):
         yield end

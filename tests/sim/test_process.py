@@ -28,9 +28,7 @@ async def kiosk(tmp_path: Path) -> tuple[Process, Path]:
     config = cabinet("rs485")
     path = tmp_path / "postomat.toml"
     path.write_text(
-        text(
-            msgspec.structs.replace(config, kiosk=msgspec.structs.replace(config.kiosk, port=free_port()))
-        )
+        text(msgspec.structs.replace(config, kiosk=msgspec.structs.replace(config.kiosk, port=free_port())))
     )
     return await Process.launch("kiosk", path), path
 
