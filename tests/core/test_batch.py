@@ -81,10 +81,12 @@ def test_one_code_and_a_scan_for_each_further_parcel(courier: Mind) -> None:
 def test_what_was_said_of_a_scan_before_the_proof_is_not_said_behind_it(mind: Mind) -> None:
     listed(mind).press(Action.START)
     mind.scan("KZ2")
-    assert mind.screen.notice is Notice.CODE_FIRST
+    before = mind.screen
+    assert before.notice is Notice.CODE_FIRST
     assert mind.token(D, "KZ1") is Outcome.DONE
     brought(mind, "KZ1")
-    assert (mind.shows(), mind.screen.notice) == (ScreenName.NEXT_PARCEL, None)
+    behind = mind.screen
+    assert (behind.name, behind.notice) == (ScreenName.NEXT_PARCEL, None)
 
 
 def test_a_withdrawal_goes_on_likewise(mind: Mind) -> None:
