@@ -219,7 +219,7 @@ class Status(Message, frozen=True):
     system_off_ms: int  # the system's clock, less trusted time
     system_synchronised: bool  # by NTP, the kernel says; moves nothing
     screen: str
-    scanner: str  # how the camera is; gone where there is none
+    scanner: str  # how the camera is; silent where no scanner runs
     parcels_inside: int
     settings: dict[str, int | str]  # set by the backend, before what the file says
     backend_keys: tuple[str, ...]  # whose word counts: the ids of the keys

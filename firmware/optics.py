@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from hal.ports import CodeFormat as Format
 
-__all__ = ["TEXT_MAX", "CameraState", "Format", "Hint"]
+__all__ = ["REPLACED", "TEXT_MAX", "CameraState", "Format", "Hint"]
 
 TEXT_MAX = (
     1_024  # characters of ASCII; the longest that anybody asks for, a token, has 768 (512 bytes in base45)
@@ -16,9 +16,13 @@ class CameraState(StrEnum):
 
     OK = "ok"
     COVERED = "covered"  # dark, and yet not frozen: something lies on the lens
-    FROZEN = "frozen"  # frames come, and all are the same one
-    HUNG = "hung"  # a frame was asked for and does not come; the process ends and is started anew
-    GONE = "gone"  # no device, no process, or it stays silent
+    FROZEN = "frozen"  # frames come, and all are the same one; the process ends and is started anew
+    HUNG = "hung"  # a frame was asked for and does not come; likewise
+    GONE = "gone"  # the scanner says that there is no device, or none that gives pictures
+    SILENT = "silent"  # no word of it: the scanner's process has crashed, is not there, or stays silent
+
+
+REPLACED = (CameraState.FROZEN, CameraState.HUNG)  # the last word of a process: only another one is the cure
 
 
 class Hint(StrEnum):

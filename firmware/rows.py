@@ -51,7 +51,7 @@ class Locker(Timed):
     system_off_ms: int | None = None  # the system's clock, less trusted time, as last looked at
     acked_seq: int = 0  # the backend holds the journal up to here
     journal_fill: Fill = Fill.OK
-    scanner: CameraState = CameraState.GONE
+    scanner: CameraState = CameraState.SILENT
     storage_low: bool = False  # the disk is full: visits that have begun are ended, and no other begins
     remote_opens: tuple[int, ...] = ()  # monotonic times of the last ones that nobody touched the screen for
     remote_asks: tuple[int, ...] = ()  # monotonic times of the last touches that were asked for in vain

@@ -2,7 +2,8 @@
 
 How the camera is, is state, and so a change of it is an event. One for the worse counts at once, and so does a scanner that
 comes back; whatever else is said while the camera is not well counts once it has held for `HOLD_MS`, at most `CHANGES_MAX`
-times within `CHANGES_WINDOW_MS`: a loose plug fills no journal. A scanner that is not heard of for `SILENT_MS` is gone.
+times within `CHANGES_WINDOW_MS`: a loose plug fills no journal. A scanner that is not heard of for `SILENT_MS` is silent. One
+that said last that its camera hangs or is frozen has ended for that, and is awaited for `REPLACE_MS`: its word stands until then.
 Hint and ring go to the screen as they come, with no event and no commit.
 """
 
@@ -10,10 +11,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from firmware.optics import CameraState, Hint
+from firmware.optics import REPLACED, CameraState, Hint
 
 SILENT_MS = 3_000
 HOLD_MS = 2_000
+REPLACE_MS = (
+    20_000  # until a process is started anew, and knows of a camera that may take 10 s to answer or not
+)
 CHANGES_MAX, CHANGES_WINDOW_MS = 10, 600_000
 HINT_GAP_MS = 250  # a hint is for eyes
 READINGS_MAX, READINGS_WINDOW_MS = 10, 1_000
@@ -38,12 +42,12 @@ class Sight:
     """One start's scanner, which may come and go. Times are monotonic milliseconds, as `loop.time()` has them."""
 
     def __init__(self, changed: Callable[[CameraState], None]) -> None:
-        """`changed` is told each state that counts; at the start the camera is gone, as it is for the controller."""
+        """`changed` is told each state that counts; at the start the scanner is silent, as it is for the controller."""
         self._changed = changed
         self.on_show: Callable[[], None] = lambda: None  # the gate's: hint or ring have changed
         self.hint, self.ring = Hint.NONE, False  # as they stand on the screen
-        self._said, self._since_ms = CameraState.GONE, 0  # what the scanner says, and since when
-        self._counts = CameraState.GONE
+        self._said, self._since_ms = CameraState.SILENT, 0  # what the scanner says, and since when
+        self._counts = CameraState.SILENT
         self._next = Hint.NONE, False  # as they will stand there
         self._shown_ms = -HINT_GAP_MS
         self._heard_ms: int | None = None  # None: there is no scanner
@@ -60,7 +64,7 @@ class Sight:
     def left(self, now_ms: int) -> None:
         """No scanner is connected any more."""
         self._heard_ms = None
-        self._say(CameraState.GONE, Hint.NONE, ring=False, now_ms=now_ms)
+        self._say(CameraState.SILENT, Hint.NONE, ring=False, now_ms=now_ms)
         self._look(now_ms)
 
     def may_read(self, now_ms: int) -> bool:
@@ -88,7 +92,7 @@ class Sight:
         if self._heard_ms is not None:
             if now_ms >= self._heard_ms + SILENT_MS:
                 self._heard_ms = None  # until it is heard of again
-                self._say(CameraState.GONE, Hint.NONE, ring=False, now_ms=now_ms)
+                self._say(CameraState.SILENT, Hint.NONE, ring=False, now_ms=now_ms)
             else:
                 due_ms.append(self._heard_ms + SILENT_MS)
         if self._said is not self._counts:
@@ -111,7 +115,11 @@ class Sight:
         """When what the scanner says counts, if it goes on saying so."""
         if self._counts is CameraState.OK:
             return 0
-        hold_ms = 0 if self._counts is CameraState.GONE else HOLD_MS
+        if self._counts in (CameraState.GONE, CameraState.SILENT):
+            hold_ms = 0
+        else:
+            awaited = self._said is CameraState.SILENT and self._counts in REPLACED
+            hold_ms = REPLACE_MS if awaited else HOLD_MS
         return max(self._since_ms + hold_ms, self._changes.free_ms())
 
     def _count(self, now_ms: int) -> None:

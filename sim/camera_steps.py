@@ -37,7 +37,7 @@ class CameraSteps(BackendSteps):
         self._locker.optics.take_away()
 
     async def do_camera(self, state: str, within: str = PATIENCE) -> None:
-        """Expect what the locker knows of its camera: ok, covered, frozen, hung, gone."""
+        """Expect what the locker knows of its camera: ok, covered, frozen, hung, gone, silent."""
         wanted = CameraState(state)
 
         def found() -> CameraState:

@@ -12,7 +12,7 @@ from firmware.assembly import Assembly
 from firmware.control import SCANNER_PUSHES, Message, Reading, Scan, Told, Watched, decode, encode
 from firmware.drivers import barcodes
 from firmware.model import Outcome
-from firmware.optics import CameraState, Format, Hint
+from firmware.optics import REPLACED, CameraState, Format, Hint
 from firmware.peer import Peer, Role
 from sim.locker import SimLocker
 from sim.optics import Ill
@@ -43,7 +43,7 @@ class MemoryScanner:
         self.held = ""  # the last text
         self._locker = locker
         self._optics = locker.optics
-        self._state = CameraState.GONE
+        self._state = CameraState.SILENT
         self._seen = Ill.GONE, 0.0  # what is wrong with the camera, and since when
         self._peer: Peer | None = None
         self._parts: Assembly | None = None
@@ -83,7 +83,7 @@ class MemoryScanner:
     def _join(self) -> None:
         if self._parts is not None and self._is_running():
             self._seen = self._optics.ill, self._now_s()
-            self._state = CameraState.GONE
+            self._state = CameraState.SILENT
             self._peer = self._parts.gate.join(Role.SCANNER, self._pushed, self.leave)
             self._tell()
 
@@ -118,9 +118,10 @@ class MemoryScanner:
         left_s = 0.0 if ill in _AT_ONCE else since_s + NOTICE_S - self._now_s()
         if left_s <= 0:
             self._state = _STATES[ill]
-        self._send(Watched(self._state, Hint.NONE))
-        if self._state is CameraState.HUNG:
-            self.leave()  # nothing else ends the call that does not come back
+        if self._state is not CameraState.SILENT:  # of which nothing is known yet, nothing is told
+            self._send(Watched(self._state, Hint.NONE))
+        if self._state in REPLACED:
+            self.leave()  # only another process is the cure
             return
         wait_s = min(left_s, BEAT_S) if left_s > 0 else BEAT_S
         self._beat = asyncio.get_running_loop().call_later(wait_s, self._tell)

@@ -15,7 +15,7 @@ from firmware import notify
 from firmware.client import Client
 from firmware.control import SCANNER_PUSHES, Message, Reading, Scan, Seq, Told, Watched
 from firmware.errors import HardwareError, ProtocolError, Unreachable
-from firmware.optics import TEXT_MAX, CameraState, Format, Hint
+from firmware.optics import REPLACED, TEXT_MAX, CameraState, Format, Hint
 from firmware.scanner.gaze import Gaze, Orders
 from firmware.scanner.hints import Hints
 from firmware.scanner.ring import Ring
@@ -30,7 +30,10 @@ LINEAR_MAX = 48  # characters: no waybill is longer, no token as short
 TOLD_MAX = 64  # texts that are remembered
 REPEAT_MS = 2_000  # the same text is told again only then, while it is held there before one screen
 END_S = 1.0  # for the thread to let go of the camera
-HANGS = "the camera does not answer"
+ENDS = {
+    CameraState.HUNG: "the camera does not answer",
+    CameraState.FROZEN: "the camera sends one picture again and again",
+}
 log = logging.getLogger(__name__)
 
 
@@ -60,12 +63,12 @@ class Scanner:
         self._scan = Scan(Seq("", 0))
         self._asked_ms = 0  # since when for what this screen asks
         self._told: dict[tuple[str, Format], int] = {}  # before this screen, and when
-        self._watched = Watched(CameraState.GONE)  # the last word …
+        self._watched: Watched | None = None  # the last word …
         self._watched_s = float("-inf")  # … and when
         self._bug: BaseException | None = None
 
     async def run(self) -> None:
-        """Until cancelled. Raises HardwareError where the camera hangs: then nothing but the process's end helps."""
+        """Until cancelled. Raises HardwareError where the camera hangs or is frozen: then only another process helps."""
         following = asyncio.get_running_loop().create_task(self._follow())
         if self._gaze is not None:
             self._gaze.start()
@@ -75,8 +78,8 @@ class Scanner:
             while not following.done() and self._bug is None:
                 notify.feed()
                 self._tell_watched()
-                if self._watched.state is CameraState.HUNG:
-                    raise HardwareError(HANGS)
+                if self._watched is not None and self._watched.state in REPLACED:
+                    raise HardwareError(ENDS[self._watched.state])
                 await asyncio.sleep(BEAT_S)
             if self._bug is not None:
                 raise self._bug
@@ -168,7 +171,8 @@ class Scanner:
 
     async def _hear(self, client: Client[Scan | Told]) -> None:
         self._client = client
-        self._say_watched(self._watched)
+        if self._watched is not None:
+            self._say_watched(self._watched)
         while True:
             push = await client.receive()
             if isinstance(push, Scan):
@@ -189,12 +193,14 @@ class Scanner:
             self._gaze.orders = Orders(self._scan.wants, self._scan.awake, picture)
 
     def _tell_watched(self, why: str = "") -> None:
-        """How the camera is, where that has changed or was not told for a while."""
+        """How the camera is, where that has changed or was not told for a while; nothing before anything is known of it."""
         now_ms = self._now_ms()
         state = self._watch.state(now_ms) if self._gaze is not None else CameraState.GONE
+        if state is CameraState.SILENT:
+            return
         hint = self._hints.hint if state is CameraState.OK else Hint.NONE
         watched = Watched(state, hint, self._ring is not None and self._ring.runs(now_ms))
-        if watched.state is not self._watched.state:
+        if self._watched is None or watched.state is not self._watched.state:
             log.warning("the camera: %s%s", watched.state, f" ({why})" if why else "")
             notify.status(f"the camera: {watched.state}")
         if watched != self._watched or now_ms >= 1_000 * (self._watched_s + WATCHED_S):
@@ -220,7 +226,7 @@ async def serve(
     idle_fps: int,
     ring: Ring | None = None,
 ) -> None:
-    """Run until cancelled; the controller may come and go. Raises HardwareError where the camera hangs."""
+    """Run until cancelled; the controller may come and go. Raises HardwareError where the camera hangs or is frozen."""
     scanner = Scanner(socket, eye, barcodes, idle_fps, ring)
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, scanner.keep)
     notify.ready()

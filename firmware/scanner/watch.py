@@ -2,7 +2,10 @@
 
 What can be wrong with a camera shows in four ways, and each wants something else: a call that does not come back ends the
 process, for nothing else ends the call; a device that is not there is opened again and again; frames that are all one
-frame, to the last bit, come from no lens, for a lens has noise; and a lens that something lies on is dark, noise and all.
+frame, to the last bit, come from no lens, for a lens has noise, and another process takes the device anew; and a lens that
+something lies on is dark, noise and all.
+
+A camera is well, or here at all, once two of its frames have differed: one frame may be the picture that it froze at.
 """
 
 from collections.abc import Callable
@@ -19,10 +22,13 @@ EVEN_MAX = 12.0
 
 
 class Watch:
-    """One camera, from the process's start to its end; there is none yet."""
+    """One camera, from the process's start to its end; nothing is known of it yet."""
 
-    def __init__(self) -> None:
-        self._missing = True
+    def __init__(self, *, missing: bool = False) -> None:
+        self._missing = (
+            missing  # it was said that there is none, and no frames have shown another thing since
+        )
+        self._lives = False  # two frames have differed
         self._hangs_ms: int | None = None  # when what is waited for is overdue
         self._same_ms: int | None = None  # since when it is the same frame
         self._same = 0  # how many were the one before
@@ -34,12 +40,13 @@ class Watch:
 
     def missed(self) -> None:
         """It said that it cannot."""
-        self.__init__()  # type: ignore[misc]
+        self.__init__(missing=True)  # type: ignore[misc]
 
     def saw(self, frame: Measures, now_ms: int) -> None:
-        """A frame has come."""
-        self._missing, self._hangs_ms = False, None
+        """A frame has come. How much the first one differs tells nothing."""
+        self._hangs_ms = None
         if frame.difference > 0 or self._same_ms is None:
+            self._lives = self._lives or self._same_ms is not None
             self._same_ms, self._same = now_ms, 0
         else:
             self._same += 1
@@ -49,17 +56,20 @@ class Watch:
             self._dark_ms = now_ms
 
     def state(self, now_ms: int) -> CameraState:
-        """What holds now: the first of the table."""
+        """What holds now: the first of the table. SILENT: nothing is known yet, and nothing is to be told."""
         return next(state for state, holds in _TABLE if holds(self, now_ms))
 
     def hangs(self, now_ms: int) -> bool:
         return self._hangs_ms is not None and now_ms >= self._hangs_ms
 
-    def is_missing(self, now_ms: int) -> bool:
-        return self._missing
-
     def is_frozen(self, now_ms: int) -> bool:
         return self._same >= SAME_MIN and _is_long(self._same_ms, now_ms)
+
+    def is_missing(self, now_ms: int) -> bool:
+        return self._missing and not self._lives
+
+    def is_new(self, now_ms: int) -> bool:
+        return not self._lives
 
     def is_dark(self, now_ms: int) -> bool:
         return _is_long(self._dark_ms, now_ms)
@@ -71,8 +81,9 @@ def _is_long(since_ms: int | None, now_ms: int) -> bool:
 
 _TABLE: tuple[tuple[CameraState, Callable[[Watch, int], bool]], ...] = (
     (CameraState.HUNG, Watch.hangs),  # also one that hangs before its first frame
-    (CameraState.GONE, Watch.is_missing),
     (CameraState.FROZEN, Watch.is_frozen),  # before dark: a stuck black picture is no covered lens
+    (CameraState.GONE, Watch.is_missing),
+    (CameraState.SILENT, Watch.is_new),
     (CameraState.COVERED, Watch.is_dark),
     (CameraState.OK, lambda watch, now_ms: True),
 )

@@ -26,6 +26,7 @@ from firmware.sight import (
     HOLD_MS,
     READINGS_MAX,
     READINGS_WINDOW_MS,
+    REPLACE_MS,
     SILENT_MS,
     Sight,
 )
@@ -33,7 +34,7 @@ from firmware.signed import Keyring
 from sim import loop as virtual
 from tests.core.shell import Face, Shell, running
 
-OK, COVERED, FROZEN, HUNG, GONE = CameraState
+OK, COVERED, FROZEN, HUNG, GONE, SILENT = CameraState
 TEXT = "6BF+70O6:D+R6"
 
 
@@ -96,24 +97,68 @@ def test_what_is_said_again_and_again_is_told_once() -> None:
 
 
 @pytest.mark.parametrize("silent_ms", [SILENT_MS - 1, SILENT_MS, SILENT_MS + 1])
-def test_one_that_is_silent_for_three_seconds_is_gone(silent_ms: int) -> None:
+def test_one_that_says_nothing_for_three_seconds_is_silent(silent_ms: int) -> None:
     async def act(seen: Seen) -> None:
         seen.say(OK)
         await asyncio.sleep(silent_ms / 1_000)
-        assert seen.states() == ([OK, GONE] if silent_ms >= SILENT_MS else [OK])
+        assert seen.states() == ([OK, SILENT] if silent_ms >= SILENT_MS else [OK])
         seen.say(OK)
         assert seen.states()[-1] is OK
 
     scene(act)
 
 
-def test_one_whose_connection_ends_is_gone_at_once_and_not_once_more_for_its_silence() -> None:
+def test_one_whose_connection_ends_is_silent_at_once_and_not_once_more_for_its_silence() -> None:
     async def act(seen: Seen) -> None:
         seen.say(OK)
         seen.sight.left(seen.now_ms())
-        assert seen.told == [(OK, 0), (GONE, 0)]
+        assert seen.told == [(OK, 0), (SILENT, 0)]
         await asyncio.sleep(10 * SILENT_MS / 1_000)
         assert len(seen.told) == 2
+
+    scene(act)
+
+
+def test_a_device_that_vanished_is_told_from_a_process_that_did() -> None:
+    async def act(seen: Seen) -> None:
+        seen.say(OK)
+        seen.say(GONE)  # the process is there, and says so
+        assert seen.states() == [OK, GONE]
+        await seen.say_for(OK, HOLD_MS)
+        seen.sight.left(seen.now_ms())
+        assert seen.states() == [OK, GONE, OK, SILENT]
+
+    scene(act)
+
+
+@pytest.mark.parametrize("state", [FROZEN, HUNG])
+def test_the_last_word_of_a_process_that_is_replaced_stands_until_the_next_one_speaks(
+    state: CameraState,
+) -> None:
+    """It is replaced again and again while the camera is ill: that is one change, and uses up no others."""
+
+    async def act(seen: Seen) -> None:
+        seen.say(OK)
+        for _ in range(3 * CHANGES_MAX):
+            seen.say(state)
+            seen.sight.left(seen.now_ms())
+            await asyncio.sleep((REPLACE_MS - 1) / 1_000)
+        assert seen.states() == [OK, state]
+        well_ms = seen.now_ms()
+        await seen.say_for(OK, HOLD_MS + 1_000)
+        assert seen.told[-1] == (OK, well_ms + HOLD_MS)
+
+    scene(act)
+
+
+@pytest.mark.parametrize("state", [FROZEN, HUNG])
+def test_a_process_that_is_not_replaced_is_silent_at_last(state: CameraState) -> None:
+    async def act(seen: Seen) -> None:
+        seen.say(OK)
+        seen.say(state)
+        seen.sight.left(seen.now_ms())
+        await asyncio.sleep(2 * REPLACE_MS / 1_000)
+        assert seen.told == [(OK, 0), (state, 0), (SILENT, REPLACE_MS)]
 
     scene(act)
 
@@ -142,7 +187,7 @@ def test_a_loose_plug_fills_no_journal() -> None:
             await asyncio.sleep(0.05)
             seen.sight.left(seen.now_ms())
             await asyncio.sleep(0.05)
-        assert seen.states() == [OK, GONE] * CHANGES_MAX
+        assert seen.states() == [OK, SILENT] * CHANGES_MAX
         seen.say(OK)
         await seen.say_for(OK, 1_000)
         assert seen.states()[-1] is OK  # the first of them is forgotten by now
@@ -154,7 +199,7 @@ def test_whatever_a_scanner_says_the_last_word_wins_and_few_are_told() -> None:
     chance = random.Random(5)
 
     async def act(seen: Seen) -> None:
-        last = GONE
+        last = SILENT
         for _ in range(2_000):
             last = chance.choice(list(CameraState))
             seen.say(last)
@@ -274,8 +319,8 @@ def test_the_screen_asks_for_a_code_while_the_camera_is_well(tmp_path: Path) -> 
             assert shell.state.locker.scanner is state
         await asyncio.sleep(SILENT_MS / 1_000 + HOLD_MS / 1_000)
         await shell.quiet()
-        assert entries(shell) == [OK, COVERED, GONE]
-        assert shell.store.load().locker.scanner is GONE
+        assert entries(shell) == [OK, COVERED, SILENT]
+        assert shell.store.load().locker.scanner is SILENT
 
     at_the_gate(tmp_path, act)
 
@@ -291,12 +336,12 @@ def test_idle_and_keypad_are_functions_of_the_camera_too(tmp_path: Path, name: S
             await shell.quiet()
             screens.append(shell.runtime.screen)
         assert [screen.name for screen in screens] == [name] * len(CameraState)
-        assert [screen.camera for screen in screens] == [True] + [False] * 4
+        assert [screen.camera for screen in screens] == [True] + [False] * 5
 
     at_the_gate(tmp_path, act)
 
 
-def test_after_a_start_the_camera_is_gone_until_it_is_heard_of(tmp_path: Path) -> None:
+def test_after_a_start_the_scanner_is_silent_until_it_is_heard_of(tmp_path: Path) -> None:
     async def first() -> None:
         async with running(tmp_path) as shell:
             Face(shell, Role.SCANNER).send(Watched(OK))
@@ -307,7 +352,7 @@ def test_after_a_start_the_camera_is_gone_until_it_is_heard_of(tmp_path: Path) -
         shell = Shell(tmp_path)
         task = asyncio.get_running_loop().create_task(shell.runtime.run())
         await shell.quiet()
-        assert shell.state.locker.scanner is GONE
+        assert shell.state.locker.scanner is SILENT
         assert entries(shell) == [OK]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -317,7 +362,7 @@ def test_after_a_start_the_camera_is_gone_until_it_is_heard_of(tmp_path: Path) -
     virtual.run(second())
 
 
-def test_a_scanner_that_is_replaced_does_not_count_as_gone(tmp_path: Path) -> None:
+def test_a_scanner_that_is_replaced_does_not_count_as_silent(tmp_path: Path) -> None:
     async def act(shell: Shell) -> None:
         former = Face(shell, Role.SCANNER)
         former.send(Watched(OK))
@@ -328,7 +373,7 @@ def test_a_scanner_that_is_replaced_does_not_count_as_gone(tmp_path: Path) -> No
         assert entries(shell) == [OK]
         later.peer.drop()
         await shell.quiet()
-        assert entries(shell) == [OK, GONE]
+        assert entries(shell) == [OK, SILENT]
 
     at_the_gate(tmp_path, act)
 

@@ -25,7 +25,7 @@ from tests.scanner.stage import entries, on_stage, until
 from tests.scanner.stream import Sends, Stream, scene
 from tests.scanner.test_process import inside, types_a_code
 
-OK, COVERED, FROZEN, HUNG, GONE = CameraState
+OK, COVERED, FROZEN, HUNG, GONE, SILENT = CameraState
 TEXT = "6BFOXN*TS0BI$ZD-PHQ7I9AD66V5B22CH9M9ESI9XBHXK-%69LQOGI.*V76GCV4*XUA2P-FHT-HNTI4L6N$Q%UG/YL WO*Z7ON13:LHNG2H8C6OF/NLA20ORT56HBT"
 
 
@@ -105,53 +105,51 @@ def test_real_pixels_open_the_keypad_and_the_process_ends_in_order(folder: Path,
             code, said = await process.ended()
             assert (code, "stopped" in said) == (0, True)
             assert TEXT not in said
-            await until(lambda: shell.state.locker.scanner is GONE)
+            await until(lambda: shell.state.locker.scanner is SILENT)
         assert set(opened) == {TEXT}
 
     live(folder, act)
 
 
-def stuck(stream: Stream) -> None:
-    stream.sends = Sends.ONE_FRAME
-
-
-def covered(stream: Stream) -> None:
-    stream.frames = scene(light=0.02)
-
-
-@pytest.mark.parametrize(("strike", "state"), [(stuck, FROZEN), (covered, COVERED)])
-def test_what_is_wrong_with_a_camera_is_told_apart_and_ends_by_itself(
-    folder: Path, strike: Callable[[Stream], None], state: CameraState
-) -> None:
+def test_a_covered_lens_is_told_and_ends_by_itself(folder: Path) -> None:
     async def act(shell: Shell) -> None:
         kiosk, stream = Face(shell, Role.KIOSK), Stream()
         async with looking(shell, stream) as process:
-            strike(stream)
+            stream.frames = scene(light=0.02)
             await until(lambda: shell.state.locker.scanner is not OK)
-            assert shell.state.locker.scanner is state
+            assert shell.state.locker.scanner is COVERED
             await types_a_code(shell, kiosk)
-            stream.sends, stream.frames = Sends.FRAMES, scene()
+            stream.frames = scene()
             await until(lambda: shell.state.locker.scanner is OK)
             assert process.running is not None
             assert process.running.returncode is None
-        await until(lambda: entries(shell) == [OK, state, OK, GONE])
+        await until(lambda: entries(shell) == [OK, COVERED, OK, SILENT])
 
     live(folder, act)
 
 
-def test_a_camera_that_stops_sending_ends_the_process_which_is_started_anew(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("sends", "state", "why"),
+    [
+        (Sends.NOTHING, HUNG, "the camera does not answer"),
+        (Sends.ONE_FRAME, FROZEN, "the camera sends one picture again and again"),
+    ],
+)
+def test_a_camera_that_hangs_or_is_frozen_ends_the_process_which_is_started_anew(
+    folder: Path, sends: Sends, state: CameraState, why: str
+) -> None:
     async def act(shell: Shell) -> None:
         kiosk, stream = Face(shell, Role.KIOSK), Stream()
         async with looking(shell, stream) as process:
-            stream.sends = Sends.NOTHING
-            await until(lambda: shell.state.locker.scanner is HUNG)
+            stream.sends = sends
+            await until(lambda: shell.state.locker.scanner is state)
             await types_a_code(shell, kiosk)
             code, said = await process.ended()
-            assert (code, said.splitlines()[-1]) == (6, "postomat: the camera does not answer")
+            assert (code, said.splitlines()[-1]) == (6, f"postomat: {why}")
             stream.sends = Sends.FRAMES
             await process.start()
             await until(lambda: shell.state.locker.scanner is OK)
-        assert entries(shell)[:2] == [OK, HUNG]
+        assert entries(shell)[:3] == [OK, state, OK]
 
     live(folder, act)
 
@@ -171,7 +169,7 @@ def test_a_stream_that_ends_is_gone_until_it_is_back(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_process_that_is_killed_or_crashes_is_gone_at_once_and_the_keypad_goes_on(
+def test_a_process_that_is_killed_or_crashes_is_silent_at_once_and_the_keypad_goes_on(
     folder: Path, number: signal.Signals
 ) -> None:
     async def act(shell: Shell) -> None:
@@ -179,23 +177,23 @@ def test_a_process_that_is_killed_or_crashes_is_gone_at_once_and_the_keypad_goes
         async with looking(shell, stream) as process:
             assert process.running is not None
             process.running.send_signal(number)
-            await until(lambda: shell.state.locker.scanner is GONE)
+            await until(lambda: shell.state.locker.scanner is SILENT)
             await types_a_code(shell, kiosk)
             assert (await process.ended())[0] == -number
             await process.start()
             await until(lambda: shell.state.locker.scanner is OK)
-        assert entries(shell)[:3] == [OK, GONE, OK]
+        assert entries(shell)[:3] == [OK, SILENT, OK]
 
     live(folder, act)
 
 
-def test_a_process_that_is_stopped_is_gone_after_its_silence_and_back_when_it_goes_on(folder: Path) -> None:
+def test_a_process_that_is_stopped_is_silent_after_a_while_and_back_when_it_goes_on(folder: Path) -> None:
     async def act(shell: Shell) -> None:
         stream = Stream()
         async with looking(shell, stream) as process:
             assert process.running is not None
             process.running.send_signal(signal.SIGSTOP)
-            await until(lambda: shell.state.locker.scanner is GONE)
+            await until(lambda: shell.state.locker.scanner is SILENT)
             process.running.send_signal(signal.SIGCONT)
             await until(lambda: shell.state.locker.scanner is OK)
 
@@ -229,8 +227,8 @@ def test_sigusr1_without_a_ring_writes_nothing_and_ends_nothing(folder: Path) ->
             assert process.running is not None
             before = inside(shell.config.paths.run).keys()
             process.running.send_signal(signal.SIGUSR1)
-            stream.sends = Sends.ONE_FRAME  # it goes on
-            await until(lambda: shell.state.locker.scanner is FROZEN)
+            stream.frames = scene(light=0.02)  # it goes on
+            await until(lambda: shell.state.locker.scanner is COVERED)
             assert inside(shell.config.paths.run).keys() == before
 
     live(folder, act)

@@ -24,7 +24,7 @@ from firmware.scanner.stir import ANYWAY_EVERY, FACTOR, STEP, STIRRED_MS, Stir
 from firmware.scanner.watch import DARK_MAX, EVEN_MAX, NOTICE_MS, OPEN_MS, SAME_MIN, Watch
 from hal.ports import Measures, Target
 
-OK, COVERED, FROZEN, HUNG, GONE = CameraState
+OK, COVERED, FROZEN, HUNG, GONE, SILENT = CameraState
 ROOM = Measures(brightness=110, contrast=60, difference=1.5)
 SAME = Measures(brightness=110, contrast=60, difference=0)
 FINGER = Measures(brightness=9, contrast=3, difference=0.6)
@@ -48,8 +48,10 @@ def many(frame: Measures, during_ms: int, each_ms: int = FAST_MS) -> list[tuple[
     return [(frame, each_ms)] * -(-during_ms // each_ms)
 
 
-def test_no_camera_at_all() -> None:
+def test_of_a_camera_that_was_never_asked_nothing_is_known() -> None:
     watch = Watch()
+    assert watch.state(0) is watch.state(10**9) is SILENT
+    watch.missed()
     assert watch.state(0) is watch.state(10**9) is GONE
 
 
@@ -60,14 +62,14 @@ def test_no_camera_at_all() -> None:
 def test_each_is_told_from_the_others_within_three_seconds(
     frame: Measures, state: CameraState, each_ms: int
 ) -> None:
-    watch, now_ms = shown([(ROOM, each_ms), *many(frame, NOTICE_MS + each_ms, each_ms)])
+    watch, now_ms = shown([*[(ROOM, each_ms)] * 2, *many(frame, NOTICE_MS + each_ms, each_ms)])
     assert watch.state(now_ms) is state
-    assert now_ms <= 3_000 + each_ms
+    assert now_ms <= 3_000 + 2 * each_ms
 
 
 @pytest.mark.parametrize("frame", [SAME, FINGER])
 def test_none_is_told_too_soon(frame: Measures) -> None:
-    watch, now_ms = shown([(ROOM, FAST_MS), *many(frame, NOTICE_MS - 2 * FAST_MS)])
+    watch, now_ms = shown([*[(ROOM, FAST_MS)] * 2, *many(frame, NOTICE_MS - 2 * FAST_MS)])
     assert watch.state(now_ms) is OK
 
 
@@ -78,7 +80,7 @@ def test_one_good_frame_ends_it(frame: Measures) -> None:
 
 
 def test_few_frames_prove_nothing() -> None:
-    watch, now_ms = shown([(ROOM, FAST_MS), *[(SAME, 2_000)] * (SAME_MIN - 1)])
+    watch, now_ms = shown([*[(ROOM, FAST_MS)] * 2, *[(SAME, 2_000)] * (SAME_MIN - 1)])
     assert watch.state(now_ms) is OK
     watch.saw(SAME, now_ms + FAST_MS)
     assert watch.state(now_ms + FAST_MS) is FROZEN
@@ -98,15 +100,30 @@ def test_a_call_that_does_not_come_back_is_told_before_anything_else(
 def test_a_camera_may_take_its_time_to_wake_up_and_no_more() -> None:
     watch = Watch()
     watch.asked(0, opening=True)
-    assert watch.state(OPEN_MS - 1) is GONE
+    assert watch.state(OPEN_MS - 1) is SILENT
     assert watch.state(OPEN_MS) is HUNG
+    watch.saw(ROOM, OPEN_MS)
     watch.saw(ROOM, OPEN_MS)
     assert watch.state(OPEN_MS) is OK
 
 
 def test_between_two_frames_of_an_idle_camera_nothing_hangs() -> None:
-    watch, now_ms = shown([(ROOM, FAST_MS)])
+    watch, now_ms = shown([(ROOM, FAST_MS)] * 2)
     assert watch.state(now_ms + 3_600_000) is OK
+
+
+@pytest.mark.parametrize("told", [SILENT, GONE])
+def test_one_frame_proves_no_camera_and_a_frozen_one_is_never_well(told: CameraState) -> None:
+    """The first frame differs from nothing: it may be the one at which the camera stays."""
+    watch = Watch()
+    if told is GONE:
+        watch.missed()
+    watch.saw(ROOM, 0)
+    seen = [watch.state(0)]
+    for now_ms in range(FAST_MS, NOTICE_MS + 2 * FAST_MS, FAST_MS):
+        watch.saw(SAME, now_ms)
+        seen.append(watch.state(now_ms))
+    assert [state for state, _ in itertools.groupby(seen)] == [told, FROZEN]
 
 
 def test_a_device_that_has_gone_and_come_back() -> None:
@@ -114,8 +131,10 @@ def test_a_device_that_has_gone_and_come_back() -> None:
     watch.asked(now_ms, opening=False)
     watch.missed()
     assert watch.state(now_ms) is watch.state(now_ms + 9_000) is GONE
-    watch.saw(SAME, now_ms + 9_000)  # the first one differs from none
-    assert watch.state(now_ms + 9_000) is OK
+    watch.saw(ROOM, now_ms + 9_000)  # the first one differs from none
+    assert watch.state(now_ms + 9_000) is GONE
+    watch.saw(ROOM, now_ms + 9_033)
+    assert watch.state(now_ms + 9_033) is OK
 
 
 def test_light_alone_or_contrast_alone_is_not_covered() -> None:
