@@ -14,17 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+# Read by OpenCV when it is loaded, and by its FFmpeg with the first stream: else that writes a line a second while a camera is away.
+# What goes wrong is told by an exception, once. Whoever looks for a fault may set them otherwise.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hal.ports import Measures, PortBusy, PortLost, PortMissing
+from hal import jpeg as jpegs
+from hal.ports import Measures, PortBusy, PortLost, PortMissing, public
 
 Gray: TypeAlias = NDArray[np.uint8]
 
 WAITED_MS = 2.0  # a grab that took longer waited for its frame: nothing newer is there
 BEHIND_MAX = 5  # reads in a row that did not wait; then whatever is buffered goes
 DRAIN_MAX = 64  # frames that one read throws away at most
+PIXELS_MAX = 3_840 * 2_160  # of a frame: 8 MB in gray, of the process's 192
 GARBLED_MAX = 5  # pictures in a row that are none: cheap cameras and cables spoil one now and then
 BORDER, BORDER_VALUE = 32, 160  # pixels, grey level
 STEP = 4  # every so many pixels one is measured
@@ -34,9 +41,6 @@ _EXPOSURE_UNITS_PER_MS = 10  # V4L2_CID_EXPOSURE_ABSOLUTE counts 100 µs
 cv2.setNumThreads(
     1
 )  # the other cores belong to the locker; and the same frame is decoded the same way everywhere
-cv2.utils.logging.setLogLevel(
-    cv2.utils.logging.LOG_LEVEL_SILENT
-)  # what goes wrong is told by an exception, once
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Camera:
     ) -> None:
         """`now_ms`: the monotonic clock. None of exposure and focus: the camera's own automatic. A stream is taken as it comes."""
         self._source = source
+        self._name = public(source)  # what errors may call it
         self._now_ms = now_ms
         self._is_stream = source.startswith(("http://", "https://"))
         self._wishes = wishes(width, height, fps, exposure_ms, focus)
@@ -85,22 +90,22 @@ class Camera:
         if not capture.isOpened():
             capture.release()
             if self._is_stream:
-                raise PortMissing(f"{self._source}: no stream of pictures")
-            raise PortBusy(f"{self._source}: gives no pictures; another process holds it, or it is no camera")
+                raise PortMissing(f"{self._name}: no stream of pictures")
+            raise PortBusy(f"{self._name}: gives no pictures; another process holds it, or it is no camera")
         self._capture = capture
         self._grabbed_ms, self._behind = self._now_ms(), 0
 
     def read(self) -> Frame:
         """The newest frame. Blocks until there is one, for ever if need be. Raises PortLost; the camera is closed then."""
         if self._capture is None:
-            raise PortLost(f"{self._source}: not open")
+            raise PortLost(f"{self._name}: not open")
         for _ in range(GARBLED_MAX):
             self._catch_up(self._capture)
             is_there, raw = self._capture.retrieve()
             gray = gray_of(np.asarray(raw, np.uint8)) if is_there else None
             if gray is not None:
                 return Frame(gray, round(self._grabbed_ms))
-        raise self._lost("its pictures are none")
+        raise self._lost(f"its pictures are none, or have more than {PIXELS_MAX} pixels")
 
     def close(self) -> None:
         """Idempotent."""
@@ -128,7 +133,7 @@ class Camera:
 
     def _lost(self, why: str) -> PortLost:
         self.close()
-        return PortLost(f"{self._source}: went away ({why})")
+        return PortLost(f"{self._name}: went away ({why})")
 
 
 def wishes(
@@ -172,17 +177,20 @@ def _look_at(path: str) -> None:
 
 
 def gray_of(raw: NDArray[np.uint8]) -> Gray | None:
-    """What a camera sent, as a gray picture: a JPEG, YUYV, BGR or gray. None where it is no picture."""
-    if raw.ndim == 3 and raw.shape[2] == 2:
-        return np.ascontiguousarray(raw[:, :, 0])
-    if raw.ndim == 3 and raw.shape[2] == 3:
-        return _as_gray(cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY))
-    if raw.ndim == 2 and min(raw.shape) > 1:
-        return raw
-    if not raw.size:
+    """What a camera sent, as a gray picture: a JPEG, YUYV, BGR or gray. None where it is no picture, or has more than PIXELS_MAX."""
+    packed = raw.ndim == 1 or min(raw.shape) <= 1
+    size = jpegs.size(raw.tobytes()) if packed else raw.shape
+    if size is None or size[0] * size[1] > PIXELS_MAX:
         return None
-    read = cv2.imdecode(raw.reshape(-1), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
-    return None if read is None else _as_gray(read)
+    if packed:
+        read = cv2.imdecode(raw.reshape(-1), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+        return None if read is None else _as_gray(read)
+    if raw.ndim == 3:
+        of_yuyv = raw.shape[2] == 2
+        return (
+            np.ascontiguousarray(raw[:, :, 0]) if of_yuyv else _as_gray(cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY))
+        )
+    return raw
 
 
 def jpeg(gray: Gray) -> bytes:

@@ -4,6 +4,7 @@ Everything above `hal` is written against this module, and every driver, real or
 measured against it (tests/hal/test_contract.py). Channels are counted from 1, as on the boards' labels.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -188,6 +189,19 @@ class WallClock(Protocol):
 
     def synchronised(self) -> bool:
         """Whether the system holds it to be right; told to a technician, and believed by nobody."""
+
+
+def public(address: str) -> str:
+    """What may be shown of where a device is: a path as it is, an address without what lets somebody in.
+
+    That is the user and the password before the host, and a query, where many cameras want them. Of an address of which it
+    cannot be told where they end, only its scheme is shown.
+    """
+    if address.startswith("/") or not ("://" in address or "@" in address):
+        return address
+    scheme, mark, rest = address.partition("://") if "://" in address else ("", "", address)
+    shown = re.split(r"[?#]", rest, maxsplit=1)
+    return f"{scheme}{mark}{'…' if '@' in ''.join(shown[1:]) else shown[0].rpartition('@')[2]}"
 
 
 class CodeFormat(StrEnum):

@@ -1,5 +1,8 @@
 """Frames from a real stream through real OpenCV, and what is measured in them."""
 
+import itertools
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from hal import picture
+from hal import jpeg, picture
 from hal.picture import BORDER, BORDER_VALUE, GARBLED_MAX, REMEDIES, Camera, Gray, Meter, wishes
-from hal.ports import PortBusy, PortLost, PortMissing
+from hal.ports import PortBusy, PortLost, PortMissing, public
 from tests.hal.streams import END, Stream, stream
 
 OPENED_BY = 40  # pictures: OpenCV looks at a stream before it says that it is one
@@ -125,6 +128,57 @@ def test_a_device_that_is_none(tmp_path: Path, name: str) -> None:
         Camera(str(tmp_path / name), now_ms).open()
 
 
+SAID = """
+import logging, sys
+from hal.picture import Camera
+from hal.ports import PortMissing
+camera = Camera("http://owner:secret@127.0.0.1:9/live?pwd=hidden", lambda: 0.0)
+for _ in range(3):
+    try:
+        camera.open()
+    except PortMissing as error:
+        print(error)
+"""
+
+
+def test_a_camera_that_is_away_is_told_by_exceptions_alone_and_without_its_password() -> None:
+    done = subprocess.run([sys.executable, "-c", SAID], capture_output=True, encoding="utf-8", timeout=60)
+    assert done.stderr == ""
+    assert done.stdout == 3 * "http://127.0.0.1:9/live: no stream of pictures\n"
+
+
+def test_no_error_of_a_camera_holds_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    camera = Camera("http://owner:secret@10.0.0.9/", lambda: 0.0)
+    with pytest.raises(PortLost, match=r"^http://10\.0\.0\.9/: not open$"):
+        camera.read()
+    monkeypatch.setattr(camera, "_capture", Pictures(bytes(99)))
+    with pytest.raises(PortLost, match=r"^http://10\.0\.0\.9/: went away"):
+        camera.read()
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("/dev/v4l/by-id/usb-a@b?c", "/dev/v4l/by-id/usb-a@b?c"),
+        ("http://10.0.0.9:8080/live", "http://10.0.0.9:8080/live"),
+        ("http://user:secret@host/", "http://host/"),
+        ("HTTPS://secret@[::1]:80/a", "HTTPS://[::1]:80/a"),
+        ("http://user:se@cret@host/a", "http://host/a"),
+        ("http://user:se/cret@host/a", "http://host/a"),
+        ("http://user:se?cret@host/a", "http://…"),
+        ("http://user:se#cret@host/a", "http://…"),
+        ("http://host/a?pwd=secret", "http://host/a"),
+        ("http://host/a?pwd=se@cret", "http://…"),
+        ("http:/user:secret@host/", "host/"),
+        ("user:secret@host", "host"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_shown_without_what_lets_somebody_in(address: str, shown: str) -> None:
+    assert public(address) == shown
+    assert "secret" not in shown
+
+
 def test_a_device_that_is_no_camera() -> None:
     with pytest.raises(PortBusy, match="gives no pictures"):
         Camera("/dev/null", now_ms).open()
@@ -181,6 +235,82 @@ def test_whatever_a_camera_sends_becomes_gray() -> None:
 )
 def test_what_is_no_picture_is_none(raw: bytes) -> None:
     assert picture.gray_of(np.frombuffer(raw, np.uint8)) is None
+
+
+class Pictures:
+    """A device that sends one and the same, and always has the next one ready."""
+
+    def __init__(self, packed: bytes) -> None:
+        self.grabs = 0
+        self._packed = packed
+
+    def grab(self) -> bool:
+        self.grabs += 1
+        return True
+
+    def retrieve(self) -> tuple[bool, object]:
+        return True, np.frombuffer(self._packed, np.uint8)
+
+    def release(self) -> None:
+        pass
+
+
+def claiming(rows: int, columns: int) -> bytes:
+    """A JPEG that says it is so large: whoever believes it takes memory for so many pixels."""
+    packed = bytearray(shade(70))
+    at = packed.index(b"\xff\xc0")
+    packed[at + 5 : at + 9] = rows.to_bytes(2, "big") + columns.to_bytes(2, "big")
+    return bytes(packed)
+
+
+@pytest.mark.parametrize("size", [(10_000, 10_000), (65_535, 65_535), (2_160, 3_841)])
+def test_a_picture_of_more_pixels_than_there_is_memory_for_is_none(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    decoded: list[int] = []
+    imdecode = cv2.imdecode
+
+    def watched(raw: np.ndarray, how: int) -> object:
+        decoded.append(raw.size)
+        return imdecode(raw, how)
+
+    monkeypatch.setattr(cv2, "imdecode", watched)
+    assert picture.gray_of(np.frombuffer(claiming(*size), np.uint8)) is None
+    assert not decoded
+    assert picture.gray_of(np.frombuffer(claiming(2_160, 3_840), np.uint8)) is not None
+    assert len(decoded) == 1
+    for shape in ((2_160, 3_841), (2_160, 3_841, 2), (2_160, 3_841, 3)):
+        assert picture.gray_of(np.zeros(shape, np.uint8)) is None
+        assert picture.gray_of(np.zeros((2_160, 3_840, *shape[2:]), np.uint8)) is not None
+
+
+def test_a_camera_of_a_hundred_megapixels_is_lost_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    camera = Camera("/dev/video", lambda: 0.0)
+    monkeypatch.setattr(camera, "_capture", Pictures(claiming(10_000, 10_000)))
+    with pytest.raises(PortLost, match=f"more than {picture.PIXELS_MAX} pixels"):
+        camera.read()
+
+
+def test_one_read_throws_away_so_many_frames_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a day has passed since the last one, and the camera has the next one ready without end."""
+    for now, behind in ((86_400_000.0, 0), (0.0, picture.BEHIND_MAX)):
+        camera, sent = Camera("/dev/video", itertools.repeat(now).__next__), Pictures(shade(70))
+        monkeypatch.setattr(camera, "_capture", sent)
+        monkeypatch.setattr(camera, "_behind", behind)
+        camera.read()
+        assert sent.grabs == picture.DRAIN_MAX
+
+
+def test_the_size_of_a_jpeg_is_that_of_its_frame_and_no_other_bytes_have_one() -> None:
+    packed = shade(70, 321, 123)
+    assert jpeg.size(packed) == (123, 321)
+    thumbnail = b"\xff\xe1" + (2 + 40).to_bytes(2, "big") + shade(1, 16, 16)[:40]
+    assert jpeg.size(packed[:2] + thumbnail + b"\xff\xff" + packed[3:]) == (123, 321)
+    for cut in range(packed.index(b"\xff\xc0") + 6):
+        assert jpeg.size(packed[:cut]) is None
+    chance = np.random.default_rng(4)
+    for _ in range(2_000):
+        jpeg.size(b"\xff\xd8" + chance.choice(np.array([0, 1, 2, 0xC0, 0xD8, 0xFF], np.uint8), 200).tobytes())
 
 
 def test_half_a_jpeg_is_no_crash() -> None:

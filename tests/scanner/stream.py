@@ -48,6 +48,7 @@ class Stream:
         self.sends = Sends.FRAMES
         self.frames = scene()
         self.viewers = 0
+        self.refused = 0
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator["Stream"]:
@@ -70,6 +71,7 @@ class Stream:
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if self.has_ended():
+            self.refused += 1
             raise web.HTTPServiceUnavailable
         response = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
         await response.prepare(request)

@@ -154,16 +154,25 @@ def test_a_camera_that_hangs_or_is_frozen_ends_the_process_which_is_started_anew
     live(folder, act)
 
 
-def test_a_stream_that_ends_is_gone_until_it_is_back(folder: Path) -> None:
+def test_a_stream_that_ends_is_gone_until_it_is_back_and_each_change_is_one_line(folder: Path) -> None:
     async def act(shell: Shell) -> None:
         stream = Stream()
         async with looking(shell, stream) as process:
             stream.sends = Sends.AN_END
             await until(lambda: shell.state.locker.scanner is GONE)
+            await until(lambda: stream.refused > 3)  # tried again and again, and nothing is said of it
             stream.sends = Sends.FRAMES
             await until(lambda: shell.state.locker.scanner is OK)
             assert process.running is not None
             assert process.running.returncode is None
+            process.running.send_signal(signal.SIGTERM)
+            _, said = await process.ended()
+            assert said.splitlines() == [
+                "WARNING the camera: ok",
+                f"WARNING the camera: gone ({stream.url}: went away (no more pictures))",
+                "WARNING the camera: ok",
+                "INFO stopped",
+            ]
 
     live(folder, act)
 
