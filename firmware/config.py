@@ -231,7 +231,8 @@ class SerialScanner(Section, frozen=True):
     baud: Annotated[int, Meta(ge=1_200, le=115_200)] = 9_600
     prefix: Mark = ""
     suffix: Mark = ""
-    length_max: Annotated[int, Meta(ge=1, le=1_024)] = 64  # of a barcode, in characters; a longer one is none
+    # Of a code, in characters; a longer one is none. A token, which a scanner of QR codes reads too, has up to 768 (firmware.tokens).
+    length_max: Annotated[int, Meta(ge=1, le=1_024)] = 768
 
 
 class Scanner(Section, frozen=True):

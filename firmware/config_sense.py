@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from firmware.config import Config, Gpio, Xor8a80
+from hal.ports import public
 
 SHOWN_MAX = 60  # characters of a wrong value in a message
 
@@ -27,11 +28,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A wrong value, short enough for a message."""
+    """A wrong value, short enough for a message, and without the password that an address may hold."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list):
         return f"an array of {len(value)}"
+    if isinstance(value, str):
+        value = public(value)
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
 
@@ -143,6 +146,10 @@ def _scanner_problems(config: Config) -> Iterator[str]:
         yield (
             f"scanner.exposure_ms: {scanner.exposure_ms:g}, longer than the {frame_ms:.1f} ms of a frame at scanner.fps"
         )
+    for n, each in enumerate(scanner.serial):
+        for key, mark in (("prefix", each.prefix), ("suffix", each.suffix)):
+            if set("\r\n") & set(mark.strip("\r\n")):
+                yield f"scanner.serial[{n}].{key}: {shown(mark)} has CR or LF in it, which end every code"
     yield from _repeated((f"scanner.serial[{n}].name", each.name) for n, each in enumerate(scanner.serial))
     yield from _repeated(
         [

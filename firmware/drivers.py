@@ -109,18 +109,15 @@ def serial_port(line: Bus | SerialScanner) -> Any:
 
 
 def barcodes(scanner: Scanner, *, port: Callable[[SerialScanner], Any]) -> list[Any]:
-    """The barcode scanners of the configuration. Raises HardwareError for a prefix or suffix that no code can have."""
+    """The barcode scanners of the configuration, which bears no frame that they would refuse."""
     if not scanner.serial:
         return []
     from hal.barcodes import BarcodeScanner, Framing
 
-    try:
-        return [
-            BarcodeScanner(port(each), Framing(each.prefix, each.suffix, each.length_max))
-            for each in scanner.serial
-        ]
-    except ValueError as error:
-        raise HardwareError(f"scanner.serial: {error}") from None
+    return [
+        BarcodeScanner(port(each), Framing(each.prefix, each.suffix, each.length_max))
+        for each in scanner.serial
+    ]
 
 
 def gpio_pins(bank: Gpio) -> Any:

@@ -38,7 +38,7 @@ class Framing:
     between them, and came without a pause. Raises ValueError for a bound or a frame under which nothing would be one.
     """
 
-    def __init__(self, prefix: str = "", suffix: str = "", length_max: int = 128) -> None:
+    def __init__(self, prefix: str = "", suffix: str = "", length_max: int = 768) -> None:
         if length_max < 1:
             raise ValueError(f"length_max is {length_max}, must be at least 1")
         self._prefix, self._suffix = _mark("prefix", prefix), _mark("suffix", suffix)

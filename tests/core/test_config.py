@@ -6,9 +6,10 @@ import re
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from firmware.config import Config, Gpio, Xor8a80
+from firmware.config import Config, Gpio, Scanner, SerialScanner, Xor8a80
 from firmware.config_file import FILE_MAX_BYTES, check, load, schema, show
 from firmware.errors import ConfigError
 
@@ -140,6 +141,36 @@ CASES = {
     "barcodes without end": added(
         '[[scanner.serial]]\nname = "desk"\ndevice = "/dev/a"\nlength_max = 1025',
         "scanner.serial[0].length_max: expected an integer <= 1024, got 1025",
+    ),
+    "a prefix with an end in it": added(
+        '[[scanner.serial]]\nname = "desk"\ndevice = "/dev/a"\nprefix = "A\\rB"',
+        'scanner.serial[0].prefix: "A\\rB" has CR or LF in it, which end every code',
+    ),
+    "a suffix with an end in it": added(
+        '[[scanner.serial]]\nname = "desk"\ndevice = "/dev/a"\n[[scanner.serial]]\nname = "door"\ndevice = "/dev/b"\nsuffix = "A\\nB\\r\\n"',
+        'scanner.serial[1].suffix: "A\\nB\\r\\n" has CR or LF in it, which end every code',
+    ),
+    "a prefix that is long": added(
+        f'[[scanner.serial]]\nname = "desk"\ndevice = "/dev/a"\nprefix = "{"A" * 17}"',
+        f'scanner.serial[0].prefix: expected a string of length <= 16, got "{"A" * 17}"',
+    ),
+    "barcodes of no length": added(
+        '[[scanner.serial]]\nname = "desk"\ndevice = "/dev/a"\nlength_max = 0',
+        "scanner.serial[0].length_max: expected an integer >= 1, got 0",
+    ),
+    "a camera's password": added(
+        '[scanner]\ndevice = "rtsp://owner:secret@10.0.0.9/live?pwd=hidden"',
+        'scanner.device: "rtsp://10.0.0.9/live" is neither a device such as /dev/v4l/by-id/usb-camera nor the '
+        "http:// address of a stream",
+    ),
+    "a camera's password that is too long": added(
+        f'[scanner]\ndevice = "http://owner:{"secret" * 50}@10.0.0.9/"',
+        'scanner.device: expected a string of length <= 300, got "http://10.0.0.9/"',
+    ),
+    "a broker's password": added(
+        '[link]\nbrokers = ["mqtts://owner:secret@broker.example"]',
+        "link.brokers[0]: expected a string matching regex "
+        "'^mqtts?://([A-Za-z0-9.-]+|\\\\[[0-9A-Fa-f:]+\\\\])(:[0-9]{1,5})?$', got \"mqtts://broker.example\"",
     ),
     "no loopback": added(
         '[kiosk]\nhost = "0.0.0.0"',
@@ -433,6 +464,23 @@ def test_the_examples_comments_on_pins_are_right_too(path: Path) -> None:
     pins = text[start : text.index("\n\n", start)]
     path.write_text(text + "\n" + pins.replace("\n# ", "\n").removeprefix("# "), encoding="utf-8")
     assert [bank.name for bank in load(path).banks] == ["main", "pins"]
+
+
+def test_the_examples_comments_on_the_scanner_are_right_and_name_every_key(path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    lines = text[text.index("# [scanner]") :].splitlines()
+    path.write_text("\n".join([text, *(line.removeprefix("#").strip() for line in lines)]), encoding="utf-8")
+    scanner, document = load(path).scanner, tomllib.loads(path.read_text(encoding="utf-8"))["scanner"]
+    for kind, shown, may_differ in (
+        (Scanner, document, {"serial", "device", "exposure_ms"}),
+        (SerialScanner, document["serial"][0], {"name", "device"}),
+    ):
+        assert shown.keys() == set(kind.__struct_fields__)
+        defaults = {
+            each.name: each.default for each in msgspec.structs.fields(kind) if each.name not in may_differ
+        }
+        assert {name: shown[name] for name in defaults} == defaults
+    assert scanner.serial[0].name == "desk"
 
 
 def test_the_example_names_only_defaults_that_still_hold() -> None:

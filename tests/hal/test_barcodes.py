@@ -89,7 +89,15 @@ def test_a_line_with_a_byte_that_no_code_has_is_thrown_away_and_the_next_one_is_
 def test_a_code_has_at_most_its_length() -> None:
     framing = Framing(length_max=7)
     assert texts(framing, b"1234567\r12345678\r1234567\r") == ["1234567", "1234567"]
-    assert texts(framing, b"9" * 100_000, b"\r7654321\r") == ["7654321"]  # and memory holds no more of it
+    assert texts(framing, b"9" * 100_000, b"\r7654321\r") == ["7654321"]
+
+
+def test_of_a_line_without_an_end_no_more_is_held_than_a_code_may_have() -> None:
+    framing = Framing("<<", ">", length_max=7)
+    for number in range(1_000):
+        framing.take(b"9" * 1_000, number)
+        assert len(framing._line) <= len("<<>") + 7
+    assert texts(framing, b"\r<<7654321>\r") == ["7654321"]
 
 
 def test_what_lacks_its_prefix_or_suffix_is_no_code() -> None:
