@@ -9,6 +9,8 @@ import msgspec
 from firmware.control import FRAME_MAX_BYTES, Message, decode, encode
 from firmware.errors import ProtocolError, Unreachable
 
+WAITING_MAX_BYTES = 262_144  # posted, and not taken by the controller
+CLOSE_S = 1.0  # for what was posted to be taken, when a face leaves
 M = TypeVar("M", bound=Message)
 
 
@@ -42,9 +44,15 @@ class Client(Generic[M]):
             raise Unreachable("the controller closed the connection") from None
 
     def post(self, message: Message) -> None:
-        """As `send`, and wait for nothing; where the controller has gone, `receive` says so."""
-        if not self._writer.is_closing():
-            self._writer.write(encode(message))
+        """As `send`, and wait for nothing; where the controller has gone, `receive` says so.
+
+        So it does of one that reads nothing: the connection ends once more than WAITING_MAX_BYTES wait for it.
+        """
+        if self._writer.is_closing():
+            return
+        self._writer.write(encode(message))
+        if self._writer.transport.get_write_buffer_size() > WAITING_MAX_BYTES:
+            self._writer.transport.abort()
 
     async def receive(self) -> M:
         """The next push. Raises Unreachable when the controller has gone, ProtocolError on nonsense."""
@@ -58,8 +66,15 @@ class Client(Generic[M]):
         return message
 
     async def close(self) -> None:
+        """What was posted still goes, where the controller takes it within CLOSE_S."""
         self._writer.close()
+        closing = asyncio.get_running_loop().create_task(self._writer.wait_closed())
+        await asyncio.wait(
+            [closing], timeout=CLOSE_S
+        )  # a time limit of its own would leave what it waits for cancelled
+        if not closing.done():
+            self._writer.transport.abort()
         try:
-            await self._writer.wait_closed()
+            await closing
         except ConnectionError:
             pass  # it went first
