@@ -6,15 +6,17 @@ Each face is imported only when its command is given, so that a process holds wh
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from firmware import __version__, notify
 from firmware.arguments import parse
@@ -181,7 +183,7 @@ def _link(options: argparse.Namespace) -> None:
 
 
 def _scanner(options: argparse.Namespace) -> None:
-    """Ends at once when it ends: the camera's thread may be in a call that never returns, and C++ destructors would run under it."""
+    """The interpreter's own end is passed by: the camera's thread may be in a call that never returns, and destructors would run under it."""
     from firmware import drivers
     from firmware.scanner.process import serve
     from firmware.scanner.ring import Ring
@@ -192,15 +194,31 @@ def _scanner(options: argparse.Namespace) -> None:
     ring = Ring(options.ring_s, options.ring_folder) if options.ring_s else None
     eye = drivers.eye(config.scanner)
     barcodes = drivers.barcodes(config.scanner, port=drivers.serial_port)
-    code = 0
+    socket = config.paths.run / "scanner.sock"
+    _run_and_exit(_until_stopped(serve(socket, eye, barcodes, idle_fps=config.scanner.idle_fps, ring=ring)))
+
+
+def _run_and_exit(work: Coroutine[Any, Any, None]) -> NoReturn:
+    """Run a process's work, and end the process at its end, whatever that is.
+
+    The exit is behind the handlers and in no `finally`: it raises nothing and lets nothing rise, so an exception that no handler has
+    told would be gone without a word, its exit code with it.
+    """
     try:
-        socket = config.paths.run / "scanner.sock"
-        asyncio.run(_until_stopped(serve(socket, eye, barcodes, idle_fps=config.scanner.idle_fps, ring=ring)))
+        asyncio.run(work)
+        code = 0
     except PostomatError as error:
         print(f"postomat: {error}", file=sys.stderr)
         code = error.exit_code
+    except KeyboardInterrupt:
+        code = 1
+    except BaseException:  # noqa: BLE001 - a bug: told as the interpreter would have, for it gets no turn
+        traceback.print_exc()
+        code = 1
     logging.shutdown()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            stream.flush()
     os._exit(code)
 
 

@@ -7,14 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from firmware.config import Paths, Scanner
+from firmware.config import Paths, Scanner, SerialScanner
 from firmware.config_file import text
 from tests.core.harness import cabinet
 
 
-def scanner(folder: Path, *options: str, device: str = "") -> subprocess.CompletedProcess[str]:
+def scanner(
+    folder: Path, *options: str, device: str = "", serial: tuple[SerialScanner, ...] = ()
+) -> subprocess.CompletedProcess[str]:
     config = msgspec.structs.replace(
-        cabinet(), paths=Paths(folder, folder, folder), scanner=Scanner(device=device)
+        cabinet(), paths=Paths(folder, folder, folder), scanner=Scanner(device=device, serial=serial)
     )
     (folder / "postomat.toml").write_text(text(config), encoding="utf-8")
     command = [
@@ -52,6 +54,50 @@ def test_a_ring_has_bounds_and_a_folder(tmp_path: Path, options: list[str], why:
     done = scanner(tmp_path, *options, device="/dev/video0")
     assert done.returncode == 2
     assert why in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("frame", "why"),
+    [
+        ({"prefix": "A\rB"}, 'scanner.serial[0].prefix: "A\\rB" has CR or LF in it, which end every code'),
+        ({"suffix": "A\nB"}, 'scanner.serial[0].suffix: "A\\nB" has CR or LF in it, which end every code'),
+        ({"length_max": 0}, "scanner.serial[0].length_max: expected an integer >= 1, got 0"),
+    ],
+)
+def test_a_frame_that_no_code_can_have_is_a_fault_of_the_configuration(
+    tmp_path: Path, frame: dict[str, object], why: str
+) -> None:
+    done = scanner(tmp_path, serial=(SerialScanner("hand", "/dev/ttyACM0", **frame),))  # type: ignore[arg-type]
+    assert (done.returncode, done.stderr) == (3, f"postomat: {tmp_path / 'postomat.toml'}: {why}\n")
+
+
+ENDING = """
+import firmware.__main__ as main
+from firmware.errors import HardwareError
+async def work():
+    {ends}
+try:
+    main._run_and_exit(main._until_stopped(work()))
+finally:
+    print("behind it", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "said"),
+    [
+        ("pass", 0, ""),
+        ("raise HardwareError('the camera does not answer')", 6, "postomat: the camera does not answer\n"),
+        ("raise ZeroDivisionError('a bug')", 1, "ZeroDivisionError: a bug\n"),
+        ("raise SystemExit(7)", 1, "SystemExit: 7\n"),
+    ],
+)
+def test_the_process_ends_at_once_and_hides_no_exception(ends: str, code: int, said: str) -> None:
+    command = [sys.executable, "-c", ENDING.format(ends=ends)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=30)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.endswith(said)
+    assert ("Traceback" in done.stderr) is (code == 1)
 
 
 def test_the_controller_loads_no_camera(tmp_path: Path) -> None:

@@ -433,6 +433,15 @@ def test_a_barcode_scanner_alone_is_heard_and_no_camera_is_spoken_of(
     on_stage(folder, act)
 
 
+def test_what_is_too_long_for_a_barcode_was_a_qr_code(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scanner = Scanner(folder / "scanner.sock", None, (), IDLE_FPS, None)
+    heard: list[Format] = []
+    monkeypatch.setattr(scanner, "heard", lambda text, written, asked: heard.append(written))
+    scanner.heard_on_line("1" * process.LINEAR_MAX)
+    scanner.heard_on_line("1" * (process.LINEAR_MAX + 1))
+    assert heard == [Format.LINEAR, Format.QR]
+
+
 def test_a_flood_of_texts_is_remembered_in_bounds(folder: Path, opened: list[str]) -> None:
     async def act(shell: Shell) -> None:
         plugged = Plugged()
