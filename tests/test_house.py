@@ -1,5 +1,6 @@
 """The house keeps its own rules, and each rule finds what it forbids."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,19 @@ Rule = Callable[[Path], Iterator[str]]
 def test_the_house_keeps_its_rules(rule: Rule) -> None:
     offences = list(rule(ROOT))
     assert not offences, "\n" + "\n".join(offences)
+
+
+def test_the_map_of_rooms_names_every_module_once() -> None:
+    """In docs/architecture.md; their order is that of the import contract."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    drawn = text.partition("```\n__main__")[2].partition("```")[0]
+    named = [name for line in f"__main__{drawn}".splitlines() for name in re.split(r" {2,}", line)[:-1]]
+    modules = {
+        path.stem
+        for path in (ROOT / "firmware").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert sorted(named) == sorted(modules - {"__init__"})
 
 
 PLANTED: list[tuple[Rule, dict[str, str], str]] = [
