@@ -3,16 +3,17 @@
 The only importer of cv2 in hal. A frame is gray from its first moment, for nothing here needs colours: a JPEG of the camera is decoded to
 gray at once, and of YUYV the first plane is taken. So a frame that nobody looks at costs no more than its bytes' way.
 
-Cameras and drivers keep frames back, and asking OpenCV for a buffer of one is obeyed by few (docs/camera.md): `Camera.read` throws
-away what piled up since it was last asked.
+Cameras and drivers keep frames back, and asking OpenCV for a buffer of one is obeyed by few (docs/camera.md): so every frame is
+taken as it comes, still packed, and `Camera.read` unpacks the newest.
 """
 
 import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 # Read by OpenCV when it is loaded, and by its FFmpeg with the first stream: else that writes a line a second while a camera is away.
 # What goes wrong is told by an exception, once. Whoever looks for a fault may set them otherwise.
@@ -24,13 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hal import jpeg as jpegs
+from hal.newest import Newest
 from hal.ports import Measures, PortBusy, PortLost, PortMissing, public
 
 Gray: TypeAlias = NDArray[np.uint8]
 
-WAITED_MS = 2.0  # a grab that took longer waited for its frame: nothing newer is there
-BEHIND_MAX = 5  # reads in a row that did not wait; then whatever is buffered goes
-DRAIN_MAX = 64  # frames that one read throws away at most
 PIXELS_MAX = 3_840 * 2_160  # of a frame: 8 MB in gray, of the process's 192
 GARBLED_MAX = 5  # pictures in a row that are none: cheap cameras and cables spoil one now and then
 BORDER, BORDER_VALUE = 32, 160  # pixels, grey level
@@ -49,6 +48,13 @@ class Frame:
 
     gray: Gray
     grabbed_ms: int  # monotonic: when its last byte was here
+
+
+class _Packed(NamedTuple):
+    """A frame as the camera sent it; None: a spoilt one."""
+
+    raw: NDArray[np.uint8] | None
+    grabbed_ms: float
 
 
 class Camera:
@@ -71,10 +77,7 @@ class Camera:
         self._now_ms = now_ms
         self._is_stream = source.startswith(("http://", "https://"))
         self._wishes = wishes(width, height, fps, exposure_ms, focus)
-        self._fps = fps
-        self._capture: cv2.VideoCapture | None = None
-        self._grabbed_ms = 0.0
-        self._behind = 0
+        self._frames: Newest[_Packed] | None = None
 
     def open(self) -> None:
         """Take the device. Raises PortMissing, PortBusy. A device that does not know a wish is taken as it is."""
@@ -92,47 +95,38 @@ class Camera:
             if self._is_stream:
                 raise PortMissing(f"{self._name}: no stream of pictures")
             raise PortBusy(f"{self._name}: gives no pictures; another process holds it, or it is no camera")
-        self._capture = capture
-        self._grabbed_ms, self._behind = self._now_ms(), 0
+        self._frames = Newest(partial(self._take, capture), capture.release)
 
     def read(self) -> Frame:
-        """The newest frame. Blocks until there is one, for ever if need be. Raises PortLost; the camera is closed then."""
-        if self._capture is None:
+        """The newest frame, and none twice. Blocks until there is one, for ever if need be. Raises PortLost; the camera is closed then."""
+        if self._frames is None:
             raise PortLost(f"{self._name}: not open")
-        for _ in range(GARBLED_MAX):
-            self._catch_up(self._capture)
-            is_there, raw = self._capture.retrieve()
-            gray = gray_of(np.asarray(raw, np.uint8)) if is_there else None
-            if gray is not None:
-                return Frame(gray, round(self._grabbed_ms))
-        raise self._lost(f"its pictures are none, or have more than {PIXELS_MAX} pixels")
+        try:
+            for _ in range(GARBLED_MAX):
+                raw, grabbed_ms = self._frames.get()
+                gray = gray_of(raw) if raw is not None else None
+                if gray is not None:
+                    return Frame(gray, round(grabbed_ms))
+            raise self._lost(f"its pictures are none, or have more than {PIXELS_MAX} pixels")
+        except PortLost:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Idempotent."""
-        if self._capture is not None:
-            self._capture.release()
-            self._capture = None
+        if self._frames is not None:
+            self._frames.end()
+            self._frames = None
 
-    def _catch_up(self, capture: cv2.VideoCapture) -> None:
-        """Grab the newest frame. How many are older is known by the time that has passed, and the first that is waited for is the newest."""
-        piled_up = int((self._now_ms() - self._grabbed_ms) * self._fps / 1_000)
-        drain = DRAIN_MAX if self._behind >= BEHIND_MAX else min(piled_up, DRAIN_MAX)
-        waited = self._grab(capture)
-        while not waited and drain > 1:
-            waited = self._grab(capture)
-            drain -= 1
-        self._behind = 0 if waited else self._behind + 1
-
-    def _grab(self, capture: cv2.VideoCapture) -> bool:
-        """Take the next frame, undecoded. Whether it had to be waited for."""
-        asked_ms = self._now_ms()
+    def _take(self, capture: cv2.VideoCapture) -> _Packed:
+        """The next frame, undecoded. Raises PortLost."""
         if not capture.grab():
             raise self._lost("no more pictures")
-        self._grabbed_ms = self._now_ms()
-        return self._grabbed_ms - asked_ms > WAITED_MS
+        grabbed_ms = self._now_ms()
+        is_there, raw = capture.retrieve()
+        return _Packed(np.asarray(raw, np.uint8) if is_there else None, grabbed_ms)
 
     def _lost(self, why: str) -> PortLost:
-        self.close()
         return PortLost(f"{self._name}: went away ({why})")
 
 

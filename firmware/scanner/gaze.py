@@ -1,4 +1,4 @@
-"""The one thread of this process: it asks the camera for a frame, again and again, and decodes it.
+"""The thread that looks: it asks the camera for a frame, again and again, and decodes it.
 
 A call into a camera may take for ever, and nothing can end it; so whatever it does is told to the event loop before and after, and
 the loop is the judge (`firmware.scanner.watch`). A thread and no second process: decoding lets go of the interpreter's lock.

@@ -1,6 +1,6 @@
 """`postomat scanner`: looks through the camera, listens to barcode scanners, and tells the controller what was held before them.
 
-One event loop and one thread (`firmware.scanner.gaze`). No frame leaves this process, and none is written unless a technician has
+One event loop and a thread that looks (`firmware.scanner.gaze`). No frame leaves this process, and none is written unless a technician has
 asked for the ring. It may be killed at any time: it keeps nothing, and the keypad does without it.
 """
 

@@ -32,6 +32,11 @@ def level(gray: Gray) -> int:
     return round(float(gray.mean()))
 
 
+def level_of(raw: Gray | None) -> int:
+    gray = None if raw is None else picture.gray_of(raw)
+    return -1 if gray is None else level(gray)
+
+
 @pytest.fixture
 def far() -> Iterator[Stream]:
     with stream() as made:
@@ -70,38 +75,18 @@ def test_a_stream_is_read_as_gray(far: Stream, camera: Camera) -> None:
     assert before_ms - 1 <= frame.grabbed_ms <= now_ms() + 1
 
 
-def test_what_piled_up_is_thrown_away(far: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock of the test's own: by it a second has passed since the last frame, in which 30 came."""
-    monkeypatch.setattr(picture, "BEHIND_MAX", 1_000)
-    clock = [0.0]
-    camera = Camera(far.url, lambda: clock[0], fps=30)
+def test_what_piled_up_while_nobody_looked_is_thrown_away(far: Stream, camera: Camera) -> None:
+    """However long they were on their way: the frame that is read first is none of those before the newest that had come."""
     far.is_live = False
-    try:
-        opened(far, camera)
-        far.send(shade(50))
-        read_until(camera, 50)
-        far.send(*[shade(100 + number) for number in range(30)])
-        clock[0] += 1_000
-        assert level(camera.read().gray) == pytest.approx(129, abs=1)
-    finally:
-        far.send(END)
-        camera.close()
-
-
-def test_a_camera_that_is_always_behind_catches_up(far: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its clock stands, so nothing seems to have piled up; but no frame was waited for."""
-    monkeypatch.setattr(picture, "DRAIN_MAX", 30)
-    camera = Camera(far.url, lambda: 0.0)
-    far.is_live = False
-    try:
-        opened(far, camera)
-        far.send(*[shade(100)] * 20, *[shade(200)] * 60)
-        for _ in range(picture.BEHIND_MAX):
-            assert level(camera.read().gray) == 0
-        assert [level(camera.read().gray) for _ in range(2)] == [0, 200]  # the 35th frame and the 65th
-    finally:
-        far.send(END)
-        camera.close()
+    opened(far, camera)
+    far.send(*[shade(100 + number) for number in range(30)], shade(200))
+    frames = camera._frames
+    assert frames is not None
+    while frames._item is None or level_of(frames._item[0].raw) < 199:
+        time.sleep(0.01)
+    assert level(camera.read().gray) == pytest.approx(200, abs=1)
+    far.send(shade(60))
+    assert level(camera.read().gray) == pytest.approx(60, abs=1)  # and the one before is not read again
 
 
 def test_a_stream_that_ends_is_lost_and_can_be_opened_again(far: Stream, camera: Camera) -> None:
@@ -354,28 +339,18 @@ def test_frames_are_measured_each_beside_the_one_before() -> None:
     assert meter.measure(np.full((480, 640), 255, np.uint8)).difference > 0  # a camera that changed its size
 
 
-def test_pictures_that_are_none_are_borne_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Capture:
-        """A device whose every sixth picture is one."""
-
-        grabs = 0
-
-        def grab(self) -> bool:
-            self.grabs += 1
-            return True
-
-        def retrieve(self) -> tuple[bool, object]:
-            good = self.grabs % (GARBLED_MAX + more) == 0
-            return True, np.frombuffer(shade(70) if good else bytes(99), np.uint8)
-
-        def release(self) -> None:
-            pass
-
-    for more in (0, 1):
-        camera = Camera("/dev/video", lambda: 0.0)
-        monkeypatch.setattr(camera, "_capture", Capture())
-        if more:
-            with pytest.raises(PortLost, match="its pictures are none"):
-                camera.read()
-        else:
-            assert level(camera.read().gray) == 70
+@pytest.mark.parametrize("spoilt", [GARBLED_MAX - 1, GARBLED_MAX])
+def test_pictures_that_are_none_are_borne_for_a_while(far: Stream, camera: Camera, spoilt: int) -> None:
+    """Handed over one by one: whoever takes the next one has looked at the one before."""
+    far.is_live = False
+    opened(far, camera)
+    frames = camera._frames
+    assert frames is not None
+    read_until(camera, 0)
+    turns = iter([*[bytes(99)] * spoilt, shade(70)])
+    frames.get = lambda: picture._Packed(np.frombuffer(next(turns), np.uint8), 0)  # type: ignore[method-assign]
+    if spoilt < GARBLED_MAX:
+        assert level(camera.read().gray) == 70
+    else:
+        with pytest.raises(PortLost, match="its pictures are none"):
+            camera.read()
