@@ -31,42 +31,23 @@ class Migration(NamedTuple):
     script: str
 
 
+# The order decides which pages share a 4 KiB block, and so what a commit writes (docs/decisions/0003-storage-settings.md): what
+# nearly every commit changes (sqlite_sequence, which comes with the journal, and intent, session, locker) fills one block; the
+# journal's root, which moves when the file grows, stands beside the header that then moves too, on the page that `hold` kept
+# for it. Where the pages of a database lie otherwise, it works as well and writes more.
 FIRST = """
-CREATE TABLE locker (
-  id TEXT NOT NULL PRIMARY KEY,
-  epoch INTEGER NOT NULL,
-  listed INTEGER NOT NULL CHECK (listed IN (0, 1)),
-  boot TEXT NOT NULL,
-  started_ms INTEGER NOT NULL,
-  grants_version INTEGER NOT NULL,
-  next_intent INTEGER NOT NULL,
-  next_session INTEGER NOT NULL,
-  wrong_codes INTEGER NOT NULL,
-  wait_ms INTEGER,
-  quiet_ms INTEGER,
-  attempts_used INTEGER NOT NULL,
-  refill_ms INTEGER,
-  acked_seq INTEGER NOT NULL,
-  journal_fill TEXT NOT NULL,
-  storage_low INTEGER NOT NULL CHECK (storage_low IN (0, 1)),
-  remote_opens TEXT NOT NULL,
-  remote_asks TEXT NOT NULL,
-  due_ms INTEGER,
-  generation INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+CREATE TABLE hold (x);
 
-CREATE TABLE door (
-  cell INTEGER NOT NULL PRIMARY KEY,
-  state TEXT NOT NULL,
-  why TEXT,
-  intent INTEGER,
-  blocked TEXT,
-  pulses TEXT NOT NULL,
-  tries INTEGER NOT NULL,
-  opened_ms INTEGER,
-  due_ms INTEGER,
-  generation INTEGER NOT NULL
-) STRICT;
+CREATE TABLE "grant" (
+  id TEXT NOT NULL PRIMARY KEY,
+  purpose TEXT NOT NULL,
+  parcels TEXT NOT NULL,
+  codes TEXT NOT NULL,
+  phone_codes TEXT NOT NULL,
+  not_before_ms INTEGER NOT NULL,
+  not_after_ms INTEGER NOT NULL,
+  unlisted_ms INTEGER
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE parcel (
   waybill TEXT NOT NULL PRIMARY KEY,
@@ -84,16 +65,43 @@ CREATE TABLE parcel (
   generation INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE "grant" (
+CREATE TABLE command (
   id TEXT NOT NULL PRIMARY KEY,
-  purpose TEXT NOT NULL,
-  parcels TEXT NOT NULL,
-  codes TEXT NOT NULL,
-  phone_codes TEXT NOT NULL,
-  not_before_ms INTEGER NOT NULL,
+  "grant" TEXT NOT NULL,
+  parcel TEXT NOT NULL,
   not_after_ms INTEGER NOT NULL,
-  unlisted_ms INTEGER
+  outcome TEXT,
+  due_ms INTEGER,
+  generation INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE raised (
+  digest TEXT NOT NULL PRIMARY KEY,
+  firmware TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  due TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE door (
+  cell INTEGER NOT NULL PRIMARY KEY,
+  state TEXT NOT NULL,
+  why TEXT,
+  intent INTEGER,
+  blocked TEXT,
+  pulses TEXT NOT NULL,
+  tries INTEGER NOT NULL,
+  opened_ms INTEGER,
+  due_ms INTEGER,
+  generation INTEGER NOT NULL
+) STRICT;
+
+-- The last entry that was pruned, signed with the journal key; no row where none was.
+CREATE TABLE anchor (
+  one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+  seq INTEGER NOT NULL,
+  hash BLOB NOT NULL CHECK (length(hash) = 32),
+  signature BLOB NOT NULL CHECK (length(signature) = 64)
+) STRICT;
 
 CREATE TABLE use (
   "grant" TEXT NOT NULL,
@@ -101,6 +109,18 @@ CREATE TABLE use (
   state TEXT NOT NULL,
   PRIMARY KEY ("grant", parcel)
 ) STRICT, WITHOUT ROWID;
+
+DROP TABLE hold;
+
+-- AUTOINCREMENT remembers the last seq apart from the rows: a journal that lost its end is found, and no seq is given twice.
+CREATE TABLE journal (
+  seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  epoch INTEGER NOT NULL,
+  utc_ms INTEGER NOT NULL,
+  sure INTEGER NOT NULL CHECK (sure IN (0, 1)),
+  body TEXT NOT NULL,
+  hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
 
 CREATE TABLE intent (
   id INTEGER NOT NULL PRIMARY KEY,
@@ -128,40 +148,28 @@ CREATE TABLE session (
   generation INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE raised (
-  digest TEXT NOT NULL PRIMARY KEY,
-  firmware TEXT NOT NULL,
-  count INTEGER NOT NULL,
-  due TEXT
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE command (
+CREATE TABLE locker (
   id TEXT NOT NULL PRIMARY KEY,
-  "grant" TEXT NOT NULL,
-  parcel TEXT NOT NULL,
-  not_after_ms INTEGER NOT NULL,
-  outcome TEXT,
+  epoch INTEGER NOT NULL,
+  listed INTEGER NOT NULL CHECK (listed IN (0, 1)),
+  boot TEXT NOT NULL,
+  started_ms INTEGER NOT NULL,
+  grants_version INTEGER NOT NULL,
+  next_intent INTEGER NOT NULL,
+  next_session INTEGER NOT NULL,
+  wrong_codes INTEGER NOT NULL,
+  wait_ms INTEGER,
+  quiet_ms INTEGER,
+  attempts_used INTEGER NOT NULL,
+  refill_ms INTEGER,
+  acked_seq INTEGER NOT NULL,
+  journal_fill TEXT NOT NULL,
+  storage_low INTEGER NOT NULL CHECK (storage_low IN (0, 1)),
+  remote_opens TEXT NOT NULL,
+  remote_asks TEXT NOT NULL,
   due_ms INTEGER,
   generation INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-
--- AUTOINCREMENT remembers the last seq apart from the rows: a journal that lost its end is found, and no seq is given twice.
-CREATE TABLE journal (
-  seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-  epoch INTEGER NOT NULL,
-  utc_ms INTEGER NOT NULL,
-  sure INTEGER NOT NULL CHECK (sure IN (0, 1)),
-  body TEXT NOT NULL,
-  hash BLOB NOT NULL CHECK (length(hash) = 32)
-) STRICT;
-
--- The last entry that was pruned, signed with the journal key; no row where none was.
-CREATE TABLE anchor (
-  one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
-  seq INTEGER NOT NULL,
-  hash BLOB NOT NULL CHECK (length(hash) = 32),
-  signature BLOB NOT NULL CHECK (length(signature) = 64)
-) STRICT;
 """
 
 COMMANDS = """

@@ -236,6 +236,25 @@ def test_without_the_care_for_blocks_it_would(disk: Disk) -> None:
 
 # What a day writes
 
+
+def test_what_changes_in_every_commit_shares_a_block(opened: Store) -> None:
+    roots = dict(opened._db.execute("SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'"))
+    blocks = {name: (page - 1) * store.PAGE_BYTES // BLOCK_BYTES for name, page in roots.items()}
+    assert len({blocks[name] for name in ("locker", "session", "intent", "sqlite_sequence")}) == 1
+    assert blocks["journal"] == 0  # with the header, which says how long the file is
+
+
+def test_rows_that_share_a_block_cost_one_and_its_padding(opened: Store, disk: Disk) -> None:
+    state = opened.load()
+    session, intent = state.add(Session(1)), state.add(Intent(1, 7, "G1", "KZ1", Purpose.PICKUP))
+    opened.commit(*state.drain(), NOW)
+    meter = Meter(disk)
+    for number in range(20):
+        session.extended = intent.last_ms = state.locker.next_intent = number + 2
+        opened.commit(*state.drain(), NOW)
+    assert meter.blocks_synced == 20 * 2
+
+
 COMMITS_PER_PARCEL_MAX, PARCELS_PER_DAY, DAY_BYTES_MAX = 16, 300, 100_000_000
 CELLS = 64
 
