@@ -1,6 +1,9 @@
 """What holds for every test: no task is left pending, generated examples repeat, and nothing is kept outside build/."""
 
 import asyncio
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +13,8 @@ from hypothesis import configuration, settings
 pytest_plugins = ["pytester"]
 
 CORE = Path(__file__).parent / "core"
+MEMORY = Path("/dev/shm")  # Linux's file system in memory; a container's may be small
+MEMORY_MIN_BYTES = 2**30
 
 configuration.set_hypothesis_home_dir("build/hypothesis")
 # No deadline: a busy machine is no failure. The quick run draws the same examples each time.
@@ -25,6 +30,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("long" if config.getoption("--long") else "quick")
+    _keep_files_in_memory()
+
+
+def _keep_files_in_memory() -> None:
+    """Every commit waits for its sync, which takes a disk milliseconds. What a sync is for is tested on `sim.disk`.
+
+    Only where there is room, and nobody has said where temporary files go. Processes that a test starts inherit it.
+    """
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(MEMORY).free >= MEMORY_MIN_BYTES:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None  # to be found anew
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
