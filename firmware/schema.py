@@ -236,7 +236,8 @@ class Table:
         hints = get_type_hints(kind)
         self.kind: Any = kind
         self.names = [field.name for field in fields(kind)]
-        self._decoders = [_decoder(hints[name]) for name in self.names]
+        decoders = enumerate(_decoder(hints[name]) for name in self.names)
+        self._decoders = [(place, decoder) for place, decoder in decoders if decoder is not None]
         names = [f'"{name}"' for name in self.names]
         keys = [f'"{name}"' for name in kind.KEY]
         kept = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys)
@@ -252,12 +253,11 @@ class Table:
         return [_sql(getattr(row, name)) for name in self.names]
 
     def decode(self, columns: tuple[Any, ...]) -> Row:
-        row: Row = self.kind(
-            *(
-                column if decoder is None or column is None else decoder(column)
-                for decoder, column in zip(self._decoders, columns, strict=True)
-            )
-        )
+        values = list(columns)
+        for place, decoder in self._decoders:
+            if values[place] is not None:
+                values[place] = decoder(values[place])
+        row: Row = self.kind(*values)
         return row
 
 
