@@ -46,12 +46,21 @@ def _keep_files_in_memory() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests wait for --long. The judges are measured where they are judged, tests/core: measuring costs time."""
+    """Long tests wait for --long. The judges are measured where they are judged, tests/core: measuring costs time.
+
+    Whoever is given more time than others begins first, so that no core idles in the end beside one that has just begun.
+    """
+    items.sort(key=_given_s, reverse=True)
     for item in items:
         if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="runs with --long"))
         if CORE not in item.path.parents:
             item.add_marker("no_cover")
+
+
+def _given_s(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker else 0.0
 
 
 @pytest.fixture(autouse=True)
