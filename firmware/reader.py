@@ -4,17 +4,21 @@ Rules:
 - It counts where the screen that it was read for asks for its format, and not too often.
 - What was refused is said once, and not again as long as it stays there. Else a foreign code that somebody has stuck to the wall, or a
   token left on the shelf, would take the keypad from everybody. Only its digest is kept for that, in memory.
+- What may become good while the phone is still held up (`CHANGING`) is looked at again each time, in silence: the screen hears of it
+  once it is refused for that reason no more. So nobody has to lower the phone and raise it again.
 """
 
 import hashlib
 from collections.abc import Callable
 from functools import partial
 
-from firmware import readings
+from firmware import readings, shown
 from firmware.control import Reading
+from firmware.events import Event, TokenShown
 from firmware.inbox import Inbox, Post
 from firmware.keys import BackendKeys
 from firmware.model import Outcome
+from firmware.optics import Format
 from firmware.runtime import Runtime
 from firmware.sight import Sight
 
@@ -23,6 +27,16 @@ REFUSED_MAX = 16
 # What the next moment changes: another screen, another person's door, the parcel itself.
 PASSING = frozenset(
     {Outcome.DONE, Outcome.STALE, Outcome.NOT_NOW, Outcome.BUSY, Outcome.STORAGE_FAILED, Outcome.QUARANTINED}
+)
+# What comes by and by, beside whoever stands there: the right by a list, its key by a rotation, a sure clock, the hour itself.
+CHANGING = frozenset(
+    {
+        Outcome.NO_SUCH_PARCEL,
+        Outcome.WRONG_EPOCH,
+        Outcome.UNKNOWN_KEY,
+        Outcome.CLOCK_UNSURE,
+        Outcome.TOO_EARLY,
+    }
 )
 Tell = Callable[[Outcome], None]
 
@@ -46,21 +60,32 @@ class Reader:
             tell(Outcome.STALE)
         elif not readings.counts(self._runtime.screen, read.format):
             tell(Outcome.NOT_NOW)
-        elif (refused := self._still_there(digest, now_ms)) is not None:
+        elif (refused := self._still_there(digest, now_ms)) is not None and not _changes(read, refused):
             tell(refused)
         elif not self._sight.may_read(now_ms):
             tell(Outcome.BUSY)
         else:
-            self._open(read, partial(self._told, digest, now_ms, tell))
+            self._open(read, refused, partial(self._told, digest, now_ms, tell))
 
-    def _open(self, read: Reading, tell: Tell) -> None:
+    def _open(self, read: Reading, before: Outcome | None, tell: Tell) -> None:
+        """`before`: why this text was refused, where it has been held up since; the same is not said again."""
         open_with, keyring = partial(readings.opened, read.text, read.format), self._keys.now()
         opened = open_with(keyring)
+        if before is not None and self._why_not(opened) is before:
+            tell(before)
+            return
         event = readings.refused(opened, read.format) if isinstance(opened, Outcome) else opened
         if isinstance(event, Outcome):
             tell(event)
         else:
             self._inbox.put(Post(event, read.seq, tell, partial(self._keys.refuse, open_with, keyring)))
+
+    def _why_not(self, opened: Event | Outcome) -> Outcome | None:
+        """What the controller would refuse a token for, beside what it says of codes as well."""
+        if not isinstance(opened, TokenShown):
+            return opened if isinstance(opened, Outcome) else None
+        controller = self._runtime.controller
+        return shown.why_not(controller.state, controller.cabinet, self._runtime.now(), opened)
 
     def _still_there(self, digest: bytes, now_ms: int) -> Outcome | None:
         """Why this text was refused, where it has been before the camera since."""
@@ -71,8 +96,14 @@ class Reader:
         return why
 
     def _told(self, digest: bytes, now_ms: int, tell: Tell, outcome: Outcome) -> None:
+        self._refused.pop(digest, None)
         if outcome not in PASSING:
             if len(self._refused) >= REFUSED_MAX:
                 del self._refused[next(iter(self._refused))]  # the one that was seen the longest ago
             self._refused[digest] = outcome, now_ms
         tell(outcome)
+
+
+def _changes(read: Reading, refused: Outcome) -> bool:
+    """Whether the next look at it may find another answer. A barcode is read again by whoever wants to know."""
+    return read.format is Format.QR and refused in CHANGING

@@ -10,12 +10,12 @@ Rules:
 
 from firmware import desk, readings, session
 from firmware.events import Answer, TokenRefused, TokenShown
-from firmware.model import EntryKind, Outcome, SessionState
+from firmware.model import EntryKind, Moment, Outcome, SessionState
 from firmware.notices import Notice
 from firmware.optics import Format
-from firmware.rows import Grant, Session
+from firmware.rows import Grant, Session, State
 from firmware.screen import screen_of
-from firmware.turn import Turn
+from firmware.turn import Cabinet, Turn
 
 NOTICES = {
     Outcome.UNKNOWN_KEY: Notice.UNKNOWN_KEY,
@@ -45,7 +45,7 @@ def show(turn: Turn, event: TokenShown) -> None:
     if not _is_asked_for(turn):
         turn.do(Answer(Outcome.NOT_NOW))
         return
-    refusal = _refuse(turn, event)
+    refusal = why_not(turn.state, turn.cabinet, turn.now, event)
     if refusal is not None:
         _say(turn, refusal)
         return
@@ -65,28 +65,28 @@ def refuse(turn: Turn, event: TokenRefused) -> None:
         turn.do(Answer(Outcome.NOT_NOW))
 
 
-def _is_asked_for(turn: Turn) -> bool:
-    return Format.QR in readings.wanted(screen_of(turn.state, turn.cabinet))
-
-
-def _refuse(turn: Turn, event: TokenShown) -> Outcome | None:
-    """Whether it is not for here and now, or for nothing that the list names."""
-    if event.locker != turn.state.locker.id:
+def why_not(state: State, cabinet: Cabinet, now: Moment, event: TokenShown) -> Outcome | None:
+    """Why it is not for here and now, or for nothing that the list names; None where it is to be judged as a code is."""
+    if event.locker != state.locker.id:
         return Outcome.WRONG_LOCKER
     if event.not_after_ms:
-        if not turn.now.sure:
+        if not now.sure:
             return Outcome.CLOCK_UNSURE
-        if turn.now.utc_ms < event.not_before_ms:
+        if now.utc_ms < event.not_before_ms:
             return Outcome.TOO_EARLY
-        if turn.now.utc_ms >= event.not_after_ms:
+        if now.utc_ms >= event.not_after_ms:
             return Outcome.TOO_LATE
-    elif not turn.cabinet.config.access.static_tokens:
+    elif not cabinet.config.access.static_tokens:
         return Outcome.NOT_ALLOWED
-    grant = turn.state.find(Grant, event.grant)
+    grant = state.find(Grant, event.grant)
     if grant is None or grant.purpose is not event.purpose:
         return Outcome.NO_SUCH_PARCEL
-    epoch = turn.state.locker.epoch
+    epoch = state.locker.epoch
     return None if (grant.tokens_since or epoch) <= event.epoch <= epoch else Outcome.WRONG_EPOCH
+
+
+def _is_asked_for(turn: Turn) -> bool:
+    return Format.QR in readings.wanted(screen_of(turn.state, turn.cabinet))
 
 
 def _say(turn: Turn, refusal: Outcome) -> None:

@@ -18,7 +18,7 @@ from firmware.model import Action, EntryKind, Outcome, Screen, ScreenName
 from firmware.notices import Notice
 from firmware.optics import TEXT_MAX, CameraState, Format, Hint
 from firmware.peer import PENDING_MAX, Role
-from firmware.reader import AWAY_MS, PASSING, REFUSED_MAX
+from firmware.reader import AWAY_MS, CHANGING, PASSING, REFUSED_MAX
 from firmware.sight import (
     CHANGES_MAX,
     CHANGES_WINDOW_MS,
@@ -539,7 +539,7 @@ def test_what_was_refused_for_the_moment_is_looked_at_again(
 
 
 def test_of_what_was_refused_only_the_last_few_are_remembered(tmp_path: Path, opened: list[str]) -> None:
-    refusals = [each for each in Outcome if each not in PASSING][: REFUSED_MAX + 1]
+    refusals = [each for each in Outcome if each not in PASSING | CHANGING][: REFUSED_MAX + 1]
     assert len(refusals) == REFUSED_MAX + 1
 
     async def act(shell: Shell) -> None:
