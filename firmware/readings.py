@@ -21,7 +21,7 @@ _ASKED: Mapping[ScreenName, tuple[Format, ...]] = {
     ScreenName.SCAN: (Format.QR,),
     ScreenName.WAIT: (Format.QR,),
     ScreenName.WRONG_CODE: (Format.QR,),
-    ScreenName.NEXT_PARCEL: (Format.LINEAR,),
+    ScreenName.NEXT_PARCEL: (Format.LINEAR, Format.DATA_MATRIX),  # on the label; some shops print either
 }
 # A courier who scans a parcel before the code is told so; but no camera is made to look for that.
 _HEARD: Mapping[ScreenName, tuple[Format, ...]] = {
@@ -33,6 +33,7 @@ _HEARD: Mapping[ScreenName, tuple[Format, ...]] = {
 _READ: Mapping[Format, Callable[[str, Keyring], Event | Outcome]] = {
     Format.QR: open_token,
     Format.LINEAR: lambda text, keyring: _waybill(text),
+    Format.DATA_MATRIX: lambda text, keyring: _waybill(text),
 }
 
 
@@ -57,7 +58,7 @@ def refused(why: Outcome, written: Format) -> Event | Outcome:
 
 
 def _waybill(text: str) -> WaybillScanned | Outcome:
-    """A barcode that could be a waybill; what else stands on a parcel is none of ours."""
+    """A label that could be a waybill; what else stands on a parcel is none of ours."""
     try:
         return WaybillScanned(msgspec.convert(text, Waybill))
     except msgspec.ValidationError:

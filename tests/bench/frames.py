@@ -165,6 +165,12 @@ def bars(barcode: zxingcpp.Barcode) -> Symbol:
     return np.tile(line.astype(np.uint8), (max(1, line.size // 4), 1))
 
 
+def data_matrix(text: str) -> Symbol:
+    """A Data Matrix as a symbol."""
+    made = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.DataMatrix)
+    return (np.asarray(made.to_image(scale=1, add_quiet_zones=False)) < 128).astype(np.uint8)
+
+
 def _nothing(chance: random.Random) -> Symbol | None:
     return None
 

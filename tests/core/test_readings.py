@@ -14,6 +14,7 @@ from firmware.notices import Notice
 from firmware.optics import Format
 from firmware.peer import Role
 from firmware.sight import READINGS_MAX
+from firmware.signed import Keyring
 from sim import loop as virtual
 from tests.core.shell import Face, Shell, running
 
@@ -43,8 +44,10 @@ def test_a_barcode_counts_between_two_parcels_and_is_heard_before_the_code(name:
     screen = Screen(name)
     heard = name in (ScreenName.IDLE, ScreenName.KEYPAD, ScreenName.SCAN, ScreenName.NEXT_PARCEL)
     assert readings.counts(screen, Format.LINEAR) is heard
-    # No camera looks for one while nobody is there, or types.
-    assert (Format.LINEAR in readings.wanted(screen)) is (name is ScreenName.NEXT_PARCEL)
+    # No camera looks for one while nobody is there, or types; and a Data Matrix comes through a camera only.
+    for written in (Format.LINEAR, Format.DATA_MATRIX):
+        assert (written in readings.wanted(screen)) is (name is ScreenName.NEXT_PARCEL)
+    assert readings.counts(screen, Format.DATA_MATRIX) is (name is ScreenName.NEXT_PARCEL)
 
 
 def test_it_becomes_an_event_and_the_screen_asks_for_the_code(tmp_path: Path) -> None:
@@ -58,6 +61,18 @@ def test_it_becomes_an_event_and_the_screen_asks_for_the_code(tmp_path: Path) ->
         assert (shown.name, shown.notice) == (ScreenName.KEYPAD, Notice.CODE_FIRST)
 
     at_the_gate(tmp_path, act)
+
+
+def test_a_label_says_the_same_in_either_writing() -> None:
+    keyring = Keyring({})
+    for written in (Format.LINEAR, Format.DATA_MATRIX):
+        assert readings.opened("KZ00001", written, keyring) == WaybillScanned("KZ00001")
+        assert (
+            readings.opened("\x1d01046", written, keyring) is Outcome.MALFORMED
+        )  # a GS1 label of the shop's
+        assert (
+            readings.refused(Outcome.MALFORMED, written) is Outcome.MALFORMED
+        )  # and the screen says nothing
 
 
 @pytest.mark.parametrize("text", ["", " ", "KZ 1", "A" * 41, "https://shop.example/KZ1", "KZ1;DROP", "KZ/1"])

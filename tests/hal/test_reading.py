@@ -141,7 +141,7 @@ def test_each_format_is_read_only_where_it_is_asked_for() -> None:
     kind, text = FORMATS["code 128"]
     barcode = seen(Scene(side=600), frames.bars(zxingcpp.create_barcode(text, kind)))
     token = seen(Scene(), lens.qr(TOKEN))
-    matrix = seen(Scene(), data_matrix("KZ-0042"))
+    matrix = seen(Scene(), frames.data_matrix("KZ-0042"))
     assert texts(qr.read_data_matrix(matrix)) == ["KZ-0042"]
     for gray in (barcode, matrix):
         assert qr.read_qr(gray, 0) == zbar.read_qr(gray) == ()
@@ -149,11 +149,6 @@ def test_each_format_is_read_only_where_it_is_asked_for() -> None:
         assert qr.read_data_matrix(gray) == ()
     for gray in (token, matrix):
         assert qr.read_linear(gray) == zbar.read_linear(gray) == ()
-
-
-def data_matrix(text: str) -> Symbol:
-    made = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.DataMatrix)
-    return (np.asarray(made.to_image(scale=1, add_quiet_zones=False)) < 128).astype(np.uint8)
 
 
 # What would help

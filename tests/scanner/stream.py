@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 
 import cv2
 import numpy as np
 import segno
 from aiohttp import web
+
+from sim.lens import Symbol
 
 WIDTH, HEIGHT, FPS = 1_280, 720, 30
 CYCLE = 8  # frames of a scene, all different
@@ -23,14 +25,17 @@ class Sends(StrEnum):
     AN_END = "an end"
 
 
-def scene(text: str | None = None, *, light: float = 1.0) -> list[bytes]:
-    """JPEGs of a room with a lens's noise, and a phone that shows a code; `light` 0 is a finger on the lens."""
+def qr(text: str) -> Symbol:
+    return np.array(segno.make(text, error="m", micro=False).matrix, np.uint8)
+
+
+def scene(text: str | None = None, *, light: float = 1.0, drawn: Callable[[str], Symbol] = qr) -> list[bytes]:
+    """JPEGs of a room with a lens's noise, and a phone or label with a code; `light` 0 is a finger on the lens."""
     chance = np.random.default_rng(1)
     across = np.linspace(60, 170, WIDTH, dtype=np.float32)
     picture = np.tile(across, (HEIGHT, 1))
     if text is not None:
-        modules = np.array(segno.make(text, error="m", micro=False).matrix, np.uint8)
-        code = np.pad(1 - modules, 4, constant_values=1).repeat(6, 0).repeat(6, 1) * 235.0
+        code = np.pad(1 - drawn(text), 4, constant_values=1).repeat(6, 0).repeat(6, 1) * 235.0
         top, left = (HEIGHT - len(code)) // 2, (WIDTH - len(code)) // 2
         picture[top : top + len(code), left : left + len(code)] = code
     frames = []

@@ -11,15 +11,27 @@ import msgspec
 import pytest
 
 from firmware import readings
-from firmware.config import Config, Scanner
+from firmware.config import Config, Locks, Scanner
 from firmware.config_file import text as as_toml
 from firmware.control import Show
-from firmware.events import Event, Pressed
-from firmware.model import Action, Outcome, ScreenName
+from firmware.events import (
+    CodeTyped,
+    DoorRead,
+    Event,
+    GrantedParcel,
+    GrantsCame,
+    Pressed,
+    Pulse,
+    PulseEnded,
+    WaybillScanned,
+)
+from firmware.model import Action, Outcome, Purpose, ScreenName
 from firmware.optics import CameraState, Format
 from firmware.peer import Role
 from firmware.signed import Keyring
-from tests.core.harness import cabinet
+from hal.ports import PulseResult
+from tests.bench.frames import data_matrix
+from tests.core.harness import LOCKER, cabinet, digest, right
 from tests.core.shell import Face, Shell
 from tests.scanner.stage import entries, on_stage, until
 from tests.scanner.stream import Sends, Stream, scene
@@ -126,6 +138,34 @@ def test_a_covered_lens_is_told_and_ends_by_itself(folder: Path) -> None:
         await until(lambda: entries(shell) == [OK, COVERED, OK, SILENT])
 
     live(folder, act)
+
+
+async def between_two_parcels(shell: Shell) -> None:
+    """A courier's code was typed, and the first of two parcels is in."""
+    parcels = (GrantedParcel("KZ00001", 1), GrantedParcel("KZ00002", 2))
+    rights = (right(Purpose.DEPOSIT, "KZ00001", "KZ00002"),)
+    assert await shell.ask(GrantsCame(LOCKER, 1, 2, parcels, rights)) is Outcome.DONE
+    await shell.ask(Pressed(Action.START))
+    await shell.ask(CodeTyped(digest(Purpose.DEPOSIT, "KZ00001")))
+    await until(lambda: shell.hands.done)
+    (pulse,) = [effect for effect in shell.hands.done if isinstance(effect, Pulse)]
+    shell.inbox.post(PulseEnded(pulse.intent, pulse.cell, PulseResult.ACKNOWLEDGED))
+    for closed in (False, True):
+        shell.inbox.post(DoorRead(pulse.cell, closed))
+    await until(lambda: shell.shows() is ScreenName.NEXT_PARCEL)
+
+
+def test_a_label_that_is_a_data_matrix_opens_the_cell_of_the_next_parcel(folder: Path) -> None:
+    async def act(shell: Shell) -> None:
+        stream = Stream()
+        async with looking(shell, stream):
+            stream.frames = scene("KZ00002", drawn=data_matrix)
+            await between_two_parcels(shell)
+            await until(lambda: shell.shows() is ScreenName.OPENING)
+            assert shell.runtime.screen.cell == 2
+            assert [event.waybill for event in shell.seen if isinstance(event, WaybillScanned)] == ["KZ00002"]
+
+    on_stage(folder, act, cabinet(locks=Locks(rest_s=1)))
 
 
 @pytest.mark.parametrize(
