@@ -17,6 +17,7 @@ Value = int | str
 # By the configuration's own names: section, and what it may be.
 ALLOWED: dict[str, tuple[str, Any]] = {
     "remote_open": ("access", Literal["anywhere", "touch", "screen_qr"]),
+    "static_tokens": ("access", Literal[0, 1]),  # no and yes: a setting is a number or a word
     "closing_screen_s": ("times", Annotated[int, Meta(ge=10, le=120)]),
     "confirmation_window_s": ("times", Annotated[int, Meta(ge=60, le=3_600)]),
     "reopen_max": ("times", Annotated[int, Meta(ge=0, le=10)]),
@@ -47,7 +48,9 @@ def applied(config: Config, settings: Iterable[tuple[str, Value]]) -> Config:
     by_section: dict[str, dict[str, Value]] = {}
     for name, value in settings:
         if is_allowed(name, value):
-            by_section.setdefault(ALLOWED[name][0], {})[name] = value
+            section = ALLOWED[name][0]
+            is_flag = isinstance(getattr(getattr(config, section), name), bool)
+            by_section.setdefault(section, {})[name] = bool(value) if is_flag else value
     sections = {
         section: msgspec.structs.replace(getattr(config, section), **values)
         for section, values in by_section.items()

@@ -104,6 +104,7 @@ class SimLocker:
             code_digits=locker.code_digits,
             storage_term_h=times.storage_term_h,
             quiet_after_pickup_s=times.quiet_after_pickup_s,
+            static_tokens=self.config.access.static_tokens,
         )
 
     @property

@@ -42,7 +42,10 @@ class ScreenSteps(CameraSteps):
         }[state]
         await self._until(holds, lambda: f"the screen shows {self._face.show}", within)
 
-    async def do_policy(self, remote_open: str) -> None:
-        """The operator sets what a command to open takes: anywhere, touch, screen_qr."""
-        self._locker.link.send_command(commands.configure({"remote_open": remote_open}))
+    async def do_policy(self, remote_open: str, static_tokens: str = "") -> None:
+        """The operator sets what a command to open takes: anywhere, touch, screen_qr; static_tokens=no: the app's QR codes only."""
+        settings: dict[str, int | str] = {"remote_open": remote_open}
+        if static_tokens:
+            settings["static_tokens"] = int(static_tokens == "yes")
+        self._locker.link.send_command(commands.configure(settings))
         await self._sync()

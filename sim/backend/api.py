@@ -5,6 +5,7 @@ for the person. `wait` (seconds) makes a request for a command or for news a lon
 
     GET    /api/parcels                      «Мои отправления», and the locker
     GET    /api/parcels/{waybill}/token      its QR code for the locker's camera, drawn anew every half minute
+    GET    /api/parcels/{waybill}/token?static=1   one to print or to send on: as good as the right, where the policy has such
     POST   /api/parcels/{waybill}/open       also once more, while it is not confirmed
     POST   /api/parcels/{waybill}/confirm
     POST   /api/parcels/{waybill}/problem    {"problem": "not_there" | "not_mine" | "damaged" | "refused"}
@@ -98,7 +99,8 @@ class Api:
         return _json({"locker": self._app.locker(), "parcels": self._app.parcels(person)})
 
     async def _token(self, request: web.Request) -> web.Response:
-        return _json(self._app.token(self._person(request), request.match_info["waybill"]))
+        static = _number(request, "static", 1) > 0
+        return _json(self._app.token(self._person(request), request.match_info["waybill"], static=static))
 
     async def _open(self, request: web.Request) -> web.Response:
         return self._asked(request, self._app.open)

@@ -80,6 +80,7 @@ class CommandShown(Struct, frozen=True):
 class TokenShown(Struct, frozen=True):
     """What the phone holds before the locker's camera: a QR code, drawn anew in `redraw_s`; refused by the locker from `until_ms` (UTC) on.
 
+    A static one has 0 for both: it is not drawn anew, and is good for as long as its right.
     `path` is of an SVG whose unit is one module, in a square of `size`, with no quiet zone.
     """
 
@@ -156,14 +157,21 @@ class App:
         told = Outcome(outcome)
         return CommandShown(name, "done" if told is Outcome.DONE else "failed", told, answers.OUTCOMES[told])
 
-    def token(self, person: str, waybill: str) -> TokenShown:
-        """The code of a parcel that waits, whether its locker can be reached or not. Raises Refused."""
+    def token(self, person: str, waybill: str, *, static: bool = False) -> TokenShown:
+        """The code of a parcel that waits, whether its locker can be reached or not. Raises Refused.
+
+        `static`: one without dates, to be printed or sent on; only where the policy has such.
+        """
         order = self.backend.orders.get(waybill)
         if order is None or order.person != person:
             raise Refused(404, "no_such_parcel", "Такой посылки у вас нет.")
         if not _is_there(order) or order.waits:
             raise Refused(409, "not_now", answers.state_of(order, self.backend.books.refunds.get(waybill)))
-        qr = draw(self.backend.mint(waybill))
+        if static and not self.backend.site.static_tokens:
+            raise Refused(403, "no_static", answers.NO_STATIC)
+        qr = draw(self.backend.mint(waybill, static=static))
+        if static:
+            return TokenShown(qr.text, qr.size, qr.path, until_ms=0, redraw_s=0)
         until_ms = (self.backend.now_ms() // 1_000 + tokens.VALID_S) * 1_000
         return TokenShown(qr.text, qr.size, qr.path, until_ms, tokens.REDRAW_S)
 

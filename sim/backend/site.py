@@ -31,6 +31,7 @@ class Site(Struct, frozen=True):
     storage_term_h: int = 72
     quiet_after_pickup_s: int = 3_600
     zone: tzinfo = ALMATY
+    static_tokens: bool = True  # whether its codes for the camera may be without dates, as on paper
 
     @property
     def term_ms(self) -> int:

@@ -542,6 +542,8 @@ def test_no_setting_is_the_file_again(mind: Mind) -> None:
         {"remote_open_window_s": 3_601},
         {"remote_open": "everybody"},
         {"remote_open": 1},
+        {"static_tokens": 2},
+        {"static_tokens": "no"},
         {"reopen_max": 2, "code_digits": 6},
     ],
     ids=str,

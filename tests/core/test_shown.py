@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from firmware.config import Access, BackendKey
+from firmware.deeds import Configure
 from firmware.events import GrantedParcel, ScannerChanged, StorageChanged, TokenRefused, TokenShown
 from firmware.model import Action, EntryKind, Fill, Outcome, ParcelState, Purpose, ScreenName, UseState
 from firmware.notices import Notice
@@ -194,6 +195,17 @@ def test_the_policy_may_take_the_apps_tokens_only(tmp_path: Any) -> None:
     assert strict.token(PICKUP, "KZ1", **dated(strict)) is Outcome.DONE
     strict.store.close()
     assert Access((BackendKey("k1", PUBLIC),)).static_tokens
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_the_backend_may_set_that_policy_from_afar(tmp_path: Any, by_file: bool) -> None:
+    mind = Mind(tmp_path / "state.db", cabinet(static_tokens=by_file)).start()
+    stored(mind)
+    assert mind.told(Configure({"static_tokens": int(not by_file)})) is Outcome.DONE
+    mind.start("boot-2")
+    assert mind.controller.cabinet.config.access.static_tokens is not by_file
+    assert mind.token(PICKUP, "KZ1") is (Outcome.NOT_ALLOWED if by_file else Outcome.DONE)
+    mind.store.close()
 
 
 def test_every_refusal_of_a_token_is_reached() -> None:

@@ -430,6 +430,20 @@ async def test_the_phone_shows_a_code_that_the_locker_reads(phone: Phone) -> Non
 
 
 @with_phone
+async def test_a_code_to_be_printed_has_no_dates_and_is_had_by_the_policy_only(phone: Phone) -> None:
+    status, told = await phone.ask("GET", "/api/parcels/KZ1/token?static=1")
+    assert (status, told["redraw_s"], told["until_ms"]) == (200, 0, 0)
+    signer = phone.backend.signer
+    said = open_token(told["text"], Keyring({signer.key_id: signer.public}))
+    assert isinstance(said, TokenShown)
+    assert (said.grant, said.not_before_ms, said.not_after_ms) == ("pickup-KZ1", 0, 0)
+    phone.backend.site = msgspec.structs.replace(phone.backend.site, static_tokens=False)
+    status, told = await phone.ask("GET", "/api/parcels/KZ1/token?static=1")
+    assert (status, told["error"]["code"]) == (403, "no_static")
+    assert (await phone.ask("GET", "/api/parcels/KZ1/token?static=0"))[0] == 200  # the app's own
+
+
+@with_phone
 async def test_it_does_so_too_while_the_locker_is_offline(phone: Phone) -> None:
     phone.online(False)
     assert (await phone.ask("GET", "/api/parcels/KZ1/token"))[0] == 200
