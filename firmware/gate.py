@@ -108,7 +108,7 @@ class Gate:
         self._hellos = hellos
         self._offer = offer
         self._sight = Sight(lambda state: inbox.post(ScannerChanged(state)))
-        self._reader = Reader(runtime, inbox, self._keys, self._sight)
+        self.reader = Reader(runtime, inbox, self._keys, self._sight)
         self._peers: dict[Role, list[Peer]] = {role: [] for role in Role}
         self._told_seq = store.last_seq
         runtime.on_screen = self._push_both
@@ -147,7 +147,7 @@ class Gate:
                 if tell := peer.asked():
                     self._inbox.put(Post(self._touched(message), message.seq, tell))
             case Reading():
-                self._reader.read(message, peer.asked())
+                self.reader.read(message, peer.asked())
             case Watched(state, hint, ring):
                 self._sight.watched(state, hint, ring=ring, now_ms=self._runtime.now().mono_ms)
             case Signed(ask, raw):

@@ -1,6 +1,6 @@
 """What people and the backend do to one locker, told once it is done: for whoever draws, explains or records it.
 
-All hands go through `sim.world.World`, all orders through the backend, all commands through the link: so a deed is heard
+All hands at doors go through `sim.world.World`, at a barcode scanner's trigger through `sim.cabinet.Gun`, all orders through the backend, all commands through the link: so a deed is heard
 whoever did it, a person on the panel, one that lives by himself, or a fault of the catalogue.
 """
 
@@ -68,6 +68,8 @@ class Deeds:
             "press",
             lambda found, cell, pressed=True: _deed("push" if pressed else "let_go", cell=cell),
         )
+        for gun in locker.cabinet.guns.values():
+            self._listen(gun, "beep", lambda found, text: _deed("beep", parcel=text))
         self._listen(backend, "order", lambda order, *_, **__: _order(order))
         self._listen(backend, "withdraw", lambda grant, parcel, *_: _deed("withdraw", parcel=parcel))
         self._listen(backend, "move", lambda found, parcel, cell: _deed("move", cell=cell, parcel=parcel))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from sim.backend import tokens
 from sim.backend.app import App
 from sim.backend.app import Refused as Unanswered
-from sim.deeds import Deed, Deeds
+from sim.deeds import Deed, Deeds, done_by
 from sim.locker import SimLocker
 from sim.panel.acts import Hold, Scan
 from sim.panel.messages import Refused, Why
@@ -72,8 +72,8 @@ class Held:
             return Refused(Why.NOT_IN_HAND, parcel=act.parcel)
         if not self.scans:
             return Refused(Why.UNKNOWN)
-        self._tell(Deed("beep", who, parcel=act.parcel))
-        next(iter(self._locker.cabinet.guns.values())).beep(act.parcel)
+        with done_by(who):
+            next(iter(self._locker.cabinet.guns.values())).beep(act.parcel)
         return None
 
     def _show(self, person: str, waybill: str) -> bool:

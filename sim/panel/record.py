@@ -20,7 +20,7 @@ from sim.glass import Glass, Touched
 from sim.locker import SimLocker
 
 RECORDS_MAX = 20_000
-HELD_UP = {"hold": "hold {} kind=short", "lower": "lower", "beep": "beep {}"}
+HELD_UP = {"hold": "hold {} kind=short", "lower": "lower", "beep": "beep '{}'"}
 UNDONE = (Outcome.STALE, Outcome.BUSY)  # such a touch has touched nothing
 # What differs from one life to the next: how many lists were sent until the locker had the newest, and when the scanner's
 # own process, which starts and looks in real seconds, first said how its camera is.

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from firmware.events import Answer, CodeTyped, Commanded, Effect, Pressed, WaybillScanned
+from firmware.events import (
+    Answer,
+    CodeTyped,
+    Commanded,
+    Effect,
+    Pressed,
+    TokenRefused,
+    TokenShown,
+    WaybillScanned,
+)
 from firmware.inbox import Post
 from firmware.model import EntryKind, Outcome
 from firmware.rows import Session, State
@@ -10,28 +19,46 @@ from sim.commits import Commit
 
 Verdict = tuple[str, dict[str, Any]]
 FINE = (Outcome.DONE, Outcome.ACCEPTED)
+JUDGED = CodeTyped | Commanded | Pressed | TokenShown | TokenRefused | WaybillScanned
+
+
+def outcome_of(effects: list[Effect]) -> Outcome | None:
+    """What was answered; None where nobody is told yet."""
+    return next((effect.outcome for effect in effects if isinstance(effect, Answer)), None)
 
 
 def verdict(post: Post, effects: list[Effect], commit: Commit, state: State) -> Verdict | None:
     """A text's key and its parameters; None where there was nothing to judge."""
-    if not isinstance(post.event, CodeTyped | Commanded | Pressed | WaybillScanned):
+    if not isinstance(post.event, JUDGED):
         return None
-    outcome = next((effect.outcome for effect in effects if isinstance(effect, Answer)), None)
+    outcome, at = outcome_of(effects), state.session
+    if isinstance(post.event, TokenShown | TokenRefused):
+        return _of_token(post, outcome, commit, at)
     if outcome is not None and outcome not in FINE:
         return "verdict.outcome", {"outcome": outcome}
     if any(entry.kind is EntryKind.WRONG_CODE for entry in commit.entries):
         return "verdict.wrong_code", {}
-    at = state.session
     if isinstance(post.event, Pressed) or at is None:
         return None if isinstance(post.event, Pressed) else ("verdict.outcome", {"outcome": outcome})
-    return _of_session(at)
+    return _of_session(at, "verdict.barcode" if isinstance(post.event, WaybillScanned) else "verdict.notice")
 
 
-def _of_session(at: Session) -> Verdict | None:
+def _of_token(post: Post, outcome: Outcome | None, commit: Commit, at: Session | None) -> Verdict | None:
+    """Accepted, or why not: by what was noted of it, else by what the scanner was answered."""
+    why = next((entry.why for entry in commit.entries if entry.kind is EntryKind.NOTICE), None)
+    if why is not None:
+        return "verdict.token.refused", {"notice": why}
+    if outcome in FINE and at is not None and at.grant is not None:
+        return "verdict.token", _right(at)
+    of_ours = isinstance(post.event, TokenShown) or outcome is Outcome.NOT_NOW
+    return "verdict.outcome" if of_ours else "verdict.token.none", {"outcome": outcome}
+
+
+def _of_session(at: Session, refused: str) -> Verdict | None:
     if at.notice is not None:
-        return "verdict.notice", {"notice": at.notice}
-    if at.grant is not None:
-        return "verdict.grant", {
-            "grant": at.grant, "purpose": at.purpose, "parcel": at.parcel, "cell": at.cell,
-        }  # fmt: skip
-    return None
+        return refused, {"notice": at.notice}
+    return ("verdict.grant", _right(at)) if at.grant is not None else None
+
+
+def _right(at: Session) -> dict[str, Any]:
+    return {"grant": at.grant, "purpose": at.purpose, "parcel": at.parcel, "cell": at.cell}

@@ -29,6 +29,8 @@ from firmware.events import (
     Pulse,
     PulseEnded,
     Started,
+    TokenRefused,
+    TokenShown,
     WaybillScanned,
 )
 from firmware.inbox import Post
@@ -40,7 +42,8 @@ from sim.glass import Glass, Touched
 from sim.overheard import Heard, Overheard
 from sim.panel.lines import Book, Growing
 from sim.panel.links import LINKS_MAX, Links
-from sim.panel.verdicts import verdict
+from sim.panel.sightings import Sightings
+from sim.panel.verdicts import FINE, outcome_of, verdict
 from sim.site import Site
 from sim.world import Cell
 
@@ -76,6 +79,7 @@ class XRay:
         self._matter = {number: _seen(cell) for number, cell in locker.world.cells.items()}
         self._on_s: dict[int, float] = {}
         self._sms = self._count_sms()
+        self._sightings = Sightings(self.book, locker, commits)
         commits.handled.append(self._event)
         commits.failed.append(self._not_committed)
         locker.world.observe(self._moved)
@@ -121,6 +125,7 @@ class XRay:
             pressed=pressed,
             problem=deed.problem,
         )
+        self._sightings.begin(deed, line)
         if deed.verb in ORDERS:
             self._ordering = line
             self._tell_sms(line)
@@ -170,7 +175,7 @@ class XRay:
             told = msgspec.to_builtins(entry)
             told.pop("cell", None)
             self.book.add(line, "journal", "part.journal", cell=entry.cell, entry=seq, **told)
-        self._promised(line, parts, event)
+        self._promised(line, parts, event, effects)
         for effect in effects:
             if isinstance(effect, Pulse):
                 self._intents[effect.intent] = self._cells[effect.cell] = line
@@ -178,15 +183,13 @@ class XRay:
         if commit.screen is not None:
             self.book.add(line, "screen", "part.screen", name=commit.screen.name)
 
-    def _promised(self, line: Growing, parts: Assembly, event: Event) -> None:
+    def _promised(self, line: Growing, parts: Assembly, event: Event, effects: list[Effect]) -> None:
         """A door that was promised waits for its coil to rest: what opens it then is this line's."""
         state = parts.runtime.controller.state
-        cell = state.session.cell if state.session is not None else None
-        row = (
-            state.find(Door, cell)
-            if isinstance(event, CodeTyped | Pressed | Commanded | WaybillScanned)
-            else None
-        )
+        asked = isinstance(event, CodeTyped | Pressed | Commanded | TokenShown | WaybillScanned)
+        if state.session is None or not asked or outcome_of(effects) not in (None, *FINE):
+            return
+        row = state.find(Door, state.session.cell)
         if row is not None and row.state is DoorState.UNLOCKING:
             self._cells[row.cell] = line
 
@@ -199,6 +202,8 @@ class XRay:
         match post.event:
             case Pressed() | CodeTyped():
                 return self._touch_of(post) or self.book.begin("screen", "machine.event", event=_name(post))
+            case TokenShown() | TokenRefused() | WaybillScanned():
+                found = self._sightings.line_of(post)
             case Commanded(id):
                 found = self._commands.get(id)
             case PulseEnded(intent) | DoorConfirmed(_, intent):

@@ -645,6 +645,26 @@ def test_another_program_can_listen_and_speak_on_the_bus(simulator: Simulator) -
     visit(simulator, play)
 
 
+def test_a_barcode_is_held_to_the_scanner_before_the_code(simulator: Simulator) -> None:
+    """Over its own pty, to the shipped scanner: what the locker says to it stands on the courier's line."""
+
+    async def play(page: Visitor) -> None:
+        waybill, _ = await bring(page)
+        await page.until(lambda page: page.world["barcodes"] and waybill in page.person("courier")["hands"])
+        joined = {"event": "ScannerChanged"}  # its process starts in its own time
+        await page.until(
+            lambda page: [line for line in page.lines.values() if line.get("parameters") == joined]
+        )
+        await page.say("scan", parcel=waybill)
+        line = await page.until(lambda page: page.line("hand.scan", "read", "event", "verdict", "screen"))
+        assert (line["who"], line["parameters"]) == ("courier", {"parcel": waybill})
+        (verdict,) = [part for part in line["parts"] if part["part"] == "verdict"]
+        assert (verdict["key"], verdict["parameters"]) == ("verdict.barcode", {"notice": "code_first"})
+        await page.until(lambda page: page.world["screen"] == "keypad")
+
+    visit(simulator, play)
+
+
 def test_a_phone_is_held_to_the_camera_and_its_cell_opens(simulator: Simulator) -> None:
     """Pixels of the simulator's lens, read by the shipped scanner; and the same pixels are what the page shows."""
 
@@ -659,6 +679,18 @@ def test_a_phone_is_held_to_the_camera_and_its_cell_opens(simulator: Simulator) 
             assert seen.content_type == "image/jpeg"
             assert (await seen.read()).startswith(b"\xff\xd8")
         await page.until(lambda page: page.cell(cell).get("open") and page.world["screen"] == "take_parcel")
+        line = await page.until(
+            lambda page: page.line(
+                "hand.hold", "read", "event", "verdict", "commit", "screen", "tx", "coil", "bolt", "door", "seen", "commit"
+            )
+        )  # fmt: skip
+        assert (line["who"], line["parameters"]) == ("alia", {"parcel": waybill})
+        (verdict,) = [part for part in line["parts"] if part["part"] == "verdict"]
+        assert (verdict["key"], verdict["cell"], verdict["parameters"]["parcel"]) == (
+            "verdict.token",
+            cell,
+            waybill,
+        )
         await page.say("take", cell=cell, person="alia")
         await page.until(lambda page: page.world["camera"] == {})  # both hands are full
         await page.say("close", cell=cell)
