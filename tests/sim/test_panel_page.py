@@ -741,6 +741,37 @@ def test_a_drag_that_ends_nowhere_does_nothing(runner: asyncio.Runner, browser: 
     runner.run(play())
 
 
+def test_a_drag_that_is_given_up_is_over_when_the_pointer_is_up(
+    runner: asyncio.Runner, browser: Browser
+) -> None:
+    """However long that takes: its end over what it began on is no press of it, and the next press is one."""
+    moment = "() => new Promise((done) => { setTimeout(done, 50); })"
+
+    async def play() -> None:
+        async with desk(browser) as there:
+            page, panel = there.page, there.panel
+            await panel.change(cells=(CellSeen(4, True, "KZ777", latched=False),))
+            parcel = page.locator("[data-cell='4'] .parcel .box")
+            box = await parcel.bounding_box()
+            assert box
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            await page.mouse.move(x, y)
+            await page.mouse.down()
+            await page.mouse.move(x + 40, y, steps=4)
+            await expect(page.locator(".carried")).to_have_count(1)
+            await page.keyboard.press("Escape")
+            await page.evaluate(moment)
+            await page.mouse.move(x, y, steps=4)
+            await expect(page.locator(".carried, [data-drop]")).to_have_count(0)
+            await page.mouse.up()
+            await page.evaluate(moment)
+            assert panel.heard.empty()
+            await parcel.click()
+            assert await panel.said() == acts.Take(4)
+
+    runner.run(play())
+
+
 def test_a_finger_drags_as_a_mouse_does(runner: asyncio.Runner, browser: Browser) -> None:
     async def play() -> None:
         async with desk(browser, has_touch=True) as there:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from sim import web
 from sim.scenario import read
 from tests.sim.test_run import Simulator, end, start
 
@@ -115,6 +116,25 @@ def test_a_courier_fetches_what_has_expired_by_the_keyboard(
             await expect(page.locator(f'[data-order="{waybill}"] .stage')).to_have_text("taken back")
             await page.locator("#tab-journal").click()
             await page.locator('#journal [data-kind="withdrawn"]', has_text=waybill).wait_for()
+
+    runner.run(play())
+
+
+def test_the_screen_takes_the_keyboard_from_nobody(
+    runner: asyncio.Runner, browser: Browser, simulator: Simulator
+) -> None:
+    """It changes by itself, and whoever types elsewhere on the page goes on."""
+
+    async def play() -> None:
+        async with visit(browser, simulator) as page:
+            await shown(page, "idle")
+            search = page.locator("#xray-search")
+            await search.focus()
+            async with web.socket_of(simulator.address, "/world") as finger:
+                await finger.send_json({"type": "touch", "action": "start"})
+                await shown(page, "keypad")
+            await page.keyboard.type("door")
+            await expect(search).to_have_value("door")
 
     runner.run(play())
 

@@ -68,7 +68,7 @@ export class View {
   enter(name) {
     if (name === this.name) return;
     this.name = name;
-    document.body.focus({ preventScroll: true }); // the keyboard begins at the top of what is new
+    if (document.hasFocus()) document.body.focus({ preventScroll: true }); // the keyboard begins at the top of what is new
     this.main.classList.add("entering"); // a double tap must not press what has just come under the finger
     setTimeout(() => this.main.classList.remove("entering"), 250);
   }

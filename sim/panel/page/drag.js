@@ -20,13 +20,14 @@ class Drag {
     this.listening = new AbortController();
     const on = (kind, heard) => addEventListener(kind, heard, { signal: this.listening.signal });
     on("pointermove", (event) => event.pointerId === pointerId && this.move(event));
-    on("pointerup", (event) => event.pointerId === pointerId && this.end(true));
-    on("pointercancel", (event) => event.pointerId === pointerId && this.end(false));
+    on("pointerup", (event) => event.pointerId === pointerId && this.up(true));
+    on("pointercancel", (event) => event.pointerId === pointerId && this.up(false));
+    addEventListener("pointerdown", (event) => event.pointerId === pointerId && this.up(false), { signal: this.listening.signal, capture: true }); // its end was never heard
     on("keydown", ({ key }) => key === "Escape" && this.end(false));
   }
 
   move({ clientX: x, clientY: y }) {
-    if (!this.ghost && Math.hypot(x - this.from.x, y - this.from.y) < FAR) return;
+    if (this.over === null || (!this.ghost && Math.hypot(x - this.from.x, y - this.from.y) < FAR)) return;
     if (!this.ghost) this.begin();
     this.ghost.style.transform = `translate(${x}px, ${y}px)`;
     this.aim(document.elementFromPoint(x, y)?.closest(this.over) ?? null);
@@ -45,18 +46,23 @@ class Drag {
     this.target = target;
   }
 
-  end(letGo) {
+  /** The pointer is up, maybe long after the drag was given up: only now does the click come that is none. */
+  up(letGo) {
     this.listening.abort();
-    if (!this.ghost) return;
+    if (this.ghost) swallowClick();
+    this.end(letGo);
+  }
+
+  end(letGo) {
     const { target } = this;
+    this.over = null;
+    this.ghost?.remove();
     this.aim(null);
-    this.ghost.remove();
-    swallowClick();
     if (letGo && target) this.dropped(target);
   }
 }
 
-/** The end of a drag is no press of what it began on. */
+/** The end of a drag is no press of what it began on. A click comes in the same moment as the pointer's end, or not at all. */
 function swallowClick() {
   const swallow = (event) => { event.stopPropagation(); event.preventDefault(); };
   addEventListener("click", swallow, { capture: true, once: true });
