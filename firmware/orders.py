@@ -110,18 +110,7 @@ def _apply(turn: Turn, event: GrantsCame) -> None:
     if not turn.state.locker.listed:
         _believe(turn, event)
     for named in event.parcels:
-        row = turn.state.find(Parcel, named.waybill) or turn.state.add(Parcel(named.waybill, named.cell))
-        if row.state is ParcelState.EXPECTED and row.cell != named.cell and not _in_use(turn, row):
-            _move(turn, row, named.cell)
-        row.direction, row.account = named.direction, named.account
-        row.listed = named.cell, named.direction, named.account, named.expires_ms
-        row.reserved_ms = None
-        if named.expires_ms and row.state is ParcelState.EXPECTED:
-            row.expires_ms = named.expires_ms
-        elif (
-            row.state is ParcelState.STORED
-        ):  # a list that was made before an extension does not take it back
-            row.expires_ms = max(named.expires_ms, row.expires_ms or 0) or None
+        _name(turn, named)
     here = {named.waybill for named in event.parcels}
     for row in turn.state.all(Parcel):
         if row.listed is not None and row.waybill not in here:
@@ -144,6 +133,23 @@ def _apply(turn: Turn, event: GrantsCame) -> None:
         if turn.state.find(Grant, right.id) != grant:
             turn.state.add(grant)
     _forget(turn, event)
+
+
+def _name(turn: Turn, named: GrantedParcel) -> None:
+    """What the list says of one parcel. A new row is taken in when it is whole: a list is long."""
+    known = turn.state.find(Parcel, named.waybill)
+    row = known or Parcel(named.waybill, named.cell)
+    if row.state is ParcelState.EXPECTED and row.cell != named.cell and not _in_use(turn, row):
+        _move(turn, row, named.cell)
+    row.direction, row.account = named.direction, named.account
+    row.listed = named.cell, named.direction, named.account, named.expires_ms
+    row.reserved_ms = None
+    if named.expires_ms and row.state is ParcelState.EXPECTED:
+        row.expires_ms = named.expires_ms
+    elif row.state is ParcelState.STORED:  # a list that was made before an extension does not take it back
+        row.expires_ms = max(named.expires_ms, row.expires_ms or 0) or None
+    if known is None:
+        turn.state.add(row)
 
 
 def _believe(turn: Turn, event: GrantsCame) -> None:

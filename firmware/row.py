@@ -1,7 +1,7 @@
 """What every row is: a plain dataclass that says which of its columns change, and when it has to be looked at again.
 
-A row's every assignment to a column marks it as changed in its `firmware.rows.State`: so the store writes exactly what a handled
-event touched, and no change can be forgotten. Collections in rows are tuples, because a change inside a list would pass
+A column that is given another value marks its row as changed in its `firmware.rows.State`: so the store writes exactly what a
+handled event changed, and no change can be forgotten. Collections in rows are tuples, because a change inside a list would pass
 unseen. Deadlines are columns: `due_ms` is monotonic (milliseconds of the event loop's clock, of the boot in `Locker.boot`),
 `expires_ms` is wall time. A row's `generation` moves with its deadline, so that a timer that was overtaken is known as stale.
 """
@@ -30,9 +30,11 @@ class Row:
         return tuple(getattr(self, name) for name in self.KEY)
 
     def __setattr__(self, name: str, value: object) -> None:
+        book = self._book
+        changes = book is not None and name in self.__dataclass_fields__ and getattr(self, name) != value
         object.__setattr__(self, name, value)
-        if self._book is not None and name in self.__dataclass_fields__:
-            self._book.mark(self)
+        if book is not None and changes:
+            book.mark(self)
 
 
 class Timed(Row):

@@ -135,7 +135,7 @@ async def serving(
 
     app = _application(listener, path, get, enter, parts)
     app.on_response_prepare.append(add_headers)
-    async with _running(app, listener):
+    async with running(app, listener):
         yield
 
 
@@ -165,7 +165,7 @@ async def passing(
 
         app = _application(listener, path, get, enter)
         app.on_response_prepare.append(add_headers)
-        async with _running(app, listener):
+        async with running(app, listener):
             yield
 
 
@@ -217,7 +217,8 @@ def _application(
 
 
 @asynccontextmanager
-async def _running(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
+async def running(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve an application on a listening socket while the context lasts: as every server has to beside this loop's time."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S, keepalive_timeout=KEEP_S)
     await runner.setup()
     try:

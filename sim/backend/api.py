@@ -31,12 +31,12 @@ from aiohttp.typedefs import Handler
 
 from firmware.model import Problem
 from sim.backend.app import App, CommandShown, Refused
+from sim.web import running
 
 PREFIX = "/api"
 BODY_MAX_BYTES = 1_024
 WAIT_MAX_S = 30.0
 WAITING_MAX = 64  # long polls at once
-SHUTDOWN_S = 1.0
 
 _encode = msgspec.json.Encoder().encode
 
@@ -58,13 +58,8 @@ async def serving(listener: socket.socket, app: App) -> AsyncIterator[None]:
     """Serve the API on a listening socket while the context lasts."""
     root = web.Application(middlewares=[_told], client_max_size=BODY_MAX_BYTES)
     root.add_subapp(PREFIX, Api(app).application())
-    runner = web.AppRunner(root, access_log=None, shutdown_timeout=SHUTDOWN_S)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, listener).start()
+    async with running(root, listener):
         yield
-    finally:
-        await runner.cleanup()
 
 
 class Api:

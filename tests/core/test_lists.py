@@ -12,7 +12,7 @@ from firmware.events import ChangesCame, GrantedParcel, GrantedRight, GrantsCame
 from firmware.forms import GRANTS_MAX, PARCELS_MAX
 from firmware.model import Action, EntryKind, Outcome, ParcelState, Purpose, ScreenName
 from firmware.notices import Notice
-from firmware.rows import Draft, Grant, Locker, Parcel
+from firmware.rows import Change, Draft, Grant, Locker, Parcel
 from tests.core.harness import HOUR_MS, LOCKER, UTC_MS, Mind, digest, right
 
 PARCELS = {"KZ1": GrantedParcel("KZ1", 1), "KZ2": GrantedParcel("KZ2", 2)}
@@ -64,6 +64,19 @@ def test_changes_add_change_and_take_away(both: Mind) -> None:
     both.code(Purpose.PICKUP, "KZ2")  # which the changes do not name
     assert both.shows() is ScreenName.OPENING
     assert both.parcel("KZ1").inside
+
+
+def test_a_list_writes_no_row_but_those_that_it_changes(both: Mind, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[tuple[type, Any]] = []
+    commit = both.store.commit
+
+    def told(rows: list[Change], *others: Any) -> None:
+        written.extend((kind, key) for kind, key, _ in rows)
+        commit(rows, *others)
+
+    monkeypatch.setattr(both.store, "commit", told)
+    assert changes(both, parcels=(GrantedParcel("KZ1", 1, account="Kaspi Red"),)) is Outcome.DONE
+    assert sorted(written, key=str) == [(Locker, (LOCKER,)), (Parcel, ("KZ1",))]
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,16 @@ def test_a_loaded_state_has_nothing_to_write(opened: Store) -> None:
     assert opened.load().drain() == ([], [])
 
 
+def test_a_row_that_is_given_what_it_has_is_not_written(opened: Store) -> None:
+    state = opened.load()
+    row = state.add(Parcel("KZ1", 1, listed=(1, Direction.INBOUND, "", 0)))
+    opened.commit(*state.drain(), NOW)
+    row.cell, row.listed = 1, (1, Direction.INBOUND, "", 0)
+    assert state.drain() == ([], [])
+    row.cell = 2
+    assert state.drain() == ([(Parcel, ("KZ1",), row)], [])
+
+
 def test_without_changes_nothing_is_written(opened: Store) -> None:
     before = opened._db.total_changes()
     opened.commit([], [], NOW)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import random
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+import yarl
 
 from firmware.deeds import Claim, Confirm, Extend, Leave, Open, Report
 from firmware.events import Commanded, TokenShown
@@ -18,7 +20,7 @@ from firmware.link.topics import Answer, State, name_of
 from firmware.model import Outcome, Problem
 from firmware.signed import Keyring, open_signed
 from firmware.tokens import open_token
-from sim import web
+from sim import pace, web
 from sim.backend import Backend, Link, Stage, answers, api
 from sim.backend.app import COMMAND_S, UNANSWERED_MS, App
 from sim.backend.desk import EXTENSIONS_MAX
@@ -119,6 +121,26 @@ def with_phone(test: Callable[[Phone], Awaitable[None]]) -> Callable[[], None]:
 
     run.__name__ = test.__name__
     return run
+
+
+def test_a_connection_outlasts_a_move_of_the_clock() -> None:
+    """A phone keeps its connection; what would end it a while after its last question is a timer in the loop's time, moved by days."""
+
+    async def through() -> None:
+        async with at_home() as phone:
+            reader, writer = await asyncio.open_connection("127.0.0.1", yarl.URL(phone.url).port)
+            for _ in range(2):
+                writer.write(b"GET /api/news HTTP/1.1\r\nHost: locker\r\n\r\n")
+                answer = await reader.readuntil(b"\r\n\r\n")
+                assert answer.startswith(b"HTTP/1.1 401")
+                length = re.search(rb"Content-Length: (\d+)", answer)
+                assert length
+                await reader.readexactly(int(length[1]))
+                pace.the_loop().move(3 * 86_400)
+                await asyncio.sleep(0.1)
+            writer.close()
+
+    pace.run(through())
 
 
 # --- what is shown
