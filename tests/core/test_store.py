@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from firmware import schema, store
 from firmware.errors import StoreCorrupt, StoreError
-from firmware.model import DoorState, EntryKind, Moment
+from firmware.model import Direction, DoorState, EntryKind, Moment
 from firmware.row import Row
 from firmware.rows import ROWS, Door, Grant, Locker, Parcel, State
 from firmware.schema import MIGRATIONS, Migration
