@@ -15,9 +15,10 @@ def money_moves_once(facts: Facts) -> Iterator[str]:
 
 def collected_or_refunded(facts: Facts) -> Iterator[str]:
     """Nobody has both the goods and the money: asked of what the locker has done, whether or not it was told."""
-    if any(entry.kind is EntryKind.COLLECTED for entry in facts.entries):
+    collected = [entry for entry in facts.entries if entry.kind is EntryKind.COLLECTED]
+    if collected:
         refunded = facts.site.office.backend.books.refunds
-        yield from (f"{entry}, and it was paid back" for entry in facts.entries if entry.parcel in refunded)
+        yield from (f"{entry}, and it was paid back" for entry in collected if entry.parcel in refunded)
 
 
 def waiting_ends_by_an_entry(facts: Facts) -> Iterator[str]:

@@ -18,13 +18,13 @@ from tests.link.test_brokers import until
 def play(story: Callable[[SimLocker, LiveLink], Awaitable[None]]) -> None:
     async def main(folder: Path) -> None:
         locker = SimLocker(cabinet("rs485"), folder, seed=3, live=True)
-        async with linked(locker) as link:
-            try:
+        try:
+            async with linked(locker) as link:
                 await locker.switch_on()
                 await until(lambda: locker.link.is_settled)
                 await story(locker, link)
-            finally:
-                await locker.close()
+        finally:
+            await locker.close()  # with its backend, which is told things for as long as there is a link
 
     with tempfile.TemporaryDirectory(prefix="live-") as folder:
         asyncio.run(main(Path(folder)))
