@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate
 
 import msgspec
 import numpy as np
@@ -23,8 +24,12 @@ from sim.lens import Picture, Scene, Symbol, jpeg, qr, render
 from sim.optics import Before, Began, Ill, Serving
 
 FPS = 30
-POSES = 4  # of a hand that holds something; then from the first again
+POSES = 4  # of a hand that holds something
 STIR = 6  # frames of an empty room
+# How many frames further the next one is, in no rhythm: one who looks at every sixth would else see one picture again and again, and
+# take it for frozen. No step leads back to the same frame.
+_STEPS = (1, 2, 3, 5)
+_ORDER = (0, *accumulate(random.Random(1).choices(_STEPS, k=1_009)))
 ROOM = 1  # seed of what is behind whoever stands there
 NOISE = 2.0  # grey levels, from frame to frame
 DARK = 7.0  # grey levels: some light comes through a finger
@@ -65,6 +70,10 @@ def stirred(picture: Picture, seed: int) -> bytes:
     """The same picture with the noise of another moment."""
     noise = np.random.default_rng(seed).normal(0, NOISE, picture.shape[:2])[:, :, None]
     return jpeg(np.clip(picture + noise, 0, 255).astype(np.uint8))
+
+
+def _nth(frames: list[bytes], count: int) -> bytes:
+    return frames[_ORDER[count % len(_ORDER)] % len(frames)]
 
 
 def _drawn(scene: Scene, symbol: Symbol) -> bytes:
@@ -108,10 +117,9 @@ class Camera:
             case Ill.GARBAGE:
                 return random.Random(count).randbytes(20_000)
             case Ill.BLACK:
-                self._last = self._dark[count % STIR]
+                self._last = _nth(self._dark, count)
             case Ill.FINE:
-                frames = self._held or self._room
-                self._last = frames[count % len(frames)]
+                self._last = _nth(self._held or self._room, count)
             case Ill.FROZEN:
                 pass
         return self._last

@@ -1,6 +1,7 @@
 """The camera's own process: what it shows, what is wrong with it, and what it costs while nobody looks."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -8,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from firmware.config import Scanner
+from firmware.scanner.watch import NOTICE_MS, SAME_MIN
 from hal.picture import Camera, Frame
 from hal.ports import HalError, PortLost, PortMissing
 from hal.qr import read_qr
+from sim.camera import FPS
+from sim.camera import Camera as Lens
 from sim.live_scanner import LiveCamera
 from sim.locker import SimLocker
-from sim.optics import Ill
+from sim.optics import Before, Ill
 from sim.scenario import cabinet
 
 TEXT = "6BF+70-M32E/ABC 123" * 12
@@ -80,14 +85,32 @@ def test_a_frozen_picture_is_one_to_the_last_bit_and_a_covered_lens_still_has_no
             async def is_dark() -> bool:
                 return float((await look(eye)).gray.mean()) < 20
 
-            assert not await stands_still()
+            async def moves() -> bool:
+                return not await stands_still()
+
+            await until(moves)
             locker.optics.afflict(Ill.FROZEN)
             await until(stands_still)
             locker.optics.afflict(Ill.BLACK)
             await until(is_dark)
-            assert not await stands_still()
+            await until(moves)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "before", [Before(1), Before(1, TEXT), Before(1, ill=Ill.BLACK)], ids=["room", "hand", "dark"]
+)
+def test_whoever_takes_every_nth_frame_does_not_take_the_camera_for_frozen(before: Before) -> None:
+    """An idle scanner takes every sixth: of six frames that came round and round it saw one, and its process was replaced."""
+    lens = Lens(lambda number, at_s: None)
+    asyncio.run(lens.draw(before))
+    for stride in range(1, 2 * FPS // Scanner().idle_fps):
+        seen = [lens.frame(count) for count in range(0, 100 * FPS, stride)]
+        enough = (
+            max(SAME_MIN, math.ceil(NOTICE_MS / 1_000 * FPS / stride)) + 1
+        )  # frames, of which one differs
+        assert all(len({*seen[at : at + enough]}) > 1 for at in range(len(seen) - enough)), stride
 
 
 @pytest.mark.parametrize("ill", [Ill.GARBAGE, Ill.GONE])
