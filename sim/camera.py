@@ -32,6 +32,9 @@ _STEPS = (1, 2, 3, 5)
 _ORDER = (0, *accumulate(random.Random(1).choices(_STEPS, k=1_009)))
 ROOM = 1  # seed of what is behind whoever stands there
 NOISE = 2.0  # grey levels, from frame to frame
+DARK_MODE = 0.25  # of the phones: light modules on dark
+DARK_AROUND = 0.2  # of the phones: a light card on a dark screen
+GLARE_MAX, MOIRE_MAX = 0.5, 0.3  # of `Scene`: what a phone held in good faith still shows its code through
 DARK = 7.0  # grey levels: some light comes through a finger
 BUFFER_BYTES = 65_536  # of the kernel: what a slow viewer has not taken is old
 BOUNDARY = "frame"
@@ -40,8 +43,11 @@ HEAD_MAX_BYTES = 8_192  # of a viewer's request
 ORDER_MAX_BYTES = 65_536
 
 
-def poses(seed: int) -> list[Scene]:
-    """A hand that is not quite still: the same code, light and room, from frame to frame a little elsewhere."""
+def poses(seed: int, *, plain: bool = False) -> list[Scene]:
+    """A hand that is not quite still: the same phone, hand, light and room, from frame to frame a little elsewhere.
+
+    `plain`: a bare code in fair light, for whoever measures what undamaged ones take.
+    """
     chance = random.Random(seed)
     first = Scene(
         seed=ROOM,
@@ -55,15 +61,34 @@ def poses(seed: int) -> list[Scene]:
         motion=1,
         noise=NOISE,
     )
-    return [
-        replace(
-            first,
-            x=first.x + chance.gauss(0, 0.002),
-            y=first.y + chance.gauss(0, 0.002),
-            turn=first.turn + chance.gauss(0, 0.4),
-        )
+    moved = [
+        (chance.gauss(0, 0.002), chance.gauss(0, 0.002), chance.gauss(0, 0.4))  # x, y, turn
         for _ in range(POSES)
     ]
+    if not plain:
+        first = _as_people_do(first, seed, chance)
+    return [
+        replace(first, x=first.x + x, y=first.y + y, turn=first.turn + turn, moment=0 if plain else moment)
+        for moment, (x, y, turn) in enumerate(moved, 1)
+    ]
+
+
+def _as_people_do(scene: Scene, seed: int, chance: random.Random) -> Scene:
+    """A phone in a hand, in whatever mode it is, under whatever lamp hangs there."""
+    mode = chance.random()
+    return replace(
+        scene,
+        seed=seed,
+        room=ROOM,
+        hand=True,
+        dark_mode=mode < DARK_MODE,
+        dark_around=DARK_MODE <= mode < DARK_MODE + DARK_AROUND,
+        light=chance.uniform(175, 240),
+        motion=chance.uniform(0, 2.5),
+        motion_angle=chance.uniform(0, 180),
+        glare=chance.uniform(0.1, GLARE_MAX) if chance.random() < 0.6 else 0,
+        moire=chance.uniform(0.05, MOIRE_MAX) if chance.random() < 0.6 else 0,
+    )
 
 
 def stirred(picture: Picture, seed: int) -> bytes:
@@ -99,11 +124,13 @@ class Camera:
     async def draw(self, before: Before) -> None:
         """Show this once all its frames are drawn: a hand takes its time to come, and no camera takes a core to draw."""
         held: list[bytes] = []
-        if before.text is not None:
+        if before.text is not None and before.held == self._before.held:
+            held = self._held
+        elif before.text is not None:
             symbol, loop = qr(before.text), asyncio.get_running_loop()
             held = [
                 await loop.run_in_executor(self._artist, partial(_drawn, pose, symbol))
-                for pose in poses(before.seed)
+                for pose in poses(before.seed, plain=before.plain)
             ]
         self._before, self._held, self._untold = before, held, before.number
         self._changed.set()

@@ -14,6 +14,8 @@ import numpy as np
 import segno
 from numpy.typing import NDArray
 
+from sim import hand
+
 Picture: TypeAlias = NDArray[np.uint8]  # rows, columns, blue-green-red
 Symbol: TypeAlias = NDArray[np.uint8]  # 1 for a dark module: rows, columns; without a quiet zone
 _Light: TypeAlias = NDArray[np.float32]  # rows, columns, blue-green-red; grey levels, not cut off at 255
@@ -21,6 +23,7 @@ _Light: TypeAlias = NDArray[np.float32]  # rows, columns, blue-green-red; grey l
 WIDTH, HEIGHT = 1_280, 720
 QUIET_MODULES = 4
 _DRAWN_PX = 12  # a module on the drawn sheet
+_HAND, _BODY = 1, 2  # their own draws of a scene's chance: what is drawn besides stays what it was
 _FOCAL_PX = 1_100  # of the lens: what a tilt looks like
 
 
@@ -29,6 +32,8 @@ class Scene:
     """What is held before the camera, and how. Lengths in pixels of the frame, angles in degrees, shares from 0 to 1."""
 
     seed: int = 0  # of all that is left to chance: background, noise, where the glare falls
+    room: int | None = None  # the background's own seed: the same wall behind everybody
+    moment: int = 0  # one of the same scene: another noise
     side: float = 360  # of the code's width, without its quiet zone, held straight
     x: float = 0.5  # of the code's middle, in shares of the frame
     y: float = 0.5
@@ -36,6 +41,8 @@ class Scene:
     tilt: float = 0  # about the horizontal: the upper edge goes away
     swing: float = 0  # about the vertical
     dark_mode: bool = False  # light modules on dark
+    dark_around: bool = False  # dark modules on a light card, in the middle of a dark screen
+    hand: bool = False  # that holds it, and a phone's body; else a sheet floats there, as recipes have it
     quiet_modules: float = QUIET_MODULES  # of the zone around the code, in its own colour
     light: float = 215  # grey level of white
     contrast: float = 1.0  # 0: black is as white
@@ -54,11 +61,13 @@ class Scene:
 def render(scene: Scene, symbol: Symbol | None = None) -> Picture:
     """The frame; without a symbol nobody stands there."""
     chance = np.random.default_rng(scene.seed)
-    light = _background(chance)
+    light = _background(chance if scene.room is None else np.random.default_rng(scene.room))
     if symbol is not None:
         light = _held(scene, symbol, light, chance)
     light = _lit(scene, light, chance)
     light = _through_the_lens(scene, light)
+    if scene.moment:
+        chance = np.random.default_rng((scene.seed, scene.moment))
     light += chance.normal(0, scene.noise, light.shape[:2]).astype(np.float32)[:, :, None]
     light += chance.normal(0, scene.noise / 2, light.shape).astype(np.float32)
     seen = np.clip(light, 0, 255).astype(np.uint8)
@@ -98,22 +107,38 @@ def _background(chance: np.random.Generator) -> _Light:
 
 
 def _held(scene: Scene, symbol: Symbol, behind: _Light, chance: np.random.Generator) -> _Light:
-    """Phone or paper before the background."""
+    """Phone or paper before the background, in a hand where there is one."""
     carrier, middle, unit = _carrier(scene, symbol)
     scale = scene.side / (symbol.shape[1] * unit)
     warp = _projection(scene, middle, scale)
+    front: hand.Layer | None = None
+    outline: Picture = np.full(carrier.shape, 255, np.uint8)
+    if scene.hand:
+        high, wide = carrier.shape
+        back, front = hand.held(wide, high, middle, np.random.default_rng((scene.seed, _HAND)))
+        behind, outline = _over(scene, behind, back, warp), hand.outline(wide, high)
     # Drawn at twice the frame's size and then halved: an edge between pixels is gray.
     double = np.diag([2.0, 2.0, 1.0]) @ warp
     size = (2 * WIDTH, 2 * HEIGHT)
     shrink = 1 / (2 * scale)
     soft = cv2.GaussianBlur(carrier, (0, 0), 0.42 * shrink) if shrink > 1.2 else carrier
     drawn = cv2.resize(cv2.warpPerspective(soft, double, size), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    whole = cv2.warpPerspective(np.full(carrier.shape, 255, np.uint8), double, size)
+    whole = cv2.warpPerspective(outline, double, size)
     share = _f32(cv2.resize(whole, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))[:, :, None] / 255
     grey = _f32((_f32(drawn) / 255 - 0.5) * scene.contrast * 0.92 + 0.5)
     grey = _moired(scene, _f32(grey * scene.light), chance)
     held = _f32(behind * (1 - share) + grey[:, :, None] * share)
+    if front is not None:
+        held = _over(scene, held, front, warp)
     return _covered(scene, held, chance) if scene.covered else held
+
+
+def _over(scene: Scene, light: _Light, layer: hand.Layer, warp: NDArray[np.float64]) -> _Light:
+    """A layer of the hand before whatever is there, in the scene's light."""
+    to_frame, size = warp @ layer.to_sheet, (WIDTH, HEIGHT)
+    share = _f32(cv2.warpPerspective(layer.share, to_frame, size))[:, :, None] / 255
+    colours = _f32(cv2.warpPerspective(layer.colours, to_frame, size)) * (scene.light / 255)
+    return _f32(light * (1 - share) + colours * share)
 
 
 def _carrier(scene: Scene, symbol: Symbol) -> tuple[Picture, tuple[float, float], int]:
@@ -126,9 +151,10 @@ def _carrier(scene: Scene, symbol: Symbol) -> tuple[Picture, tuple[float, float]
     code = np.kron(code, np.full((unit, unit), 255, np.uint8)).astype(np.uint8)
     high, wide = code.shape
     space = wide // 6
-    ground = (14,) if scene.dark_mode else (245,)
+    dark = scene.dark_mode or scene.dark_around
+    ground = (14,) if dark else (245,)
     sheet = cv2.copyMakeBorder(code, 3 * space, 4 * space, space, space, cv2.BORDER_CONSTANT, value=ground)
-    ink = 200 if scene.dark_mode else 60
+    ink = 200 if dark else 60
     for row, words in ((1.2, "Postomat 0123"), (2.2, "3 days left"), (4.2 + high / space, "KZ-0042-7781")):
         at = (space + 10, int(row * space))
         cv2.putText(
@@ -138,6 +164,8 @@ def _carrier(scene: Scene, symbol: Symbol) -> tuple[Picture, tuple[float, float]
     sheet = cv2.copyMakeBorder(sheet, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=(25,))
     middle = (edge + space + wide / 2, edge + 3 * space + high / 2)
     drawn = np.asarray(sheet, np.uint8)
+    if scene.hand:
+        drawn = hand.embodied(drawn, edge, np.random.default_rng((scene.seed, _BODY)))
     return _curled(drawn, scene.curl) if scene.curl else drawn, middle, unit
 
 

@@ -72,7 +72,8 @@ class LiveCamera:
         """Tell it what is before it now."""
         if self._process.stdin is not None and self._process.returncode is None:
             self.number += 1
-            before = Before(self.number, self._optics.text, self._optics.ill, seed=self.number)
+            seen = self._optics
+            before = Before(self.number, seen.text, seen.ill, seed=seen.holds, plain=seen.plain)
             self._process.stdin.write(msgspec.json.encode(before) + b"\n")
 
     async def _hear(self) -> Serving | Began:

@@ -25,6 +25,8 @@ class Optics:
 
     def __init__(self) -> None:
         self.text: str | None = None  # of the code that is held before it
+        self.plain = False  # whether it is held so that nothing harms it
+        self.holds = 0  # how often somebody came with one; a code that is redrawn stays in the same hand
         self.ill = Ill.FINE
         self._observers: list[Callable[[], None]] = []
 
@@ -33,9 +35,11 @@ class Optics:
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
-    def hold(self, text: str) -> None:
-        """Hold a code before the camera, in place of whatever is there."""
-        self.text = text
+    def hold(self, text: str, *, plain: bool = False) -> None:
+        """Hold a code before the camera, in place of whatever is there. `plain`: still and undamaged, for measurements."""
+        if self.text is None:
+            self.holds += 1
+        self.text, self.plain = text, plain
         self._changed()
 
     def take_away(self) -> None:
@@ -56,12 +60,18 @@ class Optics:
 
 
 class Before(Struct, frozen=True):
-    """What is before the camera, and what is wrong with it. `seed`: of the hand."""
+    """What is before the camera, and what is wrong with it."""
 
     number: int  # comes back in Began
     text: str | None = None
     ill: Ill = Ill.FINE
-    seed: int = 1
+    seed: int = 1  # of the hand, the phone in it and the light
+    plain: bool = False  # nothing harms the code, for whoever measures what undamaged ones take
+
+    @property
+    def held(self) -> tuple[str | None, int, bool]:
+        """What its picture depends on."""
+        return self.text, self.seed, self.plain
 
 
 class Serving(Struct, frozen=True, tag=True):
