@@ -1,40 +1,71 @@
-"""The verbs of a scenario that are about the locker's camera, and about phones that are held before it."""
+"""The verbs of a scenario that are about the locker's camera: who gets a token, and what is held before it."""
+
+from typing import Any
 
 from firmware.model import Purpose
 from firmware.optics import CameraState
 from sim.backend import tokens
 from sim.backend_steps import BackendSteps
+from sim.locker import SimLocker
 from sim.machine_steps import PATIENCE
-from sim.script import seconds
+from sim.scanner import MemoryScanner
 
 
 class CameraSteps(BackendSteps):
-    """What is held before the camera, and how it is expected to be."""
+    """What is held before the camera, what becomes of it, and how the camera is expected to be."""
+
+    def __init__(self, locker: SimLocker) -> None:
+        super().__init__(locker)
+        self._scanner = None if locker.live else MemoryScanner(locker)
+        self._tokens: dict[str, str] = {}  # person → what their phone or paper shows
+        self._answered = 0  # readings that were expected, or were before the code that is held now
+
+    async def do_token(self, person: str, waybill: str, purpose: str = "pickup", paper: str = "no") -> None:
+        """A phone gets the code of a right: for a minute, or with paper=yes for as long as the right lasts."""
+        minted = self._locker.backend.mint(waybill, Purpose(purpose), static=paper == "yes")
+        self._tokens[person] = minted
+
+    async def do_forge(self, person: str, waybill: str, **said: str) -> None:
+        """The backend's key signs something else: locker=0124, epoch=7, grant=pickup-KZ9."""
+        site, backend = self._locker.backend.site, self._locker.backend
+        grant = backend.orders[waybill].grants[Purpose.PICKUP].id
+        claims: dict[int, Any] = tokens.claims(
+            said.get("locker", site.locker),
+            int(said.get("epoch", backend.ledger.epoch)),
+            said.get("grant", grant),
+            "pickup",
+            bytes(16),
+        )
+        self._tokens[person] = tokens.mint(backend.signer, claims)
 
     async def do_hold(
-        self,
-        waybill: str,
-        purpose: str = "pickup",
-        kind: str = "static",
-        locker: str = "",
-        made: str = "0s",
+        self, person: str, text: str | None = None, blind: str = "no", plain: str = "no"
     ) -> None:
-        """Hold a phone with the QR code of a right to a parcel before the camera, until `lower`.
+        """Hold somebody's code before the camera, until `lower`; `hold alia TEXT`: any other code.
 
-        kind=short: one that the app redraws; made=2m: so long ago; locker=9999: for that one instead.
+        It is read as soon as the screen asks for one, and again while it stays there. With blind=yes the scanner tells it
+        whatever the screen shows. plain=yes: still and undamaged, for whoever measures.
         """
-        backend, clock = self._locker.backend, self._locker.clock
-        grant = backend.orders[waybill].grants[Purpose(purpose)]
-        epoch = self._locker.controller.runtime.controller.state.locker.epoch
-        name = f"{purpose} {waybill}".encode()[:16].ljust(16)
-        said = tokens.claims(locker or self._locker.config.locker.id, epoch, grant.id, purpose, name)
-        if kind == "short":
-            said = tokens.dated(said, clock.true_ms() - round(1_000 * seconds(made)))
-        self._locker.optics.hold(tokens.mint(backend.signer, said))
+        held = self._tokens[person] if text is None else text
+        blinded = self._without_pixels() if blind == "yes" else None
+        if self._scanner is not None:
+            self._answered = len(self._scanner.told)
+        self._locker.optics.hold(held, plain=plain == "yes")
+        if blinded is not None:
+            blinded.read(held)
 
     async def do_lower(self) -> None:
         """Take away whatever is held before the camera."""
         self._locker.optics.take_away()
+
+    async def do_heard(self, outcome: str) -> None:
+        """Expect the answer to the code that is held before the camera; said again, to its next reading."""
+        told = self._without_pixels().told
+        await self._until(
+            lambda: len(told) > self._answered and told[-1] == outcome,
+            lambda: f"told {told[self._answered :][-3:]}",
+        )
+        self._answered = len(told)
 
     async def do_camera(self, state: str, within: str = PATIENCE) -> None:
         """Expect what the locker knows of its camera: ok, covered, frozen, hung, gone, silent."""
@@ -44,3 +75,9 @@ class CameraSteps(BackendSteps):
             return CameraState(self._locker.controller.runtime.controller.state.locker.scanner)
 
         await self._until(lambda: found() is wanted, lambda: f"the camera is {found()}", within)
+
+    def _without_pixels(self) -> MemoryScanner:
+        """Raises ValueError live, where only the shipped scanner's process knows what it says and is told."""
+        if self._scanner is None:
+            raise ValueError("in virtual time only")
+        return self._scanner

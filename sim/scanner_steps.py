@@ -5,12 +5,12 @@ import asyncio
 from sim.cabinet import Gun
 from sim.faces import Touch
 from sim.locker import SimLocker
-from sim.token_steps import TokenSteps
+from sim.screen_steps import ScreenSteps
 
 BITS_PER_BYTE = 10
 
 
-class ScannerSteps(TokenSteps):
+class ScannerSteps(ScreenSteps):
     """What is sent over a barcode scanner's line; live it is a pty, and what hears it the scanner's own process."""
 
     def __init__(self, locker: SimLocker, face: Touch) -> None:

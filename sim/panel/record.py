@@ -20,7 +20,6 @@ from sim.glass import Glass, Touched
 from sim.locker import SimLocker
 
 RECORDS_MAX = 20_000
-HELD_UP = {"hold": "hold {} kind=short", "lower": "lower", "beep": "beep '{}'"}
 UNDONE = (Outcome.STALE, Outcome.BUSY)  # such a touch has touched nothing
 # What differs from one life to the next: how many lists were sent until the locker had the newest, and when the scanner's
 # own process, which starts and looks in real seconds, first said how its camera is.
@@ -121,14 +120,17 @@ class Recorder:
                 account = f" account='{deed.account}'"
                 outbound = " direction=outbound" if deed.outbound else ""
                 self._add(f"order {deed.parcel} cell={deed.cell} buyer='{deed.buyer}'{account}{outbound}")
-            case "withdraw":
-                self._add(f"withdraw {deed.parcel}")
             case "move":
                 self._add(f"move {deed.parcel} {deed.cell}")
             case "open" | "confirm" | "report" | "extend":
                 self._add(f"command {deed.verb} {deed.parcel} {deed.problem}".rstrip())
-            case "hold" | "lower" | "beep":
-                self._add(HELD_UP[deed.verb].format(deed.parcel))
+            case "hold":
+                self._add(f"token '{deed.who}' {deed.parcel}")
+                self._add(f"hold '{deed.who}'")
+            case "lower":
+                self._add("lower")
+            case "withdraw" | "beep":
+                self._add(f"{deed.verb} '{deed.parcel}'")
             case "claim":
                 self._add(f"scan '{deed.who}'")
                 self._add(f"claim '{deed.who}'")

@@ -29,7 +29,7 @@ SHOWN = 40
 IDLE_S = 20.0  # over which idle work is measured
 PATIENCE_S = 30.0
 ASKED_S = 30.0  # longer than the screen asks whether the parcel was taken
-WAYBILL, CELL = "KZ1", "7"
+WAYBILL, CELL, BUYER = "KZ1", "7", "buyer"
 
 
 class Shows:
@@ -62,7 +62,8 @@ class Shows:
         await self.steps.do_press("start")  # a touch wakes the scanner
         await self.steps.do_see("keypad")
         camera, self._handled_s = self.scanner.camera, None
-        await self.steps.do_hold(WAYBILL)
+        await self.steps.do_token(BUYER, WAYBILL, paper="yes")
+        await self.steps.do_hold(BUYER, plain="yes")
         number = camera.number
         async with asyncio.timeout(PATIENCE_S):
             while self._handled_s is None or number not in camera.began:

@@ -138,16 +138,18 @@ def test_a_code_that_is_drawn_anew_belongs_to_the_same_phone(tmp_path: Path) -> 
 
 
 REFUSED = [
-    ("hold KZ1 locker=9999", "verdict.token.refused", {"notice": Notice.OTHER_LOCKER}),
-    ("hold KZ1 kind=short made=5m", "verdict.token.refused", {"notice": Notice.QR_OVER}),
-    ("hold KZ2", "verdict.token.refused", {"notice": Notice.NOT_DELIVERED}),
+    (("forge alia KZ1 locker=9999",), "verdict.token.refused", {"notice": Notice.OTHER_LOCKER}),
+    (("token alia KZ1", "wait 5m"), "verdict.token.refused", {"notice": Notice.QR_OVER}),
+    (("token alia KZ2",), "verdict.token.refused", {"notice": Notice.NOT_DELIVERED}),
 ]
 
 
-@pytest.mark.parametrize(("step", "key", "why"), REFUSED, ids=[key for key, _, _ in REFUSED])
-def test_a_token_that_is_refused_tells_why(step: str, key: str, why: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("steps", "key", "why"), REFUSED, ids=[steps[0] for steps, _, _ in REFUSED])
+def test_a_token_that_is_refused_tells_why(
+    steps: tuple[str, ...], key: str, why: dict[str, Any], tmp_path: Path
+) -> None:
     async def play(there: Watched) -> None:
-        await there.play(*STORED, "order KZ2 cell=2 buyer=marat", step)
+        await there.play(*STORED, "order KZ2 cell=2 buyer=alia", *steps, "hold alia")
         there.show(there.locker.optics.text or "")
         await there.play("see notice")
         line = there.line("hand.hold")
@@ -211,7 +213,7 @@ def test_a_barcode_tells_whose_cell_it_opens_and_why_it_opens_none(tmp_path: Pat
 
 def test_what_nobody_was_seen_to_hold_up_is_nobodys_line(tmp_path: Path) -> None:
     async def play(there: Watched) -> None:
-        await there.play(*STORED, "token alia KZ1", "show alia", "see take_parcel cell=7")
+        await there.play(*STORED, "token alia KZ1", "hold alia", "see take_parcel cell=7")
         assert not there.lines("hand.hold")
         (line,) = [each for each in there.lines() if each.parameters == {"event": "TokenShown"}]
         assert follows(line, *OPENS[1:])
@@ -224,7 +226,7 @@ def test_who_is_refused_takes_no_others_door(tmp_path: Path) -> None:
 
     async def play(there: Watched) -> None:
         await there.play(*STORED, "order KZ2 cell=2 buyer=marat", "deposit KZ2 2")
-        await there.play("hold KZ1")
+        await there.play("token alia KZ1", "hold alia")
         there.show(there.locker.optics.text or "")
         await there.play(
             "see opening cell=7", "command open KZ2", "outcome KZ2 busy", "see take_parcel cell=7"
