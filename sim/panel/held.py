@@ -89,7 +89,11 @@ class Held:
         return True
 
     def _redraw(self) -> None:
-        if self._who is not None and not self._show(self._who, self._parcel):
+        if self._who is None:
+            return
+        if self._show(self._who, self._parcel):
+            self._tell(Deed("redraw", self._who, parcel=self._parcel))
+        else:
             self.lower()
 
     def _stop(self) -> None:

@@ -124,7 +124,7 @@ class Recorder:
                 self._add(f"move {deed.parcel} {deed.cell}")
             case "open" | "confirm" | "report" | "extend":
                 self._add(f"command {deed.verb} {deed.parcel} {deed.problem}".rstrip())
-            case "hold":
+            case "hold" | "redraw":
                 self._add(f"token '{deed.who}' {deed.parcel}")
                 self._add(f"hold '{deed.who}'")
             case "lower":

@@ -116,6 +116,8 @@ class XRay:
             self.book.add(line, "told", "part.told", outcome=outcome)
 
     def _deed(self, deed: Deed) -> None:
+        if deed.verb == "redraw":
+            return  # the same hand holds the same phone
         pressed = deed.verb == "push" if deed.verb in ("push", "let_go") else None
         line = self.book.begin(
             deed.who,

@@ -567,9 +567,29 @@ async def lived(page: Visitor) -> None:
     await page.until(lambda page: page.order("KZ101")["stage"] == "withdrawn")
 
 
+async def held_up(page: Visitor) -> None:
+    """A phone is held before a covered lens for an hour: what is read then is another code than the first."""
+    waybill, cell = await deposit(page)
+    await page.until(lambda page: page.world["screen"] == "idle")
+    await page.say("fault", name="camera_black")
+    await page.say("hold", person="alia", parcel=waybill)
+    await page.until(lambda page: page.world["camera"].get("held") == "alia")
+    offset_s = page.world["clock"]["offset_s"]
+    await page.say("time", op="hour")
+    await page.until(lambda page: page.world["clock"]["offset_s"] > offset_s + 3_500)
+    await page.say("fault", name="camera_black", on=False)
+    await page.until(lambda page: page.cell(cell).get("open") and page.world["screen"] == "take_parcel")
+    await page.say("take", cell=cell)
+    await page.say("close", cell=cell)
+    await page.until(lambda page: page.world["screen"] in ("closing", "ask_taken"))
+    await page.say("touch", action="confirm")
+    await page.until(lambda page: page.order(waybill)["stage"] == "collected")
+
+
 def test_what_was_done_is_saved_and_replays_equal(simulator: Simulator, tmp_path: Path) -> None:
     async def play(page: Visitor) -> tuple[str, list[str]]:
         await lived(page)
+        await held_up(page)
         await page.say("save")
         saved = await page.until(lambda page: page.saved)
         assert page.refused == []
