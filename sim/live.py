@@ -65,12 +65,12 @@ def _host(kiosk: Kiosk) -> str:
 async def open_page(locker: SimLocker) -> AsyncIterator[Touch]:
     """A switched-on live locker with its real broker, and the shipped kiosk's page as its WebSocket sees it.
 
-    Where it has a camera, the shipped scanner looks through it.
+    Where it has a camera or a barcode scanner, the shipped scanner looks and listens.
     """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(linked(locker))
         await locker.switch_on()
-        if locker.config.scanner.device:
+        if locker.config.scanner.device or locker.config.scanner.serial:
             await stack.enter_async_context(scanning(locker))
         kiosk = await KioskProcess.start(locker)
         try:

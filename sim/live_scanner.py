@@ -102,19 +102,21 @@ class LiveCamera:
 
 
 class LiveScanner:
-    """The shipped scanner before the world's camera. Make it with `scanning`."""
+    """The shipped scanner before the world's camera, where the locker has one. Make it with `scanning`."""
 
-    def __init__(self, camera: LiveCamera, process: Process) -> None:
+    def __init__(self, camera: LiveCamera | None, process: Process) -> None:
         self.camera = camera
         self.process = process
 
 
 @asynccontextmanager
 async def scanning(locker: SimLocker) -> AsyncIterator[LiveScanner]:
-    """While the context lasts; a scanner that leaves is started anew, as systemd would."""
+    """While the context lasts; a scanner that leaves is started anew, as systemd would. The locker's configuration names something for it."""
     async with AsyncExitStack() as stack:
-        camera = await stack.enter_async_context(LiveCamera.running(locker))
-        process = await Process.launch("scanner", _config(locker, camera.address))
+        camera: LiveCamera | None = None
+        if locker.config.scanner.device:
+            camera = await stack.enter_async_context(LiveCamera.running(locker))
+        process = await Process.launch("scanner", _config(locker, camera.address if camera else ""))
         stack.push_async_callback(process.stop)
         keeping = asyncio.get_running_loop().create_task(process.keep())
         stack.push_async_callback(_end, keeping)
@@ -122,7 +124,7 @@ async def scanning(locker: SimLocker) -> AsyncIterator[LiveScanner]:
 
 
 def _config(locker: SimLocker, address: str) -> Path:
-    """What the process reads: the locker's own configuration, with this camera."""
+    """What the process reads: the locker's own configuration, with this camera, or with none."""
     section = msgspec.structs.replace(locker.config.scanner, device=address)
     path = locker.folder / CONFIG_FILE
     path.write_text(text(msgspec.structs.replace(locker.config, scanner=section)))

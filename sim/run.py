@@ -111,12 +111,14 @@ async def _live(
         _greet(address, folder, told, time.perf_counter() - began_s)
         _greet_phones(web.origins(phones.getsockname()[1])[0], locker.backend)
         works = []
-        if locker.config.scanner.device:  # last of all: nobody waits for it
+        if locker.config.scanner.device or locker.config.scanner.serial:  # last of all: nobody waits for it
             scanner = await stack.enter_async_context(scanning(locker))
             director.stage.site.supplied.append(scanner.process.supply)
-            director.stage.held.picture = scanner.camera.picture
+            director.stage.held.hears = True
+            if scanner.camera is not None:
+                director.stage.held.picture = scanner.camera.picture
+                works.append(scanner.camera.ended())
             locker.moved.set()
-            works.append(scanner.camera.ended())
         await first(kiosk.ended(), link.ended(), director.stage.guard(), *works)
 
 

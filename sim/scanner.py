@@ -44,7 +44,10 @@ class MemoryScanner:
         self._locker = locker
         self._optics = locker.optics
         self._state = CameraState.SILENT
-        self._seen = Ill.GONE, 0.0  # what is wrong with the camera, and since when
+        self._seen = (
+            Ill.GONE,
+            0.0,
+        )  # what is wrong with the camera, and since when; without one it is gone for good
         self._peer: Peer | None = None
         self._parts: Assembly | None = None
         self._beat: asyncio.TimerHandle | None = None
@@ -63,7 +66,7 @@ class MemoryScanner:
 
     def read(self, text: str, written: Format = Format.QR) -> None:
         """A text was held before it, whether the screen asks for it or not; a camera that is ill reads nothing."""
-        if self.scan is not None and (written is Format.LINEAR or self._optics.ill is Ill.FINE):
+        if self.scan is not None and (written is Format.LINEAR or self._ill is Ill.FINE):
             self.held = text
             self._send(Reading(self.scan.seq, text, written))
 
@@ -82,7 +85,7 @@ class MemoryScanner:
 
     def _join(self) -> None:
         if self._parts is not None and self._is_running():
-            self._seen = self._optics.ill, self._now_s()
+            self._seen = self._ill, self._now_s()
             self._state = CameraState.SILENT
             self._peer = self._parts.gate.join(Role.SCANNER, self._pushed, self.leave)
             self._tell()
@@ -99,10 +102,14 @@ class MemoryScanner:
 
     # How the camera is
 
+    @property
+    def _ill(self) -> Ill:
+        return self._optics.ill if self._locker.config.scanner.device else Ill.GONE
+
     def _looked(self) -> None:
         """Something before the camera, or in it, has changed."""
-        if self._seen[0] is not self._optics.ill:
-            self._seen = self._optics.ill, self._now_s()
+        if self._seen[0] is not self._ill:
+            self._seen = self._ill, self._now_s()
         if self._peer is not None and self._is_running():
             self._tell()
             self._read_soon()
@@ -132,7 +139,7 @@ class MemoryScanner:
         if self._reads is not None:
             self._reads.cancel()
             self._reads = None
-        if self.wants() and self._optics.text is not None and self._optics.ill is Ill.FINE:
+        if self.wants() and self._optics.text is not None and self._ill is Ill.FINE:
             self._reads = asyncio.get_running_loop().call_later(after_s, self._read)
 
     def _read(self) -> None:

@@ -28,6 +28,7 @@ class Held:
         self._parcel = ""
         self._redrawing: asyncio.TimerHandle | None = None
         self.picture: Picture | None = None  # what the camera sees, as a JPEG; None: there is no camera
+        self.hears = False  # whether there is a process that listens to barcode scanners
         deeds.observers.append(self._done)
 
     @property
@@ -40,7 +41,7 @@ class Held:
     @property
     def scans(self) -> bool:
         """Whether there is a barcode scanner, and what hears it."""
-        return self.picture is not None and bool(self._locker.cabinet.guns)
+        return self.hears and bool(self._locker.cabinet.guns)
 
     def hold(self, act: Hold) -> Refused | None:
         """Hold a phone before the camera, or take it away."""

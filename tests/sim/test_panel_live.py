@@ -162,6 +162,14 @@ def test_a_cabinet_on_pins_is_shown_as_well(tmp_path: Path) -> None:
         assert [box["number"] for box in page.setup["boxes"]] == [1, 2, 3, 4]
         assert page.world["banks"] == [{"name": "pins", "state": "online"}]
         assert page.world["orders"] == []
+        waybill, cell = await bring(page)
+        await scan(page, waybill)  # it has no camera, and what there is works
+        await page.until(lambda page: page.world["screen"] == "keypad")
+        assert page.world["camera"] is None
+        await page.say("hold", person="alia", parcel=waybill)
+        assert await page.until(lambda page: page.refused) == ["unknown"]
+        await page.say("touch", action="back")
+        await page.until(lambda page: page.world["screen"] == "idle")
         waybill, cell = await deposit(page)
         page.line(
             "screen.code", "event", "verdict", "commit", "screen", "pulse", "coil", "bolt", "door", "seen"
@@ -665,17 +673,20 @@ def test_another_program_can_listen_and_speak_on_the_bus(simulator: Simulator) -
     visit(simulator, play)
 
 
+async def scan(page: Visitor, waybill: str) -> None:
+    """The courier holds a barcode to the scanner, once its process listens: it starts in its own time."""
+    await page.until(lambda page: page.world["barcodes"] and waybill in page.person("courier")["hands"])
+    joined = {"event": "ScannerChanged"}
+    await page.until(lambda page: [line for line in page.lines.values() if line.get("parameters") == joined])
+    await page.say("scan", parcel=waybill)
+
+
 def test_a_barcode_is_held_to_the_scanner_before_the_code(simulator: Simulator) -> None:
     """Over its own pty, to the shipped scanner: what the locker says to it stands on the courier's line."""
 
     async def play(page: Visitor) -> None:
         waybill, _ = await bring(page)
-        await page.until(lambda page: page.world["barcodes"] and waybill in page.person("courier")["hands"])
-        joined = {"event": "ScannerChanged"}  # its process starts in its own time
-        await page.until(
-            lambda page: [line for line in page.lines.values() if line.get("parameters") == joined]
-        )
-        await page.say("scan", parcel=waybill)
+        await scan(page, waybill)
         line = await page.until(lambda page: page.line("hand.scan", "read", "event", "verdict", "screen"))
         assert (line["who"], line["parameters"]) == ("courier", {"parcel": waybill})
         (verdict,) = [part for part in line["parts"] if part["part"] == "verdict"]

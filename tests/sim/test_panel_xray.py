@@ -41,7 +41,7 @@ class Watched:
         self.deeds = deeds
         self.steps = Steps(locker, face)
         self.held = Held(locker, deeds, lambda parcel: "courier")
-        self.held.picture = no_picture
+        self.held.picture, self.held.hears = no_picture, True
         site = Site(locker, random.Random(1), face)
         self.xray = XRay(site, Commits(locker), deeds, Glass(locker, lambda: ""), Overheard(locker.cabinet))
 
