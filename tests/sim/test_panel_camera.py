@@ -9,7 +9,7 @@ from sim.backend import Stage
 from sim.panel import acts
 from sim.panel.seen import CameraSeen, CellSeen, OrderSeen
 from tests.sim.scripted_panel import HEARD_S, sms, with_cell, with_person
-from tests.sim.test_panel_page import DESK, NARROW, Desk, desk
+from tests.sim.test_panel_page import DESK, NARROW, Desk, desk, unfold
 
 
 def phone(there: Desk, person: str) -> Locator:
@@ -50,6 +50,7 @@ def test_a_phone_is_held_to_the_camera_with_a_press_in_its_app(
             await there.panel.change(camera=CameraSeen())
             await stored(there)
             await phone(there, "alia").locator("[data-tab=app]").click()
+            await unfold(phone(there, "alia").locator("[data-app=KZ102]"))
             await phone(there, "alia").locator("[data-app=KZ102] [data-does=hold]").click()
             assert await there.panel.said() == acts.Hold("alia", "KZ102")
 
@@ -108,6 +109,7 @@ def test_without_a_camera_nothing_speaks_of_one(runner: asyncio.Runner, browser:
             await stored(there)
             await carries(there)
             await phone(there, "alia").locator("[data-tab=app]").click()
+            await unfold(phone(there, "alia").locator("[data-app=KZ102]"))
             await expect(phone(there, "alia").locator("[data-does=open]")).to_be_visible()
             assert await there.page.locator("[data-does=hold]").count() == 0
             await expect(there.page.locator("[data-scan]")).to_be_hidden()

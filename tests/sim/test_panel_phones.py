@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
+from tests.sim.test_panel_page import unfold
 from tests.sim.test_panel_visit import shown, visit
 from tests.sim.test_run import Simulator, end, start
 
@@ -34,12 +35,13 @@ class Person:
         return self.phone.locator(f"[data-app='{waybill}']")
 
     async def press(self, waybill: str, *names: str) -> None:
+        await unfold(self.parcel(waybill))
         for name in names:
             await self.parcel(waybill).get_by_role("button", name=name, exact=True).click()
 
     async def scan(self, name: str) -> None:
         """Hold it before the screen, once there is a code on it."""
-        await self.phone.get_by_role("button", name=name).click()
+        await self.phone.get_by_role("button", name=name, exact=True).click()
 
     async def reads(self, waybill: str, state: str) -> None:
         await expect(self.parcel(waybill).locator(".stage")).to_have_text(state)
@@ -80,6 +82,7 @@ def test_the_phone_draws_its_code_anew_while_somebody_looks_at_it(
             waybill, cell = await order(page, "alia")
             await deposit(page, waybill, cell)
             await alia.turn("app")
+            await unfold(alia.parcel(waybill))
             await alia.parcel(waybill).get_by_text("Show the QR code").click()
             drawn = alia.parcel(waybill).locator("svg path")
             first = await drawn.get_attribute("d") or ""
@@ -103,7 +106,7 @@ def test_a_cell_opens_from_the_app_again_and_is_confirmed(
             await alia.reads(waybill, "On its way to the locker")
             await deposit(page, waybill, cell)
             await expect(alia.phone.locator(".sms", has_text=waybill)).to_have_count(1)
-            await alia.reads(waybill, "Waits for you in the locker")
+            await alia.reads(waybill, "Waits in the locker")
             await alia.press(waybill, "Open the cell")
             await expect(alia.parcel(waybill).locator(".told")).to_have_text(
                 "Are you standing at this locker?"
@@ -120,7 +123,7 @@ def test_a_cell_opens_from_the_app_again_and_is_confirmed(
             await shown(page, "ask_taken")  # the locker has seen the door shut
             await alia.press(waybill, "Confirm receipt")
             await alia.reads(waybill, "collected")
-            await expect(alia.parcel(waybill).locator("button")).to_have_count(0)
+            await expect(alia.parcel(waybill).locator("[data-does]")).to_have_count(0)
             await expect(marat.parcel(waybill)).to_have_count(0)
             await page.locator("#tab-xray").click()
             lines = page.locator("#xray [data-line]", has_text=waybill)
@@ -148,14 +151,14 @@ def test_the_screen_is_scanned_and_its_parcels_are_collected_one_by_one(
                 await shown(page, "idle")
                 await alia.scan(scan)
                 await shown(page, "claimed")
-                await expect(alia.phone.get_by_role("button", name=cancel)).to_be_visible()
-                await expect(marat.phone.get_by_role("button", name=scan)).to_be_visible()
+                await expect(alia.phone.get_by_role("button", name=cancel, exact=True)).to_be_visible()
+                await expect(marat.phone.get_by_role("button", name=scan, exact=True)).to_be_visible()
                 await marat.scan(scan)
                 await expect(marat.phone.locator(".told").first).to_have_text(
                     "There is no code on the screen"
                 )
                 await free.get_by_role("button", name=cancel if free is alia.phone else "Отмена").click()
-                await expect(alia.phone.get_by_role("button", name=scan)).to_be_visible()
+                await expect(alia.phone.get_by_role("button", name=scan, exact=True)).to_be_visible()
             await shown(page, "idle")
             await alia.scan(scan)
             await shown(page, "claimed")
@@ -167,7 +170,7 @@ def test_the_screen_is_scanned_and_its_parcels_are_collected_one_by_one(
                 await shown(page, "ask_taken")
                 await alia.press(waybill, "Confirm receipt")
                 await alia.reads(waybill, "collected")
-            await expect(alia.phone.get_by_role("button", name=scan)).to_be_visible()
+            await expect(alia.phone.get_by_role("button", name=scan, exact=True)).to_be_visible()
             await page.locator("#tab-xray").click()
             await expect(page.locator("#xray [data-line]", has_text="A phone has scanned")).to_have_count(3)
 
@@ -219,7 +222,7 @@ def test_what_a_phone_shows_of_a_locker_that_is_busy_or_away(
             await page.locator("[data-switch='link']").click()
             away = alia.phone.locator(".away")
             await expect(away).to_have_text("The locker is offline, the code from the SMS works")
-            await expect(alia.parcel("KZ103").locator("button")).to_have_count(0)
+            await expect(alia.parcel("KZ103").locator("[data-does]")).to_have_count(0)
             await page.locator("[data-switch='link']").click()
             await expect(away).to_be_hidden()
             await Person(page, "marat").turn("app")

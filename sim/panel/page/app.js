@@ -1,6 +1,6 @@
 // One buyer's app. It speaks the backend's own HTTP API, as a phone would, and knows no more than that tells.
 
-import { be, h, Rows, word } from "./dom.js";
+import { be, h, Rows, set, word } from "./dom.js";
 import { date, has, named, say, time } from "./texts.js";
 
 const WAIT_S = 25;
@@ -8,7 +8,7 @@ const RETRY_MS = 1_000;
 const PROBLEMS = ["not_there", "not_mine", "damaged", "refused"];
 const ALIKE = { unconfirmed: "ordered", suspect: "stored" }; // to its buyer
 const SCREEN = ""; // among what was asked: of the screen's code, not of a parcel
-const money = (tenge) => `${tenge.toLocaleString("ru")} ₸`;
+const money = (tenge) => `${tenge.toLocaleString("ru")}\u00a0₸`;
 
 export class App {
   /** `seen()` is what the phone's camera reads off the locker's screen; `hold(parcel)` holds the phone to the locker's own. */
@@ -17,7 +17,7 @@ export class App {
     this.away = h("p", { class: "away", role: "status" });
     this.scan = h("button", { class: "scan", onclick: () => this.press() });
     this.answer = h("span", { class: "told", role: "status" });
-    this.list = h("ul");
+    this.list = h("ul", { class: "mine", onkeydown: (event) => this.walk(event) });
     this.mine = h("div", { class: "app", hidden: "" }, this.away, this.scan, this.answer, this.list);
     this.purse = h("ul", { class: "app", hidden: "" });
     this.parcels = new Rows(this.list, ({ waybill }) => waybill, (parcel) => this.parcel(parcel));
@@ -72,6 +72,7 @@ export class App {
 
   /** Read the code, or let the locker go. */
   press() {
+    this.unfolded = undefined;
     if (this.claim) this.want(SCREEN, "leave", `claims/${this.claim}`, undefined, "DELETE");
     else if (this.seen()) this.want(SCREEN, "claim", "claims", { qr: this.seen() });
     else {
@@ -90,33 +91,61 @@ export class App {
     const { locker, parcels } = this.told;
     const screen = this.asked.get(SCREEN);
     if (screen?.state === "done") this.claim = screen.verb === "claim" ? screen.id : null;
+    const mine = [...parcels].sort((a, b) => !a.cell - !b.cell); // what lies there first
+    if (this.claim && this.unfolded !== null && !mine.some(({ waybill, can }) => waybill === this.unfolded && can.length)) {
+      this.unfolded = mine.find(({ can }) => can.length)?.waybill; // one by one, unless folded
+    }
     for (const [row, { state, at }] of this.asked) if (state !== "waiting" && at !== this.stage(row)) this.asked.delete(row);
     be(this.away, "hidden", locker.online);
     word(this.away, say("app.offline"));
     word(this.scan, say(this.claim ? "app.leave_it" : "app.scan"));
     word(this.answer, this.claim ? say("screen.claimed") : words(screen));
-    this.parcels.update(parcels);
     this.money.update(this.accounts);
+    this.parcels.update(mine);
   }
 
-  /** A parcel: what and where it is, until when, what can be done with it now, and what became of that. */
+  /** Arrow keys go from row to row. */
+  walk(event) {
+    const to = { ArrowUp: "previous", ArrowDown: "next" }[event.key];
+    if (!to) return;
+    event.preventDefault();
+    event.target.closest("[data-app]")[`${to}ElementSibling`]?.firstChild.focus();
+  }
+
+  /** A parcel: what and where it is, until when, and what became of it. Unfolded: what can be done. */
   parcel({ waybill }) {
-    const [state, where, told] = [h("span", { class: "stage" }), h("p", { class: "quiet" }), h("span", { class: "told", role: "status" })];
+    const [state, where, until, address] = ["stage", "where", "until", "quiet"].map((name) => h("span", { class: name }));
+    const told = h("p", { class: "told", role: "status" });
+    const row = h("button", { class: "sum", onclick: () => {
+      this.unfolded = this.unfolded === waybill ? null : waybill;
+      this.choose(null);
+    } }, h("b", {}, waybill), state, where, until);
     const buttons = h("div", { class: "does" });
     const code = h("details", { ontoggle: () => code.open && this.code(code, waybill) }, h("summary", {}, say("app.code")));
+    const fold = h("div", { class: "fold" }, buttons, code, address);
     const options = new Rows(buttons, ({ name }) => name, ({ name }) => option(name));
+    const element = h("li", { "data-app": waybill }, row, told, fold);
     const update = (parcel) => {
-      const { address, cell, until_ms: until, can } = parcel;
-      be(code, "hidden", !cell);
-      const waits = until && !can.length && this.told.locker.online;
+      const { cell, until_ms: end, can } = parcel;
+      const waits = end && !can.length && this.told.locker.online;
       const at = waits ? "waits" : can.includes("confirm") ? "opened" : ALIKE[parcel.state] ?? parcel.state;
+      set(state, "class", `stage ${at}`);
       word(state, has(`mine.${at}`) ? say(`mine.${at}`) : named("stage", at));
-      word(where, [address, cell && say("app.cell", { cell }), until && say("app.until", { date: date(until), time: time(until).slice(0, 5) })].filter(Boolean).join(" · "));
+      word(where, cell ? say("app.cell", { cell }) : "");
+      word(until, end ? say("app.until", { date: date(end).slice(0, 5), time: time(end).slice(0, 5) }) : "");
+      word(address, parcel.address);
+      be(code, "hidden", !cell);
       const asks = this.choice?.waybill === waybill ? this.choice.verb : null;
       word(told, asks ? say(asks === "open" ? "app.here" : "screen.problem") : words(this.asked.get(waybill)));
+      const held = fold.contains(document.activeElement);
       options.update(asks ? this.answers(waybill, asks) : [...can.map((verb) => this.offer(waybill, verb, can)), ...this.showing(waybill, can)]);
+      if (held && !fold.contains(document.activeElement)) (buttons.firstChild ?? row).focus();
+      const folded = this.unfolded !== waybill;
+      set(row, "aria-expanded", String(!folded));
+      if (fold.hidden && !folded) requestAnimationFrame(() => element.scrollIntoView({ block: "nearest" })); // once the other is folded
+      be(fold, "hidden", folded);
     };
-    return { element: h("li", { "data-app": waybill }, h("b", {}, waybill), state, where, told, buttons, code), update };
+    return { element, update };
   }
 
   /** What its camera reads opens the cell, whether the locker can be reached or not. */
@@ -152,7 +181,7 @@ export class App {
   }
 
   account(name) {
-    const [sum, back] = [h("b", {}), h("ul", { class: "told" })];
+    const [sum, back] = [h("b", {}), h("ul", { class: "told", "aria-live": "polite" })];
     const refunds = new Rows(back, ([waybill]) => waybill, ([parcel, tenge]) => ({ element: h("li", {}, say("app.refund", { parcel, tenge: money(tenge) })) }));
     return { element: h("li", { "data-account": name }, h("span", {}, name), sum, back), update: ({ tenge, refunds: came }) => {
       word(sum, money(tenge));
@@ -161,14 +190,10 @@ export class App {
   }
 }
 
-/** A button whose deed may become another one. The focus stays in its parcel when it goes. */
+/** A button whose deed may become another one. */
 function option(name) {
   let now = null;
-  const element = h("button", { "data-does": name, onclick: () => {
-    const home = element.parentElement;
-    now.act();
-    if (!element.isConnected) home.querySelector("button")?.focus();
-  } });
+  const element = h("button", { "data-does": name, onclick: () => now.act() });
   return { element, update: (item) => { now = item; word(element, item.label); } };
 }
 

@@ -89,7 +89,8 @@ class Phone {
     be(this.sms, "hidden", name !== "sms");
     if (this.app) {
       be(this.app.mine, "hidden", name !== "app");
-      be(this.app.purse, "hidden", name !== "kaspi");
+      be(this.app.purse, "hidden", name === "sms");
+      this.app.purse.classList.toggle("brief", name === "app");
     }
     be(this.silent, "hidden", name !== "sms" || this.count > 0);
   }

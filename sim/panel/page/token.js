@@ -11,11 +11,13 @@ export async function show(place, ask) {
   place.turn = turn;
   while (place.open && place.isConnected && place.turn === turn) {
     const { size, path, redraw_s: again } = await ask();
-    place.querySelector("svg")?.remove();
+    const drawn = place.querySelector("svg");
+    drawn?.remove();
     if (!size) return;
     const side = size + 2 * QUIET;
     place.append(s("svg", { viewBox: `${-QUIET} ${-QUIET} ${side} ${side}`, role: "img", "aria-label": "QR", width: 200 },
       s("rect", { x: -QUIET, y: -QUIET, width: side, height: side, fill: "#fff" }), s("path", { d: path, "shape-rendering": "crispEdges" })));
+    if (!drawn) place.scrollIntoView({ block: "nearest" });
     await new Promise((done) => { setTimeout(done, 1_000 * again / FASTEST); });
   }
 }
