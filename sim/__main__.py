@@ -143,7 +143,12 @@ def _explore(options: argparse.Namespace) -> int:
             _say("\n".join(explore.told(life)))
         if life.seed in result.shortened:
             _say(f"  shortened: postomat-sim replay {result.shortened[life.seed]}")
-    for name, missing in (("fault", result.never_fired), ("transition", result.never_taken)):
+    untried = {
+        "fault": result.never_fired,
+        "transition": result.never_taken,
+        "command": result.never_carried_out,
+    }
+    for name, missing in untried.items():
         for each in missing if result.strict else ():
             _say(f"{name} never seen: {each}")
     _say(

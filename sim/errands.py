@@ -10,6 +10,7 @@ from sim.couriers import Courier
 from sim.people import Visitor
 from sim.showers import Shower
 from sim.site import Site
+from sim.upkeep import UPKEEP
 from sim.wishes import WISHES, see_to_doubtful
 
 BUYERS: dict[str, type[Visitor]] = {"scans": Claimer, "shows": Shower}
@@ -83,4 +84,5 @@ LIFE: dict[str, Callable[[Site, random.Random, str, str], Awaitable[None]]] = {
     "bring_round": bring_round,
     "fetch_round": fetch_round,
     "wish": wish,
+    **UPKEEP,
 }

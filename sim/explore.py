@@ -1,7 +1,7 @@
 """The explorer: many seeds, each a locker's life, in search of a broken invariant; a failing one is shortened.
 
 One seed is one thread in one process; jobs are processes. A run that is long enough for it also fails where a kind of
-fault never fired or a listed transition was never taken: what was not tried is not proved.
+fault never fired, a listed transition was never taken or a kind of command never carried out: what was not tried is not proved.
 """
 
 import concurrent.futures
@@ -18,6 +18,7 @@ from msgspec import Struct
 from firmware import access, door, parcel, session
 from firmware.table import Table
 from sim import plan, shorten
+from sim.afar import never_carried_out
 from sim.faults import CATALOGUE
 from sim.life import Life, live
 from sim.plan import Plan
@@ -58,9 +59,11 @@ class Result(Struct, frozen=True):
     exchange_us: float
     endings: dict[str, int]
     faults: dict[str, int]
+    commands: dict[str, int]  # how often each kind was answered what
     transitions: dict[str, int]
     never_fired: tuple[str, ...]
     never_taken: tuple[str, ...]
+    never_carried_out: tuple[str, ...]  # kinds of command
     taken_after_all: tuple[str, ...]  # of UNTAKEN
     lives: tuple[Life, ...]
     shortened: dict[int, str]  # seed → the file of its shortened plan
@@ -109,12 +112,15 @@ def summed(lives: tuple[Life, ...], hours: float, shortened: dict[int, str], *, 
     fired = {name: faults.get(name, 0) for name in CATALOGUE}
     never_fired = tuple(name for name, times in fired.items() if not times)
     never_taken = tuple(move for move in listed() if move not in taken and move not in UNTAKEN)
+    commands = _sum(life.commands for life in lives)
+    undone = never_carried_out(commands)
+    untried = never_fired or never_taken or undone
     lived_s = sum(3_600 * life.hours if life.breach is None else life.breach.at_s for life in lives)
     real_s = sum(life.real_s for life in lives)
     exchanges = sum(life.exchanges for life in lives)
     return Result(
         strict=strict,
-        ok=all(life.breach is None for life in lives) and not (strict and (never_fired or never_taken)),
+        ok=all(life.breach is None for life in lives) and not (strict and untried),
         seeds=len(lives),
         hours=hours,
         trace_hash=hashlib.sha256("".join(life.trace_hash for life in lives).encode()).hexdigest(),
@@ -124,9 +130,11 @@ def summed(lives: tuple[Life, ...], hours: float, shortened: dict[int, str], *, 
         exchange_us=round(1e6 * real_s / max(1, exchanges), 1),
         endings=_sum(life.endings for life in lives),
         faults=fired,
+        commands=commands,
         transitions=taken,
         never_fired=never_fired,
         never_taken=never_taken,
+        never_carried_out=undone,
         taken_after_all=tuple(move for move in taken if move in UNTAKEN),
         lives=lives,
         shortened=shortened,

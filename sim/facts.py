@@ -241,12 +241,12 @@ class Facts:
 
     def _take_command(self, at: Session, *, touched: bool) -> None:
         """A command has begun an opening: it proves its grant once, in time, not after a start, and within the cap or by a touch."""
-        times, now_s = self.site.locker.config.times, self.now_s
+        afar, now_s = self.site.afar, self.now_s
         came_s, command = self._came.pop(at.command or "", (0.0, None))
-        since_s = now_s - times.remote_open_window_s + 0.01  # deadlines are in whole milliseconds
+        since_s = now_s - afar.times.remote_open_window_s + 0.01  # deadlines are in whole milliseconds
         self._untouched_s = [at_s for at_s in self._untouched_s if at_s > since_s]
-        may_s = times.remote_wait_s + (times.await_touch_s if touched else 0) + 0.01
-        within_cap = touched or self.claims.by is not None or len(self._untouched_s) < times.remote_open_max
+        may_s = afar.times.remote_wait_s + (afar.times.await_touch_s if touched else 0) + 0.01
+        within_cap = touched or self.claims.by is not None or len(self._untouched_s) < afar.untouched_max
         if command is not None and now_s - came_s <= may_s and within_cap:
             self._untouched_s += [] if touched or self.claims.by is not None else [now_s]
             self.proofs = {at.id: command.grant}

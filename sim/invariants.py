@@ -46,6 +46,13 @@ from sim.token_rules import (
     no_code_is_kept,
     what_is_none_of_ours_is_not_journalled,
 )
+from sim.upkeep_rules import (
+    a_kept_cell_is_kept,
+    a_kept_cell_was_free,
+    only_the_keys_of_now_count,
+    what_may_not_be_set_is_refused,
+    what_was_set_is_in_force,
+)
 
 Rule = Callable[[Facts], Iterator[str]]
 
@@ -243,6 +250,11 @@ AFTER_EVENT: tuple[Rule, ...] = (
     memory_equals_reload,
     a_sure_clock_is_right,
     nothing_expires_before_its_time,
+    a_kept_cell_was_free,
+    a_kept_cell_is_kept,
+    what_was_set_is_in_force,
+    what_may_not_be_set_is_refused,
+    only_the_keys_of_now_count,
 )
 
 

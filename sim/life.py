@@ -71,6 +71,7 @@ class Life(Struct, frozen=True):
     outages: int
     endings: dict[str, int]
     faults: dict[str, int]
+    commands: dict[str, int]  # `kind: outcome`
     transitions: dict[str, int]
 
 
@@ -137,6 +138,7 @@ class _Life:
             "outages": self.site.outages,
             "endings": dict(sorted(Counter(kind.value for kind in self.facts.ended.values()).items())),
             "faults": dict(sorted(self.fired.items())),
+            "commands": dict(sorted(self.site.afar.answered.items())),
         }
 
     def _config(self) -> Config:
@@ -223,6 +225,7 @@ class _Life:
         parts.runtime.observers.append(self._event)
 
     def _event(self, post: Post, effects: list[Effect]) -> None:
+        self.site.afar.take_event(post.event, effects)
         self.facts.take_event(post, effects)
         self._ask(AFTER_EVENT)
         self.facts.done()

@@ -38,4 +38,6 @@ def holder(site: "Site", shown: TokenShown) -> str | None:
     minted, true_ms = site.minted.get(shown.digest), site.locker.clock.true_ms()
     if minted is None or minted.grant != shown.grant:
         return None
+    if minted.until_ms is None and not site.afar.takes_static:
+        return None
     return minted.holder if minted.until_ms is None or true_ms < minted.until_ms + CLOCK_OFF_MS else None

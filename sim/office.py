@@ -3,7 +3,9 @@
 import random
 from collections.abc import Callable
 
-from firmware.model import Direction, Purpose, SessionState
+import msgspec
+
+from firmware.model import Direction, EntryKind, Purpose, SessionState
 from sim.backend import commands
 from sim.backend.orders import FETCHED, Order, Stage
 from sim.locker import SimLocker
@@ -21,10 +23,11 @@ class Office:
         self._chance = chance
         self.buyers: tuple[str, ...] = ()  # who orders; unless told, one for each parcel
         self._avoided: set[int] = set()  # cells that a courier was refused
+        self.kept: dict[str, int] = {}  # by waybill, the cell that the locker keeps for it
 
     def order(self, waybill: str, *, outbound: bool = False) -> Order | None:
-        """Order a parcel into a free cell. None where there is none."""
-        cell = self._free_cell()
+        """Order a parcel into the cell that is kept for it, or a free one. None where there is none."""
+        cell = self.kept.pop(waybill, None) or self._free_cell()
         if waybill in self.backend.orders or cell is None:
             return self.backend.orders.get(waybill)
         order = self.backend.order(
@@ -36,6 +39,14 @@ class Office:
         )
         self.sync()
         return order
+
+    def keep(self, waybill: str, command: str, since: int) -> int | None:
+        """The cell that the locker has chosen by this command, as an entry of its journal after `since` tells."""
+        for row in self.backend.ledger.after(since):
+            body = msgspec.json.decode(row.body)
+            if body["kind"] == EntryKind.RESERVED and body["command"] == command:
+                self.kept[waybill] = body["cell"]
+        return self.kept.get(waybill)
 
     def choose_again(self, waybill: str, *, quiet: bool = False) -> None:
         """The courier could not use the cell, for good or for its quiet hour: another one."""
@@ -103,7 +114,7 @@ class Office:
         return at is not None and at.parcel == waybill and at.state in IN_HAND
 
     def _free_cell(self) -> int | None:
-        taken = self.backend.taken_cells() | self.backend.quiet.cells()
+        taken = self.backend.taken_cells() | self.backend.quiet.cells() | set(self.kept.values())
         cells = [cell for cell in sorted(self._locker.world.cells) if cell not in taken]
         good = [cell for cell in cells if cell not in self._avoided]
         return self._chance.choice(good or cells) if cells else None

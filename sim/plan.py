@@ -39,6 +39,12 @@ COMES_NOT = 0.15  # the share of recipients who never come
 WISHES = {"cancel": 35, "cancel_now": 30, "extend": 20, "block": 15}
 WISHED = 0.2  # the share of parcels of which something is
 PUT_OFF = 0.6  # the share of those whose recipients do not come, and put it off in the last seconds
+# What the operator wants of the locker itself: how often, on average, and how many of a hundred times in which way.
+UPKEEP: dict[str, tuple[float, dict[str, int]]] = {
+    "reserve": (2_400.0, {"used": 60, "cancelled": 25, "left": 15}),
+    "configure": (3_600.0, {"good": 70, "bad": 30}),
+    "rotate": (5_400.0, {"usual": 100}),
+}
 OUTBOUND = 0.08  # the share of parcels that a person sends
 
 
@@ -52,7 +58,7 @@ class Happening(Struct, frozen=True, omit_defaults=True):
     """Something that begins at a moment: a person's visit, or a fault. `of` is a waybill or the fault's name."""
 
     at_s: float
-    kind: str  # deliver, collect, send, round, bring_round, fetch_round, wish, fault
+    kind: str  # deliver, collect, send, round, bring_round, fetch_round, wish, reserve, configure, rotate, fault
     seed: int
     of: str = ""
     manner: str = ""
@@ -78,6 +84,7 @@ def draw(seed: int, hours: float, workload: str = WORKLOAD) -> Plan:
     happenings = [*_parcels(chance, last_s), *_rounds(chance, last_s), *_faults(seed, chance, hours, last_s)]
     happenings += _with_scanner(random.Random(f"batches {seed}"), last_s)
     happenings += _wishes(random.Random(f"wishes {seed}"), happenings, last_s)
+    happenings += _upkeep(random.Random(f"upkeep {seed}"), last_s)
     return Plan(seed, hours, tuple(sorted(happenings, key=lambda each: each.at_s)), workload)
 
 
@@ -122,6 +129,16 @@ def _wishes(chance: random.Random, visits: list[Happening], last_s: float) -> li
             at_s = visit.at_s + chance.choice((chance.uniform(1, 60), chance.expovariate(1 / STAY_S)))
             found.append(_visit(chance, at_s, "wish", visit.of, WISHES))
     return [each for each in found if each.at_s < last_s]
+
+
+def _upkeep(chance: random.Random, last_s: float) -> list[Happening]:
+    """Each kind at random; `of` is the parcel, or the id of the key that follows."""
+    found: list[Happening] = []
+    for kind, (every_s, manners) in UPKEEP.items():
+        at_s = 0.0
+        while (at_s := at_s + chance.expovariate(1 / every_s)) < last_s:
+            found.append(_visit(chance, at_s, kind, f"{kind}-{len(found) + 1}", manners))
+    return found
 
 
 def _visit(chance: random.Random, at_s: float, kind: str, of: str, manners: dict[str, int]) -> Happening:

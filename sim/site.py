@@ -13,8 +13,10 @@ from typing import Any
 
 from firmware.assembly import Assembly
 from firmware.errors import StoreError
-from firmware.model import DoorState, Entry, EntryKind, Why
+from firmware.model import DoorState, Entry, EntryKind, Moment, Why
 from firmware.rows import Door
+from sim.afar import Afar
+from sim.backend import Signer
 from sim.faces import MemoryKiosk, Screen
 from sim.locker import SimLocker
 from sim.minted import Minted
@@ -138,16 +140,11 @@ class Site:
         self.outages = 0
         self.disk_fails = False  # it was told to
         self._supply = asyncio.Lock()
+        self.afar = Afar(locker.config.times)
+        self.hear(locker.backend.signer)
         if locker.assembly is not None:
             self._watch(locker.assembly)
         locker.observe(self._watch)
-        sign = locker.backend.signer.sign
-
-        def signing(kind: str, payload: Mapping[str, Any]) -> bytes:
-            self.sent.append(sign(kind, payload))
-            return self.sent[-1]
-
-        locker.backend.signer.sign = signing  # type: ignore[method-assign]
 
     @property
     def sees_pixels(self) -> bool:
@@ -167,6 +164,18 @@ class Site:
 
     def cells_of_board(self, name: str) -> list[int]:
         return sorted(self.locker.cabinet.boards[name].wiring.values())
+
+    def hear(self, signer: Signer) -> None:
+        """Know what a key of the backend's signs from now on."""
+        sign = signer.sign
+        self.afar.hears(signer)
+
+        def signing(kind: str, payload: Mapping[str, Any]) -> bytes:
+            self.sent.append(sign(kind, payload))
+            self.afar.sign(signer, kind, payload)
+            return self.sent[-1]
+
+        signer.sign = signing  # type: ignore[method-assign]
 
     # Hands
 
@@ -241,12 +250,14 @@ class Site:
     def _watch(self, parts: Assembly) -> None:
         """The commits of each new controller can be met by a power cut, and what they tell is heard."""
         commit = parts.store.commit
+        self.afar.follow(parts)
 
-        def watched(changes: object, entries: list[Entry], now: object) -> None:
+        def watched(changes: object, entries: list[Entry], now: Moment) -> None:
             self.entries = []
             self.before_commit()
             commit(changes, entries, now)  # type: ignore[arg-type]
             self.entries = entries
+            self.afar.committed(entries, now.utc_ms, parts.store.last_seq)
             for entry in entries:
                 self.witness.told(entry)
             self.after_commit()

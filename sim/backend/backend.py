@@ -11,7 +11,18 @@ from sim.backend.commands import Command
 from sim.backend.desk import PATIENCE_S, Desk
 from sim.backend.journal import JournalBroken
 from sim.backend.orders import Round
-from sim.backend.signing import ACK, CHANGES, EPOCH, GRANTS, HEAD, WELCOME, Signer, is_signed_by
+from sim.backend.signing import (
+    ACK,
+    CHANGES,
+    COMMAND,
+    EPOCH,
+    GRANTS,
+    HEAD,
+    WELCOME,
+    Signer,
+    is_signed_by,
+    said_in,
+)
 
 ROUNDS = (Purpose.DEPOSIT, Purpose.WITHDRAWAL)
 OWN_VERBS = frozenset({"extend", "cancel", "rotate"})
@@ -45,10 +56,19 @@ class Backend(Desk):
         """To be called now and then: what is due by now is done. Whether anything was."""
         with self.books.change():
             was_due = self._custody.pass_time()
+            signer = self.signer
             if (deed := self.keys.turn(self.books, self._utc_ms())) is not None:
-                self.command(deed, valid_s=PATIENCE_S)
+                self.keys.asks(self.command(deed, valid_s=PATIENCE_S).id)
                 was_due = True
+            if signer is not self.signer:
+                self._sign_anew()
         return was_due
+
+    def _sign_anew(self) -> None:
+        """What has no answer yet would be refused under the key that leaves. It stays the same command, carried out once."""
+        for each in self.books.open_commands.values():
+            each.object = self.signer.sign(COMMAND, said_in(each.object))
+            self.books.put_command(each)
 
     def due_commands(self) -> list[Command]:
         """What the backend itself asks for and has no answer to: sent until there is one, or it is too late."""

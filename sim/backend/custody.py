@@ -104,6 +104,8 @@ class Custody:
     def _order_of(self, body: dict[str, Any], what: str) -> Order | None:
         """The order that an entry is about; a person is called where there is none, or nothing can become of it any more."""
         seq, order = body["seq"], self._books.orders.get(str(body.get("parcel")))
+        if order is None and str(body.get("command")) in self._books.commands:
+            return None  # a cell was kept for a parcel, and is not wanted any more: as we have asked
         if order is None:
             self._books.add_alarm(f"entry {seq}: {body.get('parcel')} is {what}, and nobody ordered it")
         elif order.stage in ENDED:

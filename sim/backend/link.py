@@ -20,8 +20,8 @@ from sim.backend import commands
 from sim.backend.backend import Backend
 from sim.backend.commands import Command
 from sim.backend.journal import JournalBroken
-from sim.backend.listing import REPEATED, Listing
-from sim.backend.signing import HELLO, is_signed_by
+from sim.backend.listing import AGAIN, REPEATED, Listing
+from sim.backend.signing import HELLO, Signer, is_signed_by
 
 PASSING = REPEATED | {Outcome.DONE, Outcome.STALE}  # of a welcome or an acknowledgement: the next one will do
 ANSWER_S = 12.0  # what has had no answer for so long is sent again
@@ -65,7 +65,7 @@ class Link:
         self._numbers = 0
         self._waiting: dict[str, _Sent] = {}  # by name
         self._listing = Listing(backend)
-        self._own: deque[str] = deque(maxlen=ACKS_KEPT)  # names of welcomes and acknowledgements
+        self._own: dict[str, Signer] = {}  # by name: welcomes, acknowledgements
         self._last = 0  # of the locker's entries, as far as it has told
         self._refusal: str | None = None  # why a batch was not believed since the last hello
         self._stuck = 0  # hellos after which one was not, and none was
@@ -158,7 +158,7 @@ class Link:
         self._send_list()
         waiting = {sent.command for sent in self._waiting.values()}
         for command in self.backend.due_commands():
-            if command.id not in waiting and self.outcomes.get(command.id) in (None, *REPEATED):
+            if command.id not in waiting and self.outcomes.get(command.id) in (None, *AGAIN):
                 self.post(command)
 
     def _send_list(self) -> None:
@@ -180,7 +180,8 @@ class Link:
 
     def _put_own(self, signed: bytes) -> None:
         """A welcome or an acknowledgement: it is answered only where it is refused."""
-        self._own.append(name_of(signed))
+        own = [*self._own.items(), (name_of(signed), self.backend.signer)]
+        self._own = dict(own[-ACKS_KEPT:])
         self._put(signed)
 
     # What the locker says
@@ -281,7 +282,8 @@ class Link:
         told = _answers.decode(payload)
         self._online = True
         if told.object in self._own:
-            if told.outcome not in PASSING:
+            left = told.outcome is Outcome.UNKNOWN_KEY and self._own[told.object] is not self.backend.signer
+            if told.outcome not in PASSING and not left:
                 self.backend.alarm(f"an acknowledgement or welcome was refused: {told.outcome}")
             return
         sent = self._waiting.pop(told.object, None) if told.object is not None else None

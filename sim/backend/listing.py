@@ -6,6 +6,7 @@ from sim.backend.backend import Backend
 from sim.backend.lists import Part
 
 REPEATED = frozenset({Outcome.OLDER, Outcome.BUSY, Outcome.STORAGE_FAILED, Outcome.GAP})  # so is told again
+AGAIN = REPEATED | {Outcome.UNKNOWN_KEY}  # so is a command: it is signed anew where its key has left
 LOST = frozenset({Outcome.OLDER, Outcome.GAP})  # it has another list than we think
 
 
@@ -17,6 +18,7 @@ class Listing:
         self._name: str | None = None  # of the object on its way …
         self._part: Part | None = None  # … what it tells …
         self._version = 0  # … and its version
+        self._signer = backend.signer  # … and who has signed it
         self._offered: int | None = None  # revision of the last list that was told to its end
 
     @property
@@ -47,6 +49,7 @@ class Listing:
             return None
         signed = self._backend.sign_part(part)
         self._name, self._part, self._version = name_of(signed), part, self._backend.version
+        self._signer = self._backend.signer
         return signed
 
     def answer(self, name: str, outcome: Outcome) -> bool:
@@ -64,7 +67,8 @@ class Listing:
             return True
         if outcome in LOST:
             self._backend.take_listed(0, {})
-        if outcome in REPEATED:
+        left = outcome is Outcome.UNKNOWN_KEY and self._signer is not self._backend.signer
+        if outcome in REPEATED or left:
             self._offered = None
         else:
             self._backend.alarm(f"list {self._version} was refused: {outcome}")

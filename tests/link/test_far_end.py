@@ -122,6 +122,30 @@ def test_one_that_comes_too_late_is_none(outcome: Outcome) -> None:
     play(story)
 
 
+def test_an_acknowledgement_under_a_key_that_left_meanwhile_is_no_alarm() -> None:
+    async def story(line: Line) -> None:
+        line.controller.ack_outcome = Outcome.UNKNOWN_KEY
+        publish, old = line.link._publish, line.backend.signer
+        assert publish is not None
+
+        def leaves(topic: str, payload: bytes) -> None:
+            publish(topic, payload)
+            line.backend.keys.signer = Signer(bytes(32), "next")
+
+        line.link._publish = leaves
+        line.controller.write("wrong_code")
+        await asyncio.sleep(0.1)
+        assert line.backend.signer is not old
+        assert line.backend.alarms == []
+        line.link._publish = publish
+        line.backend.keys.signer = old
+        line.controller.write("wrong_code")
+        await asyncio.sleep(0.1)
+        assert line.backend.alarms == ["an acknowledgement or welcome was refused: unknown_key"]
+
+    play(story)
+
+
 def test_a_list_that_is_refused_for_good_is_an_alarm_and_not_repeated() -> None:
     async def story(line: Line) -> None:
         assert line.controller.refused  # its welcome, too

@@ -15,7 +15,7 @@ from firmware.control import Hello, Journal, encode
 from firmware.events import Commanded, EpochDemanded
 from firmware.model import Direction, Outcome, Purpose
 from firmware.signed import Answering, Keyring, open_signed
-from sim.backend import Backend, Database, Link, Signer, Stage
+from sim.backend import Backend, Database, Link, Signer, Stage, commands
 from sim.backend.bank import OPENING_TENGE, Bank, Payment
 from sim.backend.custody import CLOCKS_MS, LATE_MS, SILENT_MS
 from sim.backend.database import VERSION, DatabaseError
@@ -358,6 +358,59 @@ def test_a_known_key_waits_for_its_moment(world: World) -> None:
     assert world.backend.signer is SIGNER
     world.later(1)
     assert world.backend.signer.key_id == "backend-2"
+
+
+def keys_in(told: Commanded) -> list[str]:
+    return [key.id for key in told.do.keys]  # type: ignore[union-attr]
+
+
+def test_a_rotation_that_the_locker_refused_is_asked_for_again_and_nobody_else_rotates_meanwhile(
+    world: World,
+) -> None:
+    backend, following = world.backend, Signer(bytes(32), "backend-2")
+    both = Keyring({"backend-1": SIGNER.public, "backend-2": following.public})
+    first = backend.rotate(following, NOON_MS)
+    world.told("command", command=first.id, why=Outcome.CLOCK_UNSURE.value)
+    assert backend.due_commands() == []
+    world.later(1)
+    (again,) = asked(backend, "Rotate")
+    assert (again.id == first.id, keys_in(again)) == (False, ["backend-1", "backend-2"])
+    world.told("command", command=again.id, why="done")
+    world.later(1)
+    assert backend.signer is following
+    for refused in (Outcome.STORAGE_FAILED, None):  # the old key is still believed, until it is done
+        (retired,) = [open_signed(each.object, both) for each in backend.due_commands()]
+        assert isinstance(retired, Commanded)
+        assert keys_in(retired) == ["backend-2"]
+        with pytest.raises(ValueError, match="backend-3: backend-2 is being replaced"):
+            backend.rotate(Signer(bytes(32), "backend-3"), 0)
+        world.told("command", command=retired.id, why=refused.value if refused else "done")
+        world.later(1)
+    assert backend.due_commands() == []
+    assert not backend.keys.is_under_way
+
+
+def test_what_has_no_answer_yet_is_signed_anew_as_the_same_command(world: World) -> None:
+    """Under the key that has left it would be refused, and the order never cancelled."""
+    backend, following = world.backend, Signer(bytes(32), "backend-2")
+    world.store()
+    cancel, rotate = backend.cancel("KZ1"), backend.rotate(following, NOON_MS)
+    before = open_signed(cancel.object, KEYRING)
+    world.told("command", command=rotate.id, why="done")
+    world.later(1)
+    due = {each.id: each.object for each in backend.due_commands()}
+    assert open_signed(due[cancel.id], Keyring({"backend-2": following.public})) == before
+    assert open_signed(due[cancel.id], KEYRING) is Outcome.UNKNOWN_KEY
+
+
+def test_a_cell_that_was_kept_and_is_not_wanted_any_more_calls_nobody(world: World) -> None:
+    keep = world.backend.command(commands.reserve("KZ9", "", cell=3))
+    world.told("reserved", cell=3, parcel="KZ9", command=keep.id)
+    drop = world.backend.command(commands.cancel("KZ9"))
+    world.told("cancelled", cell=3, parcel="KZ9", command=drop.id)
+    assert world.backend.alarms == []
+    world.told("cancelled", cell=4, parcel="KZ8", command="nobody-asked")
+    assert world.backend.alarms == ["entry 3: KZ8 is cancelled, and nobody ordered it"]
 
 
 # --- what outlives a crash, and what a loss

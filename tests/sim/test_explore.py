@@ -11,14 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from firmware import access, controller, custody, opening, parcel, remote
+from firmware import access, cells, commands, controller, custody, opening, parcel, remote, settings
+from firmware.keys import BackendKeys
 from firmware.rows import Command, Grant
+from firmware.signed import Keyring
 from firmware.store import Store
 from sim import explore, plan, shorten
 from sim.__main__ import main
 from sim.faults import CATALOGUE, Part
 from sim.life import Life, live
-from sim.plan import Plan
+from sim.plan import UPKEEP, Plan
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -33,6 +35,7 @@ def test_lives_among_people_and_faults_break_nothing() -> None:
     assert result.ok, [life.breach for life in result.lives]
     assert result.endings["collected"] > 12
     assert sum(map(bool, result.faults.values())) > 20
+    assert sum(times for told, times in result.commands.items() if told.split(":")[0] in UPKEEP) > 3
     assert not result.taken_after_all, "these are no longer out of reach: see explore.UNTAKEN"
     assert result.exchanges > 2 * 2.5 * 3_600 * 4 * 0.9, "4 boards are polled at 1 Hz"
 
@@ -61,6 +64,19 @@ def test_same_seed_same_trace_in_processes_that_hash_differently() -> None:
     first = traces("1")
     assert len(set(first)) == 100
     assert first == traces("1") == traces("2") == traces("2")
+
+
+def test_a_kind_of_command_that_no_locker_carried_out_fails_a_strict_run() -> None:
+    kinds = [kind.__name__.lower() for kind in commands.DEEDS]
+    answered = {f"{kind}: {'accepted' if kind in ('open', 'claim') else 'done'}": 1 for kind in kinds}
+    every_fault, every_move = dict.fromkeys(CATALOGUE, 1), dict.fromkeys(explore.listed(), 1)
+    life = Life(0, 1, None, "", 1.0, 1, 1, 0, {}, every_fault, answered, every_move)
+    assert explore.summed((life,), 1, {}, strict=True).ok
+    del answered["rotate: done"]
+    refused = msgspec.structs.replace(life, commands=answered | {"rotate: older": 7})
+    result = explore.summed((refused,), 1, {}, strict=True)
+    assert (result.ok, result.never_carried_out) == (False, ("rotate",))
+    assert explore.summed((refused,), 1, {}, strict=False).ok
 
 
 def never_left(patch: pytest.MonkeyPatch) -> None:
@@ -117,6 +133,30 @@ def first_breach(hours: float, seeds: int = 6) -> Life:
     raise AssertionError(f"{seeds} seeds found nothing")
 
 
+def keys_never_leave(patch: pytest.MonkeyPatch) -> None:
+    now, all_of_them = BackendKeys.now, dict[BackendKeys, dict[bytes, Any]]()
+
+    def every(self: BackendKeys) -> Keyring:
+        ring = now(self)
+        ring._keys.update(all_of_them.setdefault(self, {}))
+        all_of_them[self].update(ring._keys)
+        return ring
+
+    patch.setattr(BackendKeys, "now", every)
+
+
+def a_kept_cell_is_kept_for_others_too(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(cells, "TAKEN", ())
+
+
+def any_value_is_taken(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(settings, "is_allowed", lambda name, value: name in settings.ALLOWED)
+
+
+def settings_wait_for_the_next_start(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(settings, "applied", lambda config, kept: config)
+
+
 PLANTED: list[tuple[Patch, set[str]]] = [
     (never_left, {"an_open_door_is_waited_for"}),
     (commands_do_not_wait, {"one_door_at_a_time", "the_controller_does_not_raise"}),
@@ -125,6 +165,10 @@ PLANTED: list[tuple[Patch, set[str]]] = [
     (nobody_needs_to_touch, {"a_pulse_needs_a_proof"}),
     (no_cell_rests, {"a_full_or_unsure_cell_is_not_offered"}),
     (the_disk_is_trusted, {"what_was_committed_is_there"}),
+    (keys_never_leave, {"only_the_keys_of_now_count"}),
+    (a_kept_cell_is_kept_for_others_too, {"a_kept_cell_was_free"}),
+    (any_value_is_taken, {"what_may_not_be_set_is_refused"}),
+    (settings_wait_for_the_next_start, {"what_was_set_is_in_force"}),
 ]
 
 

@@ -16,7 +16,7 @@ from firmware.link.topics import name_of
 from firmware.model import Outcome, Purpose
 from firmware.rows import Draft, Grant, Parcel
 from firmware.signed import open_signed
-from sim.backend import Backend, Database, lists
+from sim.backend import Backend, Database, Signer, lists
 from sim.backend.listing import Listing
 from tests.core.harness import Mind
 from tests.sim.test_backend import KEYRING, NOON_MS, SIGNER, SITE, make
@@ -209,6 +209,22 @@ def test_a_refused_list_is_an_alarm_and_the_next_goes_on_from_what_the_locker_ha
     assert both.listed() == ({"KZ1"}, {"deposit-KZ1", "pickup-KZ1"})
     both.listing.answer("of nothing on its way", Outcome.GAP)
     assert both.backend.books.listed_version == 1
+
+
+def test_a_list_under_a_key_that_left_meanwhile_is_told_again_and_calls_nobody(both: Both) -> None:
+    both.order(1)
+    refused = both.listing.next()
+    assert refused is not None
+    both.backend.keys.signer = Signer(b"n" * 32, "next")
+    assert not both.listing.answer(name_of(refused), Outcome.UNKNOWN_KEY)
+    again = both.listing.next()
+    assert again is not None
+    assert both.backend.alarms == []
+    both.listing.answer(
+        name_of(again), Outcome.UNKNOWN_KEY
+    )  # and where it knows none of ours, a person looks
+    assert both.backend.alarms == ["list 2 was refused: unknown_key"]
+    assert both.listing.next() is None
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=4), max_size=6), st.data())
