@@ -4,13 +4,20 @@ from typing import Any
 
 from firmware.events import (
     Answer,
+    BankLost,
+    ChangesCame,
     CodeTyped,
     Commanded,
     Effect,
+    Event,
+    GrantsCame,
+    JournalAcked,
     Pressed,
+    ScannerChanged,
     TokenRefused,
     TokenShown,
     WaybillScanned,
+    Welcomed,
 )
 from firmware.inbox import Post
 from firmware.model import EntryKind, Outcome
@@ -20,6 +27,24 @@ from sim.commits import Commit
 Verdict = tuple[str, dict[str, Any]]
 FINE = (Outcome.DONE, Outcome.ACCEPTED)
 JUDGED = CodeTyped | Commanded | Pressed | TokenShown | TokenRefused | WaybillScanned
+
+# What comes of nobody's touch: its text, and the columns of the event that this tells.
+BY_ITSELF: dict[type[Event], tuple[str, tuple[str, ...]]] = {
+    JournalAcked: ("machine.acked", ("seq",)),
+    Welcomed: ("machine.welcomed", ()),
+    GrantsCame: ("machine.listed", ("version",)),
+    ChangesCame: ("machine.listed", ("version",)),
+    BankLost: ("machine.lost", ("bank",)),
+    ScannerChanged: ("machine.camera", ("state",)),
+}
+
+
+def by_itself(event: Event) -> Verdict:
+    """The text of an event that nobody was seen to bring about, and its parameters."""
+    if type(event) not in BY_ITSELF:
+        return "machine.event", {"event": type(event).__name__}
+    key, names = BY_ITSELF[type(event)]
+    return key, {name: getattr(event, name) for name in names}
 
 
 def outcome_of(effects: list[Effect]) -> Outcome | None:

@@ -43,7 +43,7 @@ from sim.overheard import Heard, Overheard
 from sim.panel.lines import Book, Growing
 from sim.panel.links import LINKS_MAX, Links
 from sim.panel.sightings import Sightings
-from sim.panel.verdicts import FINE, outcome_of, verdict
+from sim.panel.verdicts import FINE, by_itself, outcome_of, verdict
 from sim.site import Site
 from sim.world import Cell
 
@@ -203,7 +203,7 @@ class XRay:
         """Whose doing this event is; its own where nobody's that was seen."""
         match post.event:
             case Pressed() | CodeTyped():
-                return self._touch_of(post) or self.book.begin("screen", "machine.event", event=_name(post))
+                return self._touch_of(post) or self._by_itself("screen", post.event)
             case TokenShown() | TokenRefused() | WaybillScanned():
                 found = self._sightings.line_of(post)
             case Commanded(id):
@@ -225,7 +225,11 @@ class XRay:
                 self._cells = dict.fromkeys(self._locker.world.cells, found)
             case _:
                 found = None
-        return found or self.book.begin("machine", "machine.event", event=_name(post))
+        return found or self._by_itself("machine", post.event)
+
+    def _by_itself(self, who: str, event: Event) -> Growing:
+        key, parameters = by_itself(event)
+        return self.book.begin(who, key, **parameters)
 
     def _touch_of(self, post: Post) -> Growing | None:
         """Touches are handled in their order; one that was never handled has a screen's number that no event has."""
@@ -294,7 +298,3 @@ class XRay:
 def _seen(cell: Cell) -> tuple[bool, bool, bool]:
     """Coil on, latched, shut."""
     return cell.coil.on_at_s is not None, cell.latched, cell.shut
-
-
-def _name(post: Post) -> str:
-    return type(post.event).__name__

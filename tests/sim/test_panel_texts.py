@@ -21,6 +21,7 @@ from firmware.model import (
 from firmware.model import SessionState as AtScreen
 from firmware.model import Why as DoorWhy
 from firmware.notices import Notice
+from firmware.optics import CameraState
 from sim.backend import Stage
 from sim.faults import CATALOGUE, Part
 from sim.panel import server
@@ -52,6 +53,7 @@ KINDS = {
     "outcome": [*Outcome],
     "entry": [*EntryKind],
     "refused": [*Why, "other"],
+    "sight": [*CameraState],
     "problem": [*Problem],
     "fault": [*CATALOGUE, "strike", "heal"],
     "ends": [*{fault.healed.replace(" ", "_") for fault in CATALOGUE.values() if not fault.lasting}],

@@ -235,3 +235,18 @@ def test_who_is_refused_takes_no_others_door(tmp_path: Path) -> None:
         assert "tx" not in parts(there.line("app.open"))
 
     watch(tmp_path, play)
+
+
+def test_what_comes_by_itself_is_told_in_words_and_not_by_an_events_name(tmp_path: Path) -> None:
+    async def play(there: Watched) -> None:
+        await there.play(*STORED, "strike camera_black", "camera covered")
+        unnamed = {line.parameters["event"] for line in there.lines("machine.event")}
+        assert unnamed == {"Pressed", "CodeTyped"}  # no glass is before this face
+        (welcomed, *_), (listed, *_) = there.lines("machine.welcomed"), there.lines("machine.listed")
+        assert (welcomed.who, welcomed.parameters, listed.parameters) == ("machine", {}, {"version": 1})
+        acked = [line.parameters["seq"] for line in there.lines("machine.acked")]
+        assert acked == sorted(acked)
+        assert acked[-1] == there.locker.backend.ledger.last
+        assert there.lines("machine.camera")[-1].parameters == {"state": "covered"}
+
+    watch(tmp_path, play)
