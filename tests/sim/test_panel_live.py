@@ -676,8 +676,9 @@ def test_another_program_can_listen_and_speak_on_the_bus(simulator: Simulator) -
 async def scan(page: Visitor, waybill: str) -> None:
     """The courier holds a barcode to the scanner, once its process listens: it starts in its own time."""
     await page.until(lambda page: page.world["barcodes"] and waybill in page.person("courier")["hands"])
-    joined = {"event": "ScannerChanged"}
-    await page.until(lambda page: [line for line in page.lines.values() if line.get("parameters") == joined])
+    await page.until(
+        lambda page: [True for line in page.lines.values() if line["text_key"] == "machine.camera"]
+    )
     await page.say("scan", parcel=waybill)
 
 
