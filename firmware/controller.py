@@ -232,7 +232,7 @@ def _parcel_due(turn: Turn, row: Parcel) -> None:
     elif row.due_ms is not None:
         custody.collect(turn, row, "window")
     elif row.expires_ms is None and _term_ms(row, turn.now) is not None:
-        custody.begin_term(turn, row)
+        custody.begin_late_term(turn, row)
     elif custody.is_expired(turn, row):
         custody.expire(turn, row)
 

@@ -95,6 +95,12 @@ def begin_term(turn: Turn, row: Parcel) -> None:
     row.expires_ms = turn.now.utc_ms + 3_600_000 * turn.times.storage_term_h
 
 
+def begin_late_term(turn: Turn, row: Parcel) -> None:
+    """The clock was not sure at the deposit, and is now: its entry had no deadline, so this one tells of it."""
+    begin_term(turn, row)
+    turn.note(EntryKind.EXTENDED, cell=row.cell, parcel=row.waybill, until_ms=row.expires_ms, why="clock")
+
+
 def expire(turn: Turn, row: Parcel) -> None:
     """The storage term is over: its codes open nothing, a courier may withdraw it."""
     parcel.TABLE.fire(row, parcel.T.EXPIRE)

@@ -198,7 +198,7 @@ class EntryKind(StrEnum):
     REFUSED = "refused"  # by its buyer, who put it back (why: the problem)
     DISPUTED = "disputed"  # its buyer says that something is wrong (why: the problem)
     CANCELLED = "cancelled"  # by the order of a command
-    EXTENDED = "extended"  # its storage term ends at `until_ms`; it is stored again where it had expired
+    EXTENDED = "extended"  # its term ends at `until_ms` (why: clock, where it begins late); stored again where it had expired
     RESERVED = "reserved"  # a cell is kept for it
     UNCONFIRMED = "unconfirmed"  # a deposit whose end nobody saw: what lies there is not known
     SUSPECT = "suspect"  # its door was opened by nobody known

@@ -25,6 +25,8 @@ from firmware.parcel import FINISHED, rests
 from firmware.rows import Door, Draft, Grant, Intent, Parcel, Session, Use
 from firmware.turn import Turn
 
+# For its buyer, also in somebody's hand: its term goes on where it falls back.
+WAITS = (ParcelState.STORED, ParcelState.SUSPECT, ParcelState.CLAIMED, ParcelState.OPENED)
 ABSENT = (*FINISHED, ParcelState.EXPECTED, ParcelState.CANCELLED)
 DAY_MS = 24 * 3_600_000
 KEPT_MS = 30 * DAY_MS  # a known code is explained for 30 days after its right has gone
@@ -146,7 +148,7 @@ def _name(turn: Turn, named: GrantedParcel) -> None:
     row.reserved_ms = None
     if named.expires_ms and row.state is ParcelState.EXPECTED:
         row.expires_ms = named.expires_ms
-    elif row.state is ParcelState.STORED:  # a list that was made before an extension does not take it back
+    elif row.state in WAITS:  # a list that was made before an extension does not take it back
         row.expires_ms = max(named.expires_ms, row.expires_ms or 0) or None
     if known is None:
         turn.state.add(row)

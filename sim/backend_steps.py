@@ -33,9 +33,10 @@ class BackendSteps(MachineSteps):
         self._commands: dict[str, str] = {}  # waybill → the last open command's id
 
     async def do_order(self, waybill: str, cell: str, buyer: str = "alia", **options: str) -> None:
-        """Order a parcel into a cell. Options: account, direction=outbound, valid_in=TIME, early=yes (SMS at order)."""
+        """Order a parcel into a cell. Options: account, direction=outbound, valid_in=TIME, until=TIME, early=yes (SMS at order)."""
+        now_ms, until_s = self._locker.clock.true_ms(), seconds(options.pop("until", "0s"))
         valid_in_s = seconds(options.pop("valid_in", "0s"))
-        not_before_ms = self._locker.clock.true_ms() + round(1_000 * valid_in_s) if valid_in_s else 0
+        not_before_ms = now_ms + round(1_000 * valid_in_s) if valid_in_s else 0
         early = options.pop("early", "no") == "yes"
         self._locker.backend.order(
             waybill,
@@ -43,6 +44,7 @@ class BackendSteps(MachineSteps):
             buyer,
             not_before_ms=not_before_ms,
             sms_at_order=early,
+            until_ms=now_ms + round(1_000 * until_s) if until_s else 0,
             **options,  # type: ignore[arg-type]
         )
         await self._sync()

@@ -102,7 +102,6 @@ class SimLocker:
             self.code_key,
             self.journal_key.public,
             code_digits=locker.code_digits,
-            storage_term_h=times.storage_term_h,
             quiet_after_pickup_s=times.quiet_after_pickup_s,
             static_tokens=self.config.access.static_tokens,
         )

@@ -64,7 +64,7 @@ _STATES: dict[Stage, Callable[[Order], str]] = {
     Stage.SUSPECT: _stored,
     Stage.COLLECTED: lambda order: "Получена.",
     Stage.EXPIRED: lambda order: "Срок хранения истёк, заказ отменён.",
-    Stage.REFUSED: lambda order: "Вы отказались от посылки.",
+    Stage.REFUSED: lambda order: "Вы отказались от посылки. Деньги вернутся, когда её заберёт курьер.",
     Stage.DISPUTED: lambda order: "Разбираемся с вашим обращением.",
     Stage.CANCELLED: lambda order: "Заказ отменён.",
     Stage.WITHDRAWN: lambda order: "Возвращается в магазин." if order.is_inbound else "В пути.",

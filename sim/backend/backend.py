@@ -7,10 +7,10 @@ from typing import Any
 from firmware.control import Hello, Journal, JournalRow
 from firmware.model import Purpose
 from sim.backend import commands, lists, tokens
-from sim.backend.commands import Command
-from sim.backend.desk import PATIENCE_S, Desk
+from sim.backend.commands import PATIENCE_S, Command
+from sim.backend.desk import Desk
 from sim.backend.journal import JournalBroken
-from sim.backend.orders import Round
+from sim.backend.orders import Hold, Round
 from sim.backend.signing import (
     ACK,
     CHANGES,
@@ -122,8 +122,11 @@ class Backend(Desk):
         with self.books.change():
             if self._is_restored:
                 self.lose_entries()
-                self.books.count("lost", 0)
+            self._custody.hold_all(Hold.UNTOLD)
+            self.alarm(f"epoch {epoch}: what the locker had not told is lost")
+            self.books.count("lost", 0)
             self._is_restored = False
+            self._custody.know_all()  # what was sent meanwhile is of another epoch
             self.books.begin_epoch(epoch)
             self.books.put_listed(0, {})
             self.version = 0
@@ -146,7 +149,7 @@ class Backend(Desk):
         if not self.books.counters.get("lost"):
             with self.books.change():
                 self.books.count("lost", 1)
-                self._custody.hold_all()
+                self._custody.hold_all(Hold.LOST)
                 self.alarm("entries of the journal are lost")
 
     def mint(self, waybill: str, purpose: Purpose = Purpose.PICKUP, *, static: bool = False) -> str:
@@ -209,9 +212,9 @@ class Backend(Desk):
         if not fresh:
             return
         with self.books.change():
-            for row, body in fresh:
+            for row, _ in fresh:
                 self.ledger.take(row)
-                self._custody.follow(body)
+            self._custody.follow([body for _, body in fresh])
             self._is_restored = False
         self._pay()
 
@@ -222,8 +225,10 @@ class Backend(Desk):
     def restore(self, path: Path) -> None:
         """The machine was lost: know what the copy knew, and ask the locker for the rest."""
         self.books.restore(path)
-        self.take_listed(0, {})
-        self._is_restored = True
+        with self.books.change():
+            self.take_listed(0, {})
+            self._is_restored = True
+            self._custody.restored()
         self.revision += 1
 
     @property

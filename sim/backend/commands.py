@@ -10,6 +10,7 @@ Deed = dict[str, Any]
 
 # A locker's clock may be behind, by the way of its last welcome for one: what is asked for now is dated back, or it would be too early.
 BEHIND_MS = 60_000
+PATIENCE_S = 24 * 3_600  # how long the locker may take to hear of what is not for this very minute
 
 
 class Command(NamedTuple):

@@ -4,9 +4,12 @@ Rules:
 - Only an entry of the locker's journal moves an order on. No answer of the link, no clock and no person does.
 - Money moves once: when the order has come to a stage at which its buyer will not have the parcel (`REFUNDED_AT`), by the very
   entry that brought it there, back to the account that it was paid with.
-- A person decides first where the buyer complains (until the parcel is back in a courier's hands), and where entries are lost.
+- A person decides first where the buyer complains (until the parcel is back in a courier's hands), and where entries are lost
+  (until it is seen where the parcel is: with its buyer, in its cell for the first time, or back at its shop).
 - An extension that was sent may have made an expired parcel a stored one again: until its outcome is known no money moves for
   the expiry. It is known by the entry of its outcome, or by any entry of a moment at which it could not be carried out any more.
+  A backend from a copy does not know what it has sent since: it waits for such a moment with every expiry.
+- When the term ends, the locker's entries say. No deadline is the backend's own.
 - A locker that is silent past a deadline ends nothing: the order waits for it, and only an entry ends that.
 """
 
@@ -16,7 +19,19 @@ from typing import Any
 from firmware.model import EntryKind, Outcome, Purpose
 from sim.backend import words
 from sim.backend.books import OVER, Books
-from sim.backend.orders import ENDED, REFUNDED_AT, STAGES, WAITING, Hold, Order, Refund, Stage
+from sim.backend.commands import PATIENCE_S
+from sim.backend.orders import (
+    ENDED,
+    OVER_FOR_BUYER,
+    REFUNDED_AT,
+    STAGES,
+    UNSEEN,
+    WAITING,
+    Hold,
+    Order,
+    Refund,
+    Stage,
+)
 from sim.backend.quiet import QuietHours
 from sim.backend.rights import Rights
 from sim.backend.site import Site
@@ -28,6 +43,9 @@ SILENT_MS = 10 * 60_000  # past a deadline, before the order waits for the locke
 
 IN_HAND = {EntryKind.OPENED: True, EntryKind.RELEASED: False, EntryKind.OUTCOME_UNKNOWN: False}
 SMS_AT = {Stage.EXPIRED: words.expiry, Stage.CANCELLED: words.cancellation}
+RESTORED = "restored_ms"  # the counter: when this backend came from a copy, while expiries wait for it
+# After these its buyer needs no code: told in one batch with the deposit, no SMS says that it is there.
+NO_CODE_AFTER = {EntryKind.COLLECTED, EntryKind.WITHDRAWN, EntryKind.REFUSED, EntryKind.DISPUTED}
 
 
 class Custody:
@@ -50,8 +68,13 @@ class Custody:
         self._extend = extend
         self._quiet = quiet
 
-    def follow(self, body: dict[str, Any]) -> None:
-        """An entry of the journal, in its turn."""
+    def follow(self, bodies: list[dict[str, Any]]) -> None:
+        """Entries of the journal, in their order, that came together."""
+        gone = {str(body.get("parcel")) for body in bodies if body["kind"] in NO_CODE_AFTER}
+        for body in bodies:
+            self._follow(body, gone)
+
+    def _follow(self, body: dict[str, Any], gone: set[str]) -> None:
         kind = body["kind"]
         if kind == EntryKind.GRANTS:  # a list below it would be refused
             self._books.count("version", max(self._books.counters.get("version", 0), body["count"]))
@@ -60,30 +83,29 @@ class Custody:
         elif kind == EntryKind.UNCLAIMED:
             self._answered(str(body.get("command")), OVER)
         elif kind in STAGES:
-            self._move(body, STAGES[kind])
+            self._move(body, STAGES[kind], gone)
         elif kind == EntryKind.EXTENDED:
             self._prolong(body)
         elif kind in IN_HAND:
             self._note_opening(body, IN_HAND[kind])
-        if self._books.open_commands and body["sure"]:
+        if body["sure"]:
             self._overtake(body["epoch"], body["utc_ms"])
 
-    def _move(self, body: dict[str, Any], stage: Stage) -> None:
+    def _move(self, body: dict[str, Any], stage: Stage, gone: set[str]) -> None:
         order = self._order_of(body, stage)
         if order is None:
             return
         seq = body["seq"]
+        order.held = _held_at(order, stage)
         order.stage, order.seq, order.epoch = stage, seq, body["epoch"]
         order.waits = order.opened = False
-        if stage is Stage.DISPUTED:
-            order.held = Hold.DISPUTE
-        elif order.held is Hold.DISPUTE or stage is Stage.COLLECTED:
-            order.held = Hold.NO
+        if stage is Stage.STORED:
+            order.expires_ms = body.get("until_ms", 0)
         self._books.put_order(order)
         if stage is Stage.COLLECTED:
             self._quiet.begin(order.cell)
         if order.is_inbound:
-            if stage is Stage.STORED and not order.told:
+            if stage is Stage.STORED and not order.told and order.waybill not in gone:
                 self._tell(order, body["utc_ms"] if body["sure"] else None)
             self._settle(order)
             if stage is Stage.COLLECTED and self.refund_of(order) is not None:
@@ -115,20 +137,20 @@ class Custody:
         return None
 
     def _tell(self, order: Order, stored_ms: int | None) -> None:
-        """The parcel is there: its buyer gets the code, and as many hours as everybody, from this SMS on.
+        """The parcel is there: its buyer gets the code, and the whole term, from this SMS on.
 
-        `stored_ms`: None where the locker was not sure of the time; then nothing is promised.
+        `stored_ms`: None where the locker was not sure of the time. Without a deadline nothing is promised: it comes by
+        an entry of its own.
         """
         order.told = True
-        until = ""
-        if stored_ms is not None:
-            late_ms = self._utc_ms() - stored_ms
-            order.expires_ms = deadline_ms = stored_ms + self._site.term_ms
-            if late_ms > LATE_MS:
-                deadline_ms += late_ms
-                self._extend(order, deadline_ms)
-            until = words.kept_until(deadline_ms, self._site.zone)
+        deadline_ms, now_ms = order.expires_ms, self._utc_ms()
+        if deadline_ms and stored_ms is not None and now_ms - stored_ms > LATE_MS:
+            deadline_ms += now_ms - stored_ms
+            self._extend(order, deadline_ms)
+        elif 0 < deadline_ms <= now_ms + REMINDED_BEFORE_MS:
+            order.reminded_ms = deadline_ms  # by this SMS
         self._books.put_order(order)
+        until = words.kept_until(deadline_ms, self._site.zone) if deadline_ms else ""
         self._rights.send_code(order, order.grants[Purpose.PICKUP], until)
 
     def _note_opening(self, body: dict[str, Any], opened: bool) -> None:
@@ -156,6 +178,9 @@ class Custody:
 
     def _overtake(self, epoch: int, utc_ms: int) -> None:
         """A command that has no outcome by an entry of such a moment was never carried out, and never will be."""
+        restored_ms = self._books.counters.get(RESTORED, 0)
+        if restored_ms and utc_ms > restored_ms + 1_000 * PATIENCE_S + CLOCKS_MS:
+            self.know_all()
         for command in list(self._books.open_commands.values()):
             if command.epoch < epoch or utc_ms > command.not_after_ms + CLOCKS_MS:
                 self._answered(command.id, Outcome.TOO_LATE)
@@ -167,20 +192,44 @@ class Custody:
         return self._books.refunds.get(order.waybill)
 
     def decide(self, order: Order, *, refund: bool) -> None:
-        """What a person has found out about an order that was held. Raises ValueError where nothing was to decide."""
+        """What a person has found out about an order that was held. Raises ValueError where nothing was to decide.
+
+        Nor does money go back for what its buyer may still take out: such an order is cancelled first.
+        """
         if order.held is Hold.NO:
             raise ValueError(f"{order.waybill}: there is nothing to decide")
+        if refund and order.stage not in OVER_FOR_BUYER:
+            raise ValueError(f"{order.waybill}: its buyer may still take it out; cancel it first")
         order.held = Hold.NO
         self._books.put_order(order)
         if refund:
             self._refund(order)
 
-    def hold_all(self) -> None:
-        """Entries are lost: of no parcel that was still to come or to be fetched does anybody know what became of it."""
+    def hold_all(self, why: Hold) -> None:
+        """Entries are lost, or may be: of no parcel that was still to come or to be fetched does anybody know what became of it."""
         for order in self._books.orders.values():
-            if not order.has_ended and order.is_inbound:
-                order.held = Hold.LOST
+            open_still = not order.has_ended and order.is_inbound and self.refund_of(order) is None
+            if open_still and order.held is not Hold.LOST:
+                order.held = why
                 self._books.put_order(order)
+
+    def returned(self, order: Order) -> None:
+        """Its shop has the goods: whatever was lost of the journal, nobody else has them."""
+        order.returned_ms = self._utc_ms()
+        order.held = Hold.NO
+        self._books.put_order(order)
+        self._settle(order)
+
+    def restored(self) -> None:
+        """From a copy: what was sent after it is not known."""
+        self._books.count(RESTORED, self._utc_ms())
+
+    def know_all(self) -> None:
+        """Nothing that this backend does not know of can be carried out any more."""
+        if self._books.counters.get(RESTORED):
+            self._books.count(RESTORED, 0)
+            for order in self._books.orders.values():
+                self._settle(order)
 
     def _settle(self, order: Order) -> None:
         """Pay back what is to be paid back, once it is certain."""
@@ -193,6 +242,8 @@ class Custody:
         self._refund(order)
 
     def _may_be_extended(self, order: Order) -> bool:
+        if self._books.counters.get(RESTORED):
+            return True
         waiting = self._books.open_commands.values()
         return any(command.verb == "extend" and command.waybill == order.waybill for command in waiting)
 
@@ -221,7 +272,15 @@ class Custody:
             return False
         order.reminded_ms = order.expires_ms
         self._books.put_order(order)
-        if self._site.term_ms > REMINDED_BEFORE_MS:
-            text = words.reminder(order, self._site.locker, self._site.address, self._site.zone)
-            self._rights.send(order.person, text, order.grants[Purpose.PICKUP].code)
+        text = words.reminder(order, self._site.locker, self._site.address, self._site.zone)
+        self._rights.send(order.person, text, order.grants[Purpose.PICKUP].code)
         return True
+
+
+def _held_at(order: Order, following: Stage) -> Hold:
+    """Whether a person has to decide after the entry that brings an order to another stage."""
+    if order.held in UNSEEN:
+        # It cannot be put in again by whoever has it; and a courier may find an empty cell.
+        first = order.stage is Stage.ORDERED and following is Stage.STORED
+        return Hold.NO if first or following is Stage.COLLECTED else order.held
+    return Hold.DISPUTE if following is Stage.DISPUTED else Hold.NO

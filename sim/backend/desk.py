@@ -12,7 +12,7 @@ from sim.backend import commands
 from sim.backend.bank import Bank
 from sim.backend.bell import Bell
 from sim.backend.books import Books, SentCommand, payment_for
-from sim.backend.commands import Command
+from sim.backend.commands import PATIENCE_S, Command
 from sim.backend.custody import Custody
 from sim.backend.database import Database
 from sim.backend.journal import Ledger
@@ -23,7 +23,6 @@ from sim.backend.rights import RESENDS_MAX, Rights
 from sim.backend.signing import COMMAND, Signer
 from sim.backend.site import CodeAt, Site
 
-PATIENCE_S = 24 * 3_600  # how long the locker may take to hear of what is not for this very minute
 EXTENDED_H = 24  # by how much a buyer may put off the end of the term
 EXTENSIONS_MAX = 1  # and how often
 
@@ -125,16 +124,17 @@ class Desk:
         not_before_ms: int = 0,
         sms_at_order: bool | None = None,
         tenge: int = PRICE_TENGE,
+        until_ms: int = 0,
     ) -> Order:
         """Take an order. The courier (of an outbound parcel, its sender) gets a code now.
 
         The buyer's code, which works from `not_before_ms` on, comes by SMS once the locker says that the parcel is
-        stored, and now as well with `sms_at_order` (None: as the site's `code_at` says). Raises ValueError for a waybill
-        that is known.
+        stored, and now as well with `sms_at_order` (None: as the site's `code_at` says). `until_ms`: the end of its
+        storage, in place of the locker's own term. Raises ValueError for a waybill that is known.
         """
         if waybill in self.orders:
             raise ValueError(f"{waybill}: is ordered already")
-        order = Order(waybill, cell, buyer, account, direction, tenge=tenge)
+        order = Order(waybill, cell, buyer, account, direction, tenge=tenge, expires_ms=until_ms)
         early = self.site.code_at is CodeAt.ORDER if sms_at_order is None else sms_at_order
         with self.books.change():
             self.books.put_order(order)
@@ -248,20 +248,17 @@ class Desk:
 
     def returns(self) -> list[Order]:
         """What couriers have taken out for its shop, and the shop has not confirmed yet."""
-        orders = self.orders.values()
-        return [
-            each
-            for each in orders
-            if each.stage is Stage.WITHDRAWN and each.is_inbound and not each.returned_ms
-        ]
+        taken = (each for each in self.orders.values() if each.stage is Stage.WITHDRAWN and each.is_inbound)
+        return [each for each in taken if not each.returned_ms]
 
     def confirm_return(self, waybill: str) -> None:
         """The shop has its goods back. Raises ValueError where they are not on their way to it."""
         order = self.orders[waybill]
         if order not in self.returns():
             raise ValueError(f"{waybill}: is not on its way back")
-        order.returned_ms = self._utc_ms()
-        self.books.put_order(order)
+        with self.books.change():
+            self._custody.returned(order)
+        self._pay()
 
     def held(self) -> list[Order]:
         """What a person has to decide (`decide`)."""

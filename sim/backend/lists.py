@@ -94,6 +94,8 @@ def _parcel(order: Order, *, afresh: bool) -> dict[str, Any]:
     told: dict[str, Any] = {"waybill": order.waybill, "cell": order.cell, "account": order.account}
     if afresh and order.stage in HELD:
         told |= {"state": HELD[order.stage], "expires_ms": order.expires_ms}
+    elif order.stage in DEPOSITABLE and order.expires_ms:
+        told["expires_ms"] = order.expires_ms
     return told if order.is_inbound else {**told, "direction": order.direction.value}
 
 
@@ -105,7 +107,7 @@ def _right(site: Site, order: Order, grant: Grant, *, afresh: bool) -> dict[str,
         "codes": [_digest(site, grant.code)],
         "phone_codes": [_digest(site, grant.code + grant.phone)],
     }
-    if afresh and not order.opened and order.held is Hold.NO:  # else nobody knows what its tokens did
+    if afresh and not order.opened and order.held is not Hold.LOST:  # else nobody knows what its tokens did
         told["tokens_since"] = site.epoch
     return {**told, "not_before_ms": grant.not_before_ms} if grant.not_before_ms else told
 

@@ -57,8 +57,11 @@ FETCHED = (
     Stage.CANCELLED,
 )
 ENDED = frozenset({Stage.COLLECTED, Stage.WITHDRAWN})
-# The buyer will not have it any more. A dispute is settled by people first.
-REFUNDED_AT = frozenset({Stage.EXPIRED, Stage.REFUSED, Stage.CANCELLED, Stage.WITHDRAWN})
+# The buyer cannot have it any more, nor has had it in hand: what was refused or disputed lay in an open cell, and is paid
+# back once a courier has it.
+REFUNDED_AT = frozenset({Stage.EXPIRED, Stage.CANCELLED, Stage.WITHDRAWN})
+# Nothing opens it for its buyer any more: a person may decide that the money goes back.
+OVER_FOR_BUYER = REFUNDED_AT | {Stage.REFUSED, Stage.DISPUTED}
 
 PRICE_TENGE = 12_900  # of what the simulator's people order, unless told
 
@@ -69,6 +72,10 @@ class Hold(StrEnum):
     NO = ""
     DISPUTE = "dispute"  # the buyer says that it is not there, not the right one, or damaged
     LOST = "lost"  # entries of the journal are gone: nobody can say what became of it
+    UNTOLD = "untold"  # the locker has lost its memory, and with it what it may not have told yet
+
+
+UNSEEN = frozenset({Hold.LOST, Hold.UNTOLD})
 
 
 class Sms(Struct, frozen=True):
@@ -130,7 +137,7 @@ class Order:
     tenge: int = PRICE_TENGE
     seq: int = 0  # the entry that brought it to this stage, and its epoch
     epoch: int = 0
-    expires_ms: int = 0  # by the locker's entry
+    expires_ms: int = 0  # by the locker's entry; before its deposit what the shop asks for
     told: bool = False  # whether the buyer has the code
     resent: int = 0  # how often the code was sent again
     reminded_ms: int = 0  # the deadline that the buyer was reminded of

@@ -28,11 +28,6 @@ class Site(Struct, frozen=True):
     epoch: int = 1
     code_digits: int = 8
     code_at: CodeAt = CodeAt.DEPOSIT
-    storage_term_h: int = 72
     quiet_after_pickup_s: int = 3_600
     zone: tzinfo = ALMATY
     static_tokens: bool = True  # whether its codes for the camera may be without dates, as on paper
-
-    @property
-    def term_ms(self) -> int:
-        return 3_600_000 * self.storage_term_h

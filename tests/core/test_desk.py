@@ -129,10 +129,12 @@ def test_a_term_begins_once_the_clock_is_sure(mind: Mind) -> None:
     mind.sure = False
     stored(mind)
     mind.advance(100 * 3_600)
-    assert mind.parcel("KZ1").expires_ms is None
+    assert (mind.parcel("KZ1").expires_ms, mind.last(EntryKind.STORED).until_ms) == (None, None)
     mind.sure = True
     mind.advance(1)
     expires_ms = mind.parcel("KZ1").expires_ms
+    begun = mind.last(EntryKind.EXTENDED)  # else the backend would never hear of it
+    assert (begun.parcel, begun.until_ms, begun.why) == ("KZ1", expires_ms, "clock")
     assert expires_ms is not None
     assert abs(expires_ms - mind.utc_ms - 72 * HOUR_MS) <= 1_000
     mind.sure = False

@@ -184,6 +184,24 @@ def test_the_backends_own_deadline_stands(mind: Mind) -> None:
     assert mind.parcel("KZ1").state is ParcelState.EXPIRED
 
 
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_later_deadline_of_a_parcel_in_hand_counts_where_it_falls_back(mind: Mind, opened: bool) -> None:
+    rights = [right(Purpose.DEPOSIT, "KZ1"), right(Purpose.PICKUP, "KZ1")]
+    mind.grants([ONE], rights)
+    mind.deposit("KZ1", 1)
+    later_ms = (mind.parcel("KZ1").expires_ms or 0) + HOUR_MS
+    mind.code(Purpose.PICKUP, "KZ1")
+    if opened:
+        mind.opens(1)
+    mind.grants([GrantedParcel("KZ1", 1, expires_ms=later_ms)], rights)
+    if opened:
+        mind.closes(1, after_s=1)  # and nobody says anything
+        mind.advance(20)
+    else:
+        mind.jam()
+    assert (mind.parcel("KZ1").state, mind.parcel("KZ1").expires_ms) == (ParcelState.STORED, later_ms)
+
+
 def test_a_new_epoch_is_demanded_by_its_locker_and_its_number(mind: Mind) -> None:
     before = repr(mind.state.rows())
     assert mind.ask(EpochDemanded("0124", 1, 2)) is Outcome.WRONG_LOCKER

@@ -38,6 +38,7 @@ from sim.uplink import MemoryFarEnd, MemoryUplink
 NOON_MS = 1_764_054_000_000
 LOCKER = "0123"
 JOURNAL_KEY = Ed25519PrivateKey.from_private_bytes(b"j" * 32)
+TERM_MS = 72 * 3_600_000
 SITE = Site(LOCKER, "ул. Абая, 10", b"k" * 32, JOURNAL_KEY.public_key().public_bytes_raw())
 SIGNER = Signer(bytes(range(32)), "backend-1")
 KEYRING = Keyring({"backend-1": SIGNER.public})
@@ -60,6 +61,8 @@ class Book:
 
     def write(self, kind: str, **columns: object) -> None:
         seq = len(self.rows) + 1
+        if kind == "stored":
+            columns = {"until_ms": NOON_MS + TERM_MS, **columns}
         first = {"locker": LOCKER, "epoch": self.epoch, "seq": seq, "utc_ms": NOON_MS, "sure": True}
         body = json.dumps({**first, "kind": kind, **columns}, separators=(",", ":"))
         before = bytes.fromhex(self.head) if self.rows else bytes(32)

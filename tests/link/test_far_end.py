@@ -13,7 +13,7 @@ from firmware.model import Outcome
 from sim import loop as virtual
 from sim.backend import Signer, Stage, unsigned
 from sim.backend.link import ANSWER_S, GIVE_UP_S
-from tests.link.harness import NOON_MS, Book, Controller, Line, make_backend
+from tests.link.harness import NOON_MS, TERM_MS, Book, Controller, Line, make_backend
 
 
 def play(story: Callable[[Line], Awaitable[None]], **options: object) -> Line:
@@ -253,7 +253,7 @@ def test_a_new_epoch_is_told_what_lies_in_the_locker() -> None:
         await asyncio.sleep(3)
         told = line.controller.believed[-1]
         assert (told.epoch, [parcel.state for parcel in told.parcels]) == (2, ["stored", "expected"])
-        assert told.parcels[0].expires_ms == NOON_MS + 72 * 3_600_000
+        assert told.parcels[0].expires_ms == NOON_MS + TERM_MS
         assert line.link.is_settled
 
     play(story)

@@ -27,6 +27,7 @@ from sim.backend import Backend, CodeAt, JournalBroken, Refund, Signer, Site, St
 from sim.backend.commands import BEHIND_MS
 
 NOON_MS = 1_764_054_000_000  # 25 November 2025, 07:00 UTC, 12:00 in Almaty
+TERM_MS = 72 * 3_600_000
 CODE_KEY = b"k" * 32
 JOURNAL_KEY = Ed25519PrivateKey.from_private_bytes(b"j" * 32)
 SITE = Site("0123", "ул. Абая, 10", CODE_KEY, JOURNAL_KEY.public_key().public_bytes_raw())
@@ -53,6 +54,8 @@ class Book:
 
     def write(self, kind: str, *, sure: bool = True, **columns: object) -> JournalRow:
         seq = len(self.rows) + 1
+        if kind == "stored" and sure:
+            columns = {"until_ms": self.utc_ms + TERM_MS, **columns}
         head = {"locker": self.locker, "epoch": self.epoch, "seq": seq, "utc_ms": self.utc_ms, "sure": sure}
         return self.write_body(json.dumps({**head, "kind": kind, **columns}, separators=(",", ":")))
 
@@ -277,7 +280,7 @@ def test_without_an_entry_of_the_locker_no_money_moves(backend: Backend) -> None
     ("kinds", "stage", "refunds"),
     [
         (["stored", "collected"], Stage.COLLECTED, 0),
-        (["stored", "refused"], Stage.REFUSED, 1),
+        (["stored", "refused"], Stage.REFUSED, 0),  # it lay in an open cell
         (["stored", "refused", "withdrawn"], Stage.WITHDRAWN, 1),
         (["stored", "disputed"], Stage.DISPUTED, 0),
         (["stored", "disputed", "withdrawn"], Stage.WITHDRAWN, 1),

@@ -9,7 +9,8 @@ import pytest
 from firmware.model import Entry, EntryKind
 from sim import money_rules
 from sim.backend import Stage
-from tests.sim.test_backend_rules import TERM_MS, World
+from tests.sim.test_backend import TERM_MS
+from tests.sim.test_backend_rules import World
 
 Facts = Any  # what of them the rules look at
 
