@@ -210,9 +210,10 @@ class Desk:
     def _extend(self, order: Order, until_ms: int, person: str = "") -> Command:
         return self.command(commands.extend(order.waybill, until_ms), PATIENCE_S, person=person)
 
-    def alarm(self, text: str) -> None:
-        """Call a person at the operator's."""
-        self.books.add_alarm(text)
+    def alarm(self, what: str, why: str = "") -> None:
+        """Call a person at the operator's; for what begins like this not again before somebody has seen to it."""
+        if not any(alarm.startswith(what) for alarm in self.alarms):
+            self.books.add_alarm(what + why)
 
     def answer_alarm(self, text: str) -> None:
         """Somebody has seen to it."""

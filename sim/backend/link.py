@@ -8,7 +8,6 @@ signed it, and the rest moves nothing but what is said next.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -21,29 +20,20 @@ from sim.backend.backend import Backend
 from sim.backend.commands import Command
 from sim.backend.journal import JournalBroken
 from sim.backend.listing import AGAIN, REPEATED, Listing
+from sim.backend.sent import Last, Sent
 from sim.backend.signing import HELLO, Signer, is_signed_by
 
 PASSING = REPEATED | {Outcome.DONE, Outcome.STALE}  # of a welcome or an acknowledgement: the next one will do
 ANSWER_S = 12.0  # what has had no answer for so long is sent again
 GIVE_UP_S = 120.0  # and after so long no more: it has no answer
 ACKS_KEPT = 64
+ANSWERS_KEPT = 4_096
 GAPS_MAX = 3  # a message may be lost, or late, once or twice
 NONCES_KEPT = 1_024
 STUCK_HELLOS = 3
 
 _answers = msgspec.json.Decoder(Answer)
 _states = msgspec.json.Decoder(State)
-
-
-@dataclass(slots=True)
-class _Sent:
-    """A signed object without an answer."""
-
-    number: int
-    object: bytes
-    command: str | None
-    first_s: float
-    last_s: float
 
 
 class Link:
@@ -53,8 +43,8 @@ class Link:
         """`now_s`: the time, in seconds; the running loop's unless told."""
         self.backend = backend
         self.topics = Topics(backend.site.locker)
-        self.answers: dict[int, Outcome] = {}  # by number
-        self.outcomes: dict[str, Outcome] = {}  # by command id; the last word stands
+        self.answers = Last[int, Outcome](ANSWERS_KEPT)  # by number
+        self.outcomes = Last[str, Outcome](ANSWERS_KEPT)  # by command id; the last word stands
         self.answered: Callable[[str, Outcome], None] = lambda command, outcome: None
         self.nonsense = 0  # messages that mean nothing: anybody at the broker can send them
         # The locker's last entry, from whoever knows better than the link.
@@ -63,14 +53,14 @@ class Link:
         self._publish: Callable[[str, bytes], None] | None = None
         self._online = False
         self._numbers = 0
-        self._waiting: dict[str, _Sent] = {}  # by name
+        self._waiting: dict[str, Sent] = {}  # by name
         self._listing = Listing(backend)
         self._own: dict[str, Signer] = {}  # by name: welcomes, acknowledgements
         self._last = 0  # of the locker's entries, as far as it has told
         self._refusal: str | None = None  # why a batch was not believed since the last hello
         self._stuck = 0  # hellos after which one was not, and none was
         self._nonce = ""  # of the last hello, in hex
-        self._forgot = (0, "")  # the last demand for a new epoch: its number, and why
+        self._forgot = (0, ("", ""))  # the last demand for a new epoch: its number, and why
         self._nonces: deque[str] = deque(maxlen=NONCES_KEPT)  # of hellos before
         self._gaps: list[str] = []  # nonces of the hellos behind which entries were missing
         self.tells_time = True  # False: somebody on the way lets no welcome through
@@ -170,7 +160,7 @@ class Link:
         self._numbers += 1
         now_s = self._now_s()
         self._put(signed)
-        self._waiting[name_of(signed)] = _Sent(self._numbers, signed, command, now_s, now_s)
+        self._waiting[name_of(signed)] = Sent(self._numbers, signed, command, now_s, now_s)
         return self._numbers
 
     def _put(self, signed: bytes) -> None:
@@ -204,7 +194,7 @@ class Link:
         if not accepted:
             self._compared = False
             demand = self.send(self.backend.epoch_demand(hello.epoch, hello.nonce))
-            self._forgot = demand, f"the locker forgot: epoch {hello.epoch}, entry {hello.last_seq}"
+            self._forgot = demand, (f"the locker forgot: epoch {hello.epoch}, ", f"entry {hello.last_seq}")
             return
         if not self._compared or hello.grants_version != self.backend.version:
             self._listing.again()
@@ -214,9 +204,9 @@ class Link:
 
     def _tell_what_was_forgotten(self) -> None:
         """The demand was right: the locker has begun an epoch for it."""
-        (_, why), self._forgot = self._forgot, (0, "")
-        if why:
-            self.backend.alarm(why)
+        (_, why), self._forgot = self._forgot, (0, ("", ""))
+        if any(why):
+            self.backend.alarm(*why)
 
     def _look_whether_stuck(self, hello: Hello) -> None:
         """A locker whose batches are refused after one hello and the next, and none is taken, needs a person.
@@ -229,7 +219,7 @@ class Link:
         elif refusal is not None:
             self._stuck += 1
             if self._stuck == STUCK_HELLOS:
-                self.backend.alarm(f"the journal does not go on: {refusal}")
+                self.backend.alarm("the journal does not go on: ", refusal)
 
     def _is_lockers(self, hello: Hello) -> bool:
         """Whether the locker has signed it: else anybody could tell us that it has forgotten everything."""
@@ -279,12 +269,13 @@ class Link:
             self.backend.bell.ring()
 
     def _take_answer(self, payload: bytes) -> None:
+        """It counts for what waits for one, and for a command of this backend's: anybody may say it, of anything."""
         told = _answers.decode(payload)
         self._online = True
         if told.object in self._own:
             left = told.outcome is Outcome.UNKNOWN_KEY and self._own[told.object] is not self.backend.signer
             if told.outcome not in PASSING and not left:
-                self.backend.alarm(f"an acknowledgement or welcome was refused: {told.outcome}")
+                self.backend.alarm("an acknowledgement or welcome was refused: ", told.outcome)
             return
         sent = self._waiting.pop(told.object, None) if told.object is not None else None
         command = sent.command if sent is not None else told.command
@@ -292,7 +283,8 @@ class Link:
             self.answers[sent.number] = told.outcome
             if self._forgot[0] == sent.number and told.outcome is Outcome.DONE:
                 self._tell_what_was_forgotten()  # else its hello was late, and it has what we have
-        if command is not None:
+        known = command is not None and command in self.backend.books.commands
+        if command is not None and known and self.outcomes.get(command) is not told.outcome:
             self.outcomes[command] = told.outcome
             self.answered(command, told.outcome)
             self.backend.bell.ring()

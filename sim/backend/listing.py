@@ -71,5 +71,5 @@ class Listing:
         if outcome in REPEATED or left:
             self._offered = None
         else:
-            self._backend.alarm(f"list {self._version} was refused: {outcome}")
+            self._backend.alarm("a list was refused: ", f"{outcome} (version {self._version})")
         return outcome in LOST

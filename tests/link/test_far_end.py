@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from firmware.control import Message, Told, encode
 from firmware.errors import Unreachable
 from firmware.events import Commanded, EpochDemanded, JournalAcked
+from firmware.link.topics import Answer, name_of
 from firmware.model import Outcome
 from sim import loop as virtual
 from sim.backend import Signer, Stage, unsigned
-from sim.backend.link import ANSWER_S, GIVE_UP_S
+from sim.backend.link import ANSWER_S, ANSWERS_KEPT, GIVE_UP_S
+from sim.backend.sent import Last
 from tests.link.harness import NOON_MS, TERM_MS, Book, Controller, Line, make_backend
 
 
@@ -154,9 +157,14 @@ def test_a_list_that_is_refused_for_good_is_an_alarm_and_not_repeated() -> None:
         for _ in range(3):
             line.link.sync()
             await asyncio.sleep(0.1)
-        refused = [f"list {number} was refused: bad_signature" for number in (1, 2)]
-        assert [each for each in line.backend.alarms if "list" in each] == refused
+        refused = ["a list was refused: bad_signature (version 1)"]
+        assert [each for each in line.backend.alarms if "list" in each] == refused  # of both
         assert line.controller.refused == [Outcome.BAD_SIGNATURE]
+        line.backend.answer_alarm(*refused)
+        line.backend.order("KZ2", 8, "Айгерим")
+        line.link.sync()
+        await asyncio.sleep(0.1)
+        assert line.backend.alarms[-1] == "a list was refused: bad_signature (version 3)"
 
     play(story, backend=make_backend(Signer(bytes(32), "backend-1")))
 
@@ -170,6 +178,63 @@ def test_a_command_has_its_answer_and_later_its_outcome() -> None:
         line.controller.say(Told(Outcome.DONE, command=command))
         await asyncio.sleep(0.1)
         assert line.link.outcomes == {command: Outcome.DONE}
+
+    play(story)
+
+
+def sizes(line: Line) -> dict[str, int]:
+    """How much each thing holds that the backend's end of the link remembers."""
+    held = {name: len(value) for name, value in vars(line.link).items() if hasattr(value, "__len__")}
+    return {**held, "alarms": len(line.backend.alarms), "commands": len(line.backend.books.commands)}
+
+
+def test_answers_of_anybody_fill_no_memory_and_call_nobody_without_end() -> None:
+    """`up/told` is signed by nobody: who is at the broker can say of anything whatever there is to say."""
+
+    async def story(line: Line) -> None:
+        sent: list[str] = []
+        line.broker.overheard = lambda topic, raw: sent.append(name_of(raw)) if "down" in topic else None
+        line.backend.order("KZ1", 7, "Айгерим")
+        command = line.link.send_open("KZ1")
+        line.controller.write("wrong_code")
+        await asyncio.sleep(0.1)
+        before, heard, outcomes = sizes(line), [], list(Outcome)
+        line.link.answered = lambda *told: heard.append(told)
+        for number in range(20_000):
+            # of nothing; of a command that there is not; and of an object that was sent
+            whose = [{}, {"command": f"open-{number}"}, {"object": sent[number // 3 % len(sent)]}][number % 3]
+            told = Answer(outcomes[number // 3 % len(outcomes)], **whose)
+            line.link.receive(line.link.topics.told, msgspec.json.encode(told))
+        grown = {name: size - before[name] for name, size in sizes(line).items() if size > before[name]}
+        assert grown == {"alarms": 1}
+        assert (list(line.link.outcomes), heard) == ([command], [])
+
+    play(story)
+
+
+def test_the_last_answers_are_kept_and_no_more() -> None:
+    kept = Last[int, int](3)
+    for number in (1, 2, 3, 1, 4):
+        kept[number] = number
+    assert list(kept) == [3, 1, 4]
+
+
+def test_answers_to_lists_that_come_before_the_lockers_own_do_not_fill_memory() -> None:
+    """Whoever answers `gap` to each list has the next one sent at once, and that as often as he likes."""
+
+    async def story(line: Line) -> None:
+        line.uplink.network(up=False)
+        sent: list[bytes] = []
+        line.broker.overheard = lambda topic, raw: sent.append(raw) if "down" in topic else None
+        line.backend.order("KZ1", 7, "Айгерим")
+        line.link.sync()
+        for _ in range(ANSWERS_KEPT + 100):
+            told = Answer(Outcome.GAP, name_of(sent[-1]))
+            line.link.receive(line.link.topics.told, msgspec.json.encode(told))
+            await asyncio.sleep(0)
+        assert len(sent) > ANSWERS_KEPT
+        assert (len(line.link.answers), len(line.link._waiting)) == (ANSWERS_KEPT, 1)
+        assert line.backend.alarms == []
 
     play(story)
 

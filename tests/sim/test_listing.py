@@ -205,7 +205,7 @@ def test_a_refused_list_is_an_alarm_and_the_next_goes_on_from_what_the_locker_ha
     both.backend.order("KZ2", 7, "Айгерим")  # there is no such cell
     assert both.step() is Outcome.MALFORMED
     assert both.step() is None
-    assert both.backend.alarms == ["list 2 was refused: malformed"]
+    assert both.backend.alarms == ["a list was refused: malformed (version 2)"]
     assert both.listed() == ({"KZ1"}, {"deposit-KZ1", "pickup-KZ1"})
     both.listing.answer("of nothing on its way", Outcome.GAP)
     assert both.backend.books.listed_version == 1
@@ -223,7 +223,7 @@ def test_a_list_under_a_key_that_left_meanwhile_is_told_again_and_calls_nobody(b
     both.listing.answer(
         name_of(again), Outcome.UNKNOWN_KEY
     )  # and where it knows none of ours, a person looks
-    assert both.backend.alarms == ["list 2 was refused: unknown_key"]
+    assert both.backend.alarms == ["a list was refused: unknown_key (version 2)"]
     assert both.listing.next() is None
 
 
