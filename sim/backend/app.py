@@ -16,7 +16,6 @@ from sim.backend import answers, commands, tokens
 from sim.backend.backend import Backend
 from sim.backend.books import OVER
 from sim.backend.commands import Command, Deed
-from sim.backend.desk import EXTENSIONS_MAX
 from sim.backend.orders import WAITING, Order
 
 ACCOUNTS = ("Kaspi Gold", "Kaspi Red")
@@ -233,7 +232,7 @@ class App:
         if not _is_there(order) or order.waits or not self._post.is_attached:
             return []
         can = ["open", "confirm", "problem"] if order.opened else ["open"]
-        return [*can, "extend"] if order.expires_ms and order.extended < EXTENSIONS_MAX else can
+        return [*can, "extend"] if self.backend.may_extend(order) else can
 
     def _may(self, person: str, waybill: str, verb: str) -> Order:
         order = self.backend.orders.get(waybill)

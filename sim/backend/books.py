@@ -138,6 +138,11 @@ class Books:
             self.open_commands.pop(command.id, None)
         self._db.put("commands", command)
 
+    def extensions_of(self, order: Order) -> list[SentCommand]:
+        """What was asked for to put the end of its term off, and has no answer yet; by nobody where the backend did by itself."""
+        waiting = self.open_commands.values()
+        return [each for each in waiting if each.verb == "extend" and each.waybill == order.waybill]
+
     def add_sms(self, person: str, sms: Sms) -> None:
         self.phones.setdefault(person, []).append(sms)
         sql = "INSERT INTO sms (person, text, utc_ms, code) VALUES (?, ?, ?, ?)"

@@ -119,6 +119,9 @@ class Custody:
         if self.refund_of(order) is not None:
             self._books.add_alarm(f"entry {body['seq']}: {order.waybill} was extended after its refund")
         order.seq, order.epoch, order.waits = body["seq"], body["epoch"], False
+        wish = self._books.commands.get(str(body.get("command")))
+        if wish is not None and wish.person:
+            order.extended += 1
         order.stage = Stage.STORED if order.stage is Stage.EXPIRED else order.stage
         order.expires_ms = int(body.get("until_ms", order.expires_ms))
         self._books.put_order(order)
@@ -242,10 +245,7 @@ class Custody:
         self._refund(order)
 
     def _may_be_extended(self, order: Order) -> bool:
-        if self._books.counters.get(RESTORED):
-            return True
-        waiting = self._books.open_commands.values()
-        return any(command.verb == "extend" and command.waybill == order.waybill for command in waiting)
+        return bool(self._books.counters.get(RESTORED) or self._books.extensions_of(order))
 
     def _refund(self, order: Order) -> None:
         if self.refund_of(order) is None:

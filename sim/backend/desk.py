@@ -24,7 +24,7 @@ from sim.backend.signing import COMMAND, Signer
 from sim.backend.site import CodeAt, Site
 
 EXTENDED_H = 24  # by how much a buyer may put off the end of the term
-EXTENSIONS_MAX = 1  # and how often
+EXTENSIONS_MAX = 1  # and how often, by the locker's entries: one that it refused does not count
 
 
 class Errand(NamedTuple):
@@ -198,14 +198,14 @@ class Desk:
     def extend(self, waybill: str, hours: int = EXTENDED_H, person: str = "") -> Command:
         """Ask the locker for a later deadline: only its entry makes it one. Raises ValueError where it cannot be."""
         order = self.orders[waybill]
-        if order.stage not in WAITING or not order.expires_ms:
-            raise ValueError(f"{waybill}: no term runs")
-        if order.extended >= EXTENSIONS_MAX:
-            raise ValueError(f"{waybill}: was extended {EXTENSIONS_MAX} times already")
-        with self.books.change():
-            order.extended += 1
-            self.books.put_order(order)
-            return self._extend(order, order.expires_ms + 3_600_000 * hours, person)
+        if not self.may_extend(order):
+            raise ValueError(f"{waybill}: no term runs, it was put off {order.extended} times, or is now")
+        return self._extend(order, order.expires_ms + 3_600_000 * hours, person or order.person)
+
+    def may_extend(self, order: Order) -> bool:
+        """Whether its buyer may put the end off: once more, and not while the locker has still to say of the last time."""
+        runs = order.stage in WAITING and order.expires_ms > 0 and order.extended < EXTENSIONS_MAX
+        return runs and not any(each.person for each in self.books.extensions_of(order))
 
     def _extend(self, order: Order, until_ms: int, person: str = "") -> Command:
         return self.command(commands.extend(order.waybill, until_ms), PATIENCE_S, person=person)
@@ -264,8 +264,6 @@ class Desk:
     def held(self) -> list[Order]:
         """What a person has to decide (`decide`)."""
         return [order for order in self.orders.values() if order.held]
-
-    # What both sides need
 
     def command(
         self, do: commands.Deed, valid_s: int = 60, not_before_ms: int | None = None, person: str = ""

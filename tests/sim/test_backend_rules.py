@@ -192,15 +192,50 @@ def test_a_buyer_puts_the_end_off_so_often_and_only_the_entry_makes_it_so(world:
     with pytest.raises(ValueError, match="KZ1: no term runs"):
         world.backend.extend("KZ1")
     world.told("stored", parcel="KZ1")
-    for _ in range(EXTENSIONS_MAX):
+    for times in range(EXTENSIONS_MAX):
+        extension = world.backend.extend("KZ1")
+        with pytest.raises(ValueError, match="or is now"):  # one at a time
+            world.backend.extend("KZ1")
+        until_ms = NOON_MS + TERM_MS + (times + 1) * EXTENDED_H * HOUR_MS
+        assert [each.do.expires_ms for each in asked(world.backend, "Extend")] == [until_ms]  # type: ignore[union-attr]
+        assert world.backend.orders["KZ1"].expires_ms == until_ms - EXTENDED_H * HOUR_MS
+        world.told("extended", parcel="KZ1", command=extension.id, until_ms=until_ms)
+        world.told("command", parcel="KZ1", command=extension.id, why="done")
+        assert world.backend.orders["KZ1"].expires_ms == until_ms
+    with pytest.raises(ValueError, match=f"KZ1: .* put off {EXTENSIONS_MAX} times"):
         world.backend.extend("KZ1")
-    with pytest.raises(ValueError, match=f"was extended {EXTENSIONS_MAX} times"):
-        world.backend.extend("KZ1")
-    until_ms = NOON_MS + TERM_MS + EXTENDED_H * HOUR_MS
-    assert [each.do.expires_ms for each in asked(world.backend, "Extend")] == [until_ms] * EXTENSIONS_MAX  # type: ignore[union-attr]
-    assert world.backend.orders["KZ1"].expires_ms == NOON_MS + TERM_MS
-    world.told("extended", parcel="KZ1", until_ms=until_ms)
-    assert world.backend.orders["KZ1"].expires_ms == until_ms
+
+
+@pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.DONE])
+def test_an_extension_that_is_refused_is_none_and_its_buyer_may_ask_again(world: World, outcome: str) -> None:
+    world.store()
+    for _ in range(EXTENSIONS_MAX + 2):
+        extension = world.backend.extend("KZ1")
+        assert not world.backend.may_extend(world.backend.orders["KZ1"])
+        world.told("command", parcel="KZ1", command=extension.id, why=outcome)
+        assert world.backend.orders["KZ1"].extended == 0
+    assert world.backend.may_extend(world.backend.orders["KZ1"])
+
+
+def test_an_extension_that_the_locker_never_heard_of_is_none_either(world: World) -> None:
+    world.store()
+    extension = world.backend.extend("KZ1", hours=48)
+    over_ms = world.backend.books.commands[extension.id].not_after_ms + CLOCKS_MS
+    world.told("wrong_code", at_ms=over_ms)
+    assert not world.backend.may_extend(world.backend.orders["KZ1"])
+    world.told("wrong_code", at_ms=over_ms + 1)
+    assert world.backend.may_extend(world.backend.orders["KZ1"])
+
+
+def test_a_term_that_the_backend_itself_puts_off_costs_its_buyer_nothing(world: World) -> None:
+    world.backend.order("KZ1", 7, "Айгерим")
+    world.now_ms += HOUR_MS
+    world.told("stored", at_ms=NOON_MS, parcel="KZ1")  # so late an SMS
+    (extension,) = asked(world.backend, "Extend")
+    order = world.backend.orders["KZ1"]
+    assert world.backend.may_extend(order)  # at the same time, too
+    world.told("extended", parcel="KZ1", command=extension.id, until_ms=world.now_ms + TERM_MS)
+    assert (order.extended, world.backend.may_extend(order)) == (0, True)
 
 
 @pytest.mark.parametrize("outcome", ["too_late", "not_allowed", "no_such_parcel"])
