@@ -1,6 +1,7 @@
 """The backend's mind: what it sells, what it signs, and what it believes of the locker's journal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,21 @@ class Backend(Desk):
 
     def rotate(self, following: Signer, since_ms: int) -> Command:
         """Sign with another key from a moment (UTC) on. Raises ValueError while another change goes on."""
-        command = self.command(self.keys.both(following), valid_s=PATIENCE_S)
-        self.keys.plan(following, since_ms, command.id)
+        with self._change():
+            command = self.command(self.keys.both(following), valid_s=PATIENCE_S)
+            self.keys.plan(following, since_ms, command.id)
         return command
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """A change of the books that the keys go along with."""
+        before = vars(self.keys).copy()
+        try:
+            with self.books.change():
+                yield
+        except BaseException:
+            vars(self.keys).update(before)
+            raise
 
     def round(self, purpose: Purpose, waybills: list[str], courier: str = "courier") -> Round:
         """Give a courier one code for several parcels, to bring or to take away: the first is had with it, the others by a scan.
@@ -54,10 +67,10 @@ class Backend(Desk):
 
     def pass_time(self) -> bool:
         """To be called now and then: what is due by now is done. Whether anything was."""
-        with self.books.change():
+        with self._change():
             was_due = self._custody.pass_time()
             signer = self.signer
-            if (deed := self.keys.turn(self.books, self._utc_ms())) is not None:
+            if (deed := self.keys.turn(self._utc_ms())) is not None:
                 self.keys.asks(self.command(deed, valid_s=PATIENCE_S).id)
                 was_due = True
             if signer is not self.signer:

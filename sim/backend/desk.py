@@ -46,17 +46,20 @@ class Desk:
         chance: random.Random,
         database: Database | None = None,
         bank: Bank | None = None,
+        following: Signer | None = None,
     ) -> None:
-        """Without a database, one in memory; without a bank, one of its own."""
+        """Without a database, one in memory; without a bank, one of its own. `following`: the other key of a rotation."""
         self.site = site
-        self.keys = Keys(signer)
         self.books = Books(database or Database(), site.locker, site.epoch)
+        self.keys = Keys(self.books, signer, following)
         self.revision = 0  # counts the changes of what the next list says
         self._utc_ms = utc_ms
         self._rights = Rights(self.books, site, utc_ms, chance)
         self.quiet = QuietHours(utc_ms, site.quiet_after_pickup_s)
         self._custody = Custody(self.books, site, self._rights, utc_ms, self._extend, self.quiet)
         self.bank = bank or Bank()
+        for name in self.keys.lacks:
+            self.alarm(f"the key {name} is needed, and was not given")
         self._pay()
 
     @property

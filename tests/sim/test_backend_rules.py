@@ -16,6 +16,7 @@ from firmware.model import Direction, Outcome, Purpose
 from firmware.signed import Answering, Keyring, open_signed
 from sim.backend import Backend, Database, Link, Signer, Stage, commands
 from sim.backend.bank import OPENING_TENGE, Bank, Payment
+from sim.backend.books import Books
 from sim.backend.custody import CLOCKS_MS, LATE_MS, SILENT_MS
 from sim.backend.database import VERSION, DatabaseError
 from sim.backend.desk import EXTENDED_H, EXTENSIONS_MAX, Errand
@@ -30,10 +31,18 @@ HOUR_MS = 3_600_000
 class World:
     """A backend, the time, and its locker's journal."""
 
-    def __init__(self, database: Database | None = None, bank: Bank | None = None) -> None:
+    def __init__(
+        self,
+        database: Database | None = None,
+        bank: Bank | None = None,
+        given: tuple[Signer, ...] = (SIGNER,),
+    ) -> None:
         self.now_ms = NOON_MS
         self.book = Book()
-        self.backend = Backend(SITE, SIGNER, lambda: self.now_ms, random.Random(1), database, bank)
+        signer, following = (*given, None)[:2]
+        assert signer is not None
+        chance = random.Random(1)
+        self.backend = Backend(SITE, signer, lambda: self.now_ms, chance, database, bank, following)
 
     def told(self, kind: str, *, at_ms: int | None = None, **columns: Any) -> None:
         """The locker tells of something that happened at a moment, or now."""
@@ -432,6 +441,127 @@ def test_what_has_no_answer_yet_is_signed_anew_as_the_same_command(world: World)
     due = {each.id: each.object for each in backend.due_commands()}
     assert open_signed(due[cancel.id], Keyring({"backend-2": following.public})) == before
     assert open_signed(due[cancel.id], KEYRING) is Outcome.UNKNOWN_KEY
+
+
+NEXT = Signer(bytes(32), "backend-2")
+PHASES = ["asked", "refused", "both known", "retiring", "over"]
+
+
+def rotating(world: World, phase: str) -> None:
+    """Bring a rotation, which begins an hour after noon, into one of its phases."""
+    command = world.backend.rotate(NEXT, NOON_MS + HOUR_MS)
+    if phase == "refused":
+        world.told("command", command=command.id, why="clock_unsure")
+    if phase in PHASES[2:]:
+        world.told("command", command=command.id, why="done")
+    if phase in PHASES[3:]:
+        world.later(HOUR_MS)
+        (retired,) = world.backend.due_commands()
+        if phase == "over":
+            world.told("command", command=retired.id, why="done")
+            world.later(1)
+
+
+def started_again(world: World, path: Path, *given: Signer) -> World:
+    """The process ends and another one opens the same database, with these keys."""
+    world.backend.close()
+    again = World(given=given, database=Database(path))
+    again.now_ms, again.book = world.now_ms, world.book
+    return again
+
+
+def rotated(world: World) -> tuple[str, list[list[str]]]:
+    """Who signs at the end, and what the locker, which does as it is told, was told of keys on the way."""
+    told: list[list[str]] = []
+    for _ in range(3):
+        world.later(HOUR_MS)
+        keyring = Keyring({"backend-1": SIGNER.public, "backend-2": NEXT.public})
+        for each in world.backend.due_commands():
+            said = open_signed(each.object, keyring)
+            assert isinstance(said, Commanded)
+            told.append(keys_in(said))
+            world.told("command", command=each.id, why="done")
+    return world.backend.signer.key_id, told
+
+
+@pytest.mark.parametrize(
+    ("phase", "signs", "told"),
+    [
+        ("asked", "backend-1", [["backend-1", "backend-2"], ["backend-2"]]),
+        ("refused", "backend-1", [["backend-1", "backend-2"], ["backend-2"]]),
+        ("both known", "backend-1", [["backend-2"]]),
+        ("retiring", "backend-2", [["backend-2"]]),
+        ("over", "backend-2", []),
+    ],
+)
+@pytest.mark.parametrize("given", [(SIGNER, NEXT), (NEXT, SIGNER)])
+def test_a_rotation_goes_on_in_a_backend_that_starts_again(
+    tmp_path: Path, phase: str, signs: str, told: list[list[str]], given: tuple[Signer, Signer]
+) -> None:
+    path = tmp_path / "backend.db"
+    world = World(Database(path))
+    rotating(world, phase)
+    assert world.backend.signer.key_id == signs
+    again = started_again(world, path, *given)
+    assert (again.backend.signer.key_id, again.backend.alarms) == (signs, [])
+    assert again.backend.keys.is_under_way is (phase != "over")
+    assert rotated(again) == ("backend-2", told)
+    assert not again.backend.keys.is_under_way
+    again.backend.close()
+
+
+def test_a_known_key_waits_for_its_moment_also_in_a_backend_that_starts_again(tmp_path: Path) -> None:
+    path = tmp_path / "backend.db"
+    world = World(Database(path))
+    rotating(world, "both known")
+    again = started_again(world, path, SIGNER, NEXT)
+    again.later(HOUR_MS - 1)
+    assert again.backend.signer is SIGNER
+    again.later(1)
+    assert again.backend.signer is NEXT
+    again.backend.close()
+
+
+@pytest.mark.parametrize(
+    ("phase", "given", "lacks"),
+    [
+        ("asked", SIGNER, "backend-2"),
+        ("both known", SIGNER, "backend-2"),
+        ("both known", NEXT, "backend-1"),
+        ("both known", Signer(b"x" * 32, "backend-1"), "backend-1"),  # another's, of that name
+        ("retiring", SIGNER, "backend-2"),
+        ("over", SIGNER, "backend-2"),
+    ],
+)
+def test_a_backend_that_lacks_a_key_asks_for_it_by_its_name_once_and_goes_on_when_it_has_it(
+    tmp_path: Path, phase: str, given: Signer, lacks: str
+) -> None:
+    path = tmp_path / "backend.db"
+    world = World(Database(path))
+    rotating(world, phase)
+    before = [each.id for each in world.backend.due_commands()]
+    for _ in range(2):
+        world = started_again(world, path, given)
+        world.later(HOUR_MS)
+        asked_for = [each for each in world.backend.alarms if lacks in each]
+        assert asked_for == [f"the key {lacks} is needed, and was not given"]
+        assert [each.id for each in world.backend.due_commands()] == before  # and goes no further
+        with pytest.raises(ValueError, match="is being replaced" if phase != "over" else "goes by that name"):
+            world.backend.rotate(Signer(b"3" * 32, given.key_id), 0)
+    world = started_again(world, path, SIGNER, NEXT)
+    assert rotated(world)[0] == "backend-2"
+    world.backend.close()
+
+
+def test_a_change_of_keys_that_fails_has_not_happened(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    rotating(world, "both known")
+    monkeypatch.setattr(Books, "put_command", lambda *_: 1 / 0)
+    world.now_ms += HOUR_MS
+    with pytest.raises(ZeroDivisionError):
+        world.backend.pass_time()
+    assert world.backend.signer is SIGNER
+    monkeypatch.undo()
+    assert rotated(world) == ("backend-2", [["backend-2"]])
 
 
 def test_a_cell_that_was_kept_and_is_not_wanted_any_more_calls_nobody(world: World) -> None:
