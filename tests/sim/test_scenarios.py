@@ -43,7 +43,15 @@ def test_same_seed_same_trace_in_processes_that_hash_differently() -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", ["deposit-then-pickup", "expiry-and-refund-gold", "pickup-by-phone-qr"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "deposit-then-pickup",
+        "expiry-and-refund-gold",
+        "pickup-by-phone-qr",
+        "pickup-from-app-reopen-confirm",
+    ],
+)
 def test_scenario_live(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The same file on ptys, real sockets, the shipped processes and the real clock, which is moved over three days."""
     assert main(["scenario", name, "--live", "--json"]) == 0
