@@ -4,7 +4,7 @@ from firmware.model import Purpose
 from sim.backend import Backend, commands
 from sim.locker import SimLocker
 from sim.machine_steps import MachineSteps
-from sim.script import seconds
+from sim.script import Failed, seconds
 
 # What the backend asks for until it has an answer, for hours.
 LASTING = {"cancel": Backend.cancel, "extend": Backend.extend}
@@ -91,14 +91,26 @@ class BackendSteps(MachineSteps):
             lambda: outcomes.get(command) == outcome, lambda: f"the outcome is {outcomes.get(command)}"
         )
 
-    async def do_sms(self, person: str, *words: str) -> None:
-        """Expect an SMS that holds these words on somebody's phone."""
+    async def do_resend(self, waybill: str, refused: str = "no") -> None:
+        """«Отправить код ещё раз»; with refused=yes it is expected that none is sent, for none is out or it was too often."""
+        try:
+            self._locker.backend.resend(waybill)
+        except ValueError as error:
+            if refused != "yes":
+                raise Failed(str(error)) from None
+        else:
+            if refused == "yes":
+                raise Failed("it was sent")
+
+    async def do_sms(self, person: str, *words: str, times: str = "") -> None:
+        """Expect an SMS that holds these words on somebody's phone; times=N: exactly so many."""
 
         def texts() -> list[str]:
             return [sms.text for sms in self._locker.backend.phones.get(person, [])]
 
         def arrived() -> bool:
-            return any(all(word in text for word in words) for text in texts())
+            count = sum(all(word in text for word in words) for text in texts())
+            return count == int(times) if times else count > 0
 
         await self._until(arrived, lambda: f"{person} has {texts()}")
 

@@ -70,9 +70,13 @@ class Deeds:
         )
         for gun in locker.cabinet.guns.values():
             self._listen(gun, "beep", lambda found, text: _deed("beep", parcel=text))
+        self._buyer: Callable[[str], str] = lambda waybill: backend.orders[waybill].person
         self._listen(backend, "order", lambda order, *_, **__: _order(order))
         self._listen(backend, "withdraw", lambda grant, parcel, *_: _deed("withdraw", parcel=parcel))
         self._listen(backend, "move", lambda found, parcel, cell: _deed("move", cell=cell, parcel=parcel))
+        self._listen(
+            backend, "resend", lambda found, parcel: Deed("resend", self._buyer(parcel), parcel=parcel)
+        )
         self._listen(backend, "command", self._ask)
         self._listen(link, "post", lambda found, command: self._asked.pop(command.id, None))
 

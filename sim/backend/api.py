@@ -10,6 +10,7 @@ for the person. `wait` (seconds) makes a request for a command or for news a lon
     POST   /api/parcels/{waybill}/confirm
     POST   /api/parcels/{waybill}/problem    {"problem": "not_there" | "not_mine" | "damaged" | "refused"}
     POST   /api/parcels/{waybill}/extend
+    POST   /api/parcels/{waybill}/resend     the SMS with its code once more, whether the locker can be reached or not
     POST   /api/claims                       {"qr": what the camera has read off the locker's screen}
     DELETE /api/claims/{id}
     GET    /api/commands/{id}                what became of it
@@ -30,7 +31,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from firmware.model import Problem
-from sim.backend.app import App, CommandShown, Refused
+from sim.backend.app import App, Refused
+from sim.backend.shown import CommandShown
 from sim.web import running
 
 PREFIX = "/api"
@@ -75,6 +77,7 @@ class Api:
         application.router.add_get("/parcels", self._parcels)
         for verb in ("open", "confirm", "problem", "extend"):
             application.router.add_post(f"/parcels/{{waybill}}/{verb}", getattr(self, f"_{verb}"))
+        application.router.add_post("/parcels/{waybill}/resend", self._resend)
         application.router.add_get("/parcels/{waybill}/token", self._token)
         application.router.add_post("/claims", self._claim)
         application.router.add_delete("/claims/{id}", self._leave)
@@ -105,6 +108,9 @@ class Api:
 
     async def _extend(self, request: web.Request) -> web.Response:
         return self._asked(request, self._app.extend)
+
+    async def _resend(self, request: web.Request) -> web.Response:
+        return _json(self._app.resend(self._person(request), request.match_info["waybill"]), 202)
 
     async def _problem(self, request: web.Request) -> web.Response:
         person = self._person(request)

@@ -7,8 +7,6 @@ import base64
 import binascii
 from typing import Protocol
 
-from msgspec import Struct
-
 from firmware.errors import PostomatError, Unreachable
 from firmware.kiosk.drawing import draw
 from firmware.model import Outcome, Problem, Purpose
@@ -17,6 +15,8 @@ from sim.backend.backend import Backend
 from sim.backend.books import OVER
 from sim.backend.commands import Command, Deed
 from sim.backend.orders import WAITING, Order
+from sim.backend.rights import RESENDS_MAX
+from sim.backend.shown import AccountShown, CommandShown, LockerShown, ParcelShown, ResentShown, TokenShown
 
 ACCOUNTS = ("Kaspi Gold", "Kaspi Red")
 COMMAND_S = 60  # how long a buyer's command is good for
@@ -45,57 +45,6 @@ class Refused(PostomatError):
         self.status = status
         self.code = code
         super().__init__(message)
-
-
-class ParcelShown(Struct, frozen=True):
-    """A parcel in «Мои отправления». `cell` is None where it is nobody's business; `until_ms` is UTC, 0: no term runs."""
-
-    waybill: str
-    state: str
-    message: str
-    address: str
-    cell: int | None
-    until_ms: int
-    can: tuple[str, ...]
-
-
-class LockerShown(Struct, frozen=True):
-    """The locker, as far as a buyer needs to know."""
-
-    address: str
-    online: bool
-    message: str
-
-
-class CommandShown(Struct, frozen=True):
-    """What became of a command: `state` is waiting, done or failed; over, where it claimed a locker that is free again."""
-
-    id: str
-    state: str
-    outcome: str | None
-    message: str
-
-
-class TokenShown(Struct, frozen=True):
-    """What the phone holds before the locker's camera: a QR code, drawn anew in `redraw_s`; refused by the locker from `until_ms` (UTC) on.
-
-    A static one has 0 for both: it is not drawn anew, and is good for as long as its right.
-    `path` is of an SVG whose unit is one module, in a square of `size`, with no quiet zone.
-    """
-
-    text: str
-    size: int
-    path: str
-    until_ms: int
-    redraw_s: int
-
-
-class AccountShown(Struct, frozen=True):
-    """What is on an account, and what came back to it."""
-
-    account: str
-    tenge: int
-    refunds: dict[str, int]  # by waybill
 
 
 class App:
@@ -161,11 +110,7 @@ class App:
 
         `static`: one without dates, to be printed or sent on; only where the policy has such.
         """
-        order = self.backend.orders.get(waybill)
-        if order is None or order.person != person:
-            raise Refused(404, "no_such_parcel", "Такой посылки у вас нет.")
-        if not _is_there(order) or order.waits:
-            raise Refused(409, "not_now", answers.state_of(order, self.backend.books.refunds.get(waybill)))
+        self._waiting(person, waybill)
         if static and not self.backend.site.static_tokens:
             raise Refused(403, "no_static", answers.NO_STATIC)
         qr = draw(self.backend.mint(waybill, static=static))
@@ -196,6 +141,13 @@ class App:
         self._may(person, waybill, "extend")
         command = self.backend.extend(waybill, person=person)
         return self._posted(person, command)
+
+    def resend(self, person: str, waybill: str) -> ResentShown:
+        """«Отправить код ещё раз»: the locker has no part in it, so it may be away."""
+        if self._waiting(person, waybill).resent >= RESENDS_MAX:
+            raise Refused(429, "too_often", answers.TOO_OFTEN)
+        self.backend.resend(waybill)
+        return ResentShown(answers.RESENT)
 
     def claim(self, person: str, qr: str) -> CommandShown:
         """The code on the locker's screen was scanned: the locker is this person's for two minutes."""
@@ -229,15 +181,30 @@ class App:
 
     def _can(self, order: Order) -> list[str]:
         """What may be asked for now. The locker may know better, and says so."""
-        if not _is_there(order) or order.waits or not self._post.is_attached:
+        if not _is_there(order) or order.waits:
             return []
+        resend = ["resend"] if order.resent < RESENDS_MAX else []
+        if not self._post.is_attached:
+            return resend
         can = ["open", "confirm", "problem"] if order.opened else ["open"]
-        return [*can, "extend"] if self.backend.may_extend(order) else can
+        extend = ["extend"] if self.backend.may_extend(order) else []
+        return [*can, *extend, *resend]
 
-    def _may(self, person: str, waybill: str, verb: str) -> Order:
+    def _of(self, person: str, waybill: str) -> Order:
         order = self.backend.orders.get(waybill)
         if order is None or order.person != person:
             raise Refused(404, "no_such_parcel", "Такой посылки у вас нет.")
+        return order
+
+    def _waiting(self, person: str, waybill: str) -> Order:
+        """One that lies in its cell for this person, as far as is known."""
+        order = self._of(person, waybill)
+        if not _is_there(order) or order.waits:
+            raise Refused(409, "not_now", answers.state_of(order, self.backend.books.refunds.get(waybill)))
+        return order
+
+    def _may(self, person: str, waybill: str, verb: str) -> Order:
+        order = self._of(person, waybill)
         if not self._post.is_attached:
             raise Refused(503, "offline", answers.OFFLINE)
         if verb not in self._can(order):

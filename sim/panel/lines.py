@@ -8,6 +8,16 @@ from sim.panel.messages import Line, Part
 
 LINES_MAX = 400  # beyond it the oldest is forgotten
 PARTS_MAX = 80  # of one line
+# The line that each deed begins.
+DEEDS = {
+    "put": "hand.put", "take": "hand.take", "close": "hand.close", "push": "hand.press", "let_go": "hand.press",
+    "pull": "hand.pull", "force": "hand.force", "order": "backend.order", "withdraw": "backend.withdraw",
+    "move": "backend.move", "open": "app.open", "confirm": "app.confirm", "report": "app.report", "extend": "app.extend",
+    "claim": "app.claim", "leave": "app.leave", "hold": "hand.hold", "lower": "hand.away", "beep": "hand.scan",
+    "resend": "app.resend.asked",
+}  # fmt: skip
+LISTED = ("order", "withdraw", "move")  # what goes to the locker with the next list
+SENT = ("order", "withdraw", "resend")  # what an SMS goes out for
 
 
 @dataclass(eq=False)

@@ -129,7 +129,7 @@ class Recorder:
                 self._add(f"hold '{deed.who}'")
             case "lower":
                 self._add("lower")
-            case "withdraw" | "beep":
+            case "withdraw" | "resend" | "beep":
                 self._add(f"{deed.verb} '{deed.parcel}'")
             case "claim":
                 self._add(f"scan '{deed.who}'")

@@ -40,20 +40,12 @@ from sim.commits import Commit, Commits
 from sim.deeds import Deed, Deeds
 from sim.glass import Glass, Touched
 from sim.overheard import Heard, Overheard
-from sim.panel.lines import Book, Growing
+from sim.panel.lines import DEEDS, LISTED, SENT, Book, Growing
 from sim.panel.links import LINKS_MAX, Links
 from sim.panel.sightings import Sightings
 from sim.panel.verdicts import FINE, by_itself, outcome_of, verdict
 from sim.site import Site
 from sim.world import Cell
-
-DEEDS = {
-    "put": "hand.put", "take": "hand.take", "close": "hand.close", "push": "hand.press", "let_go": "hand.press",
-    "pull": "hand.pull", "force": "hand.force", "order": "backend.order", "withdraw": "backend.withdraw",
-    "move": "backend.move", "open": "app.open", "confirm": "app.confirm", "report": "app.report", "extend": "app.extend",
-    "claim": "app.claim", "leave": "app.leave", "hold": "hand.hold", "lower": "hand.away", "beep": "hand.scan",
-}  # fmt: skip
-ORDERS = ("order", "withdraw", "move")
 
 
 class XRay:
@@ -128,9 +120,10 @@ class XRay:
             problem=deed.problem,
         )
         self._sightings.begin(deed, line)
-        if deed.verb in ORDERS:
+        if deed.verb in SENT:
+            self._tell_sms(line, deed.parcel)
+        if deed.verb in LISTED:
             self._ordering = line
-            self._tell_sms(line)
         elif deed.command:
             self._commands[deed.command] = line
             self.book.add(line, "signed", "part.signed", self._site.sent[-1])

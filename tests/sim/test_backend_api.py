@@ -17,13 +17,14 @@ import yarl
 from firmware.deeds import Claim, Confirm, Extend, Leave, Open, Report
 from firmware.events import Commanded, TokenShown
 from firmware.link.topics import Answer, State, name_of
-from firmware.model import Outcome, Problem
+from firmware.model import Outcome, Problem, Purpose
 from firmware.signed import Keyring, open_signed
 from firmware.tokens import open_token
 from sim import pace, web
 from sim.backend import Backend, Link, Stage, answers, api
 from sim.backend.app import COMMAND_S, UNANSWERED_MS, App
 from sim.backend.desk import EXTENSIONS_MAX
+from sim.backend.rights import RESENDS_MAX
 from tests.sim.test_backend import KEYRING, NOON_MS, SIGNER, SITE, Book
 
 QR = f"HTTPS://APP.EXAMPLE/P/0123/{base64.b32encode(bytes(range(16))).decode().rstrip('=')}"
@@ -168,7 +169,7 @@ async def test_one_sees_ones_own_parcels_and_what_can_be_done_with_them(phone: P
             "address": address,
             "cell": 7,
             "until_ms": NOON_MS + 72 * 3_600_000,
-            "can": ["open", "extend"],
+            "can": ["open", "extend", "resend"],
         },
     ]
 
@@ -177,12 +178,12 @@ async def test_one_sees_ones_own_parcels_and_what_can_be_done_with_them(phone: P
 async def test_after_an_opening_one_may_confirm_complain_or_open_again(phone: Phone) -> None:
     phone.told("opened", parcel="KZ1", grant="pickup-KZ1", cell=7)
     shown = await phone.parcel("KZ1")
-    assert shown["can"] == ["open", "confirm", "problem", "extend"]
+    assert shown["can"] == ["open", "confirm", "problem", "extend", "resend"]
     assert "Подтвердите получение" in shown["message"]
     phone.told("released", parcel="KZ1", grant="pickup-KZ1", cell=7)
-    assert (await phone.parcel("KZ1"))["can"] == ["open", "extend"]
+    assert (await phone.parcel("KZ1"))["can"] == ["open", "extend", "resend"]
     phone.told("opened", parcel="KZ1", grant="withdrawal-KZ1", cell=7)  # a courier's
-    assert (await phone.parcel("KZ1"))["can"] == ["open", "extend"]
+    assert (await phone.parcel("KZ1"))["can"] == ["open", "extend", "resend"]
     phone.told("collected", parcel="KZ1")
     shown = await phone.parcel("KZ1")
     assert (shown["can"], shown["cell"], shown["until_ms"], shown["message"]) == ([], None, 0, "Получена.")
@@ -202,7 +203,8 @@ async def test_a_locker_that_is_offline_is_said_to_be_and_nothing_is_sent(phone:
     phone.online(False)
     _, told = await phone.ask("GET", "/api/parcels")
     assert told["locker"]["message"] == answers.OFFLINE
-    assert all(parcel["can"] == [] for parcel in told["parcels"])
+    # What the locker has no part in goes on.
+    assert {each["waybill"]: each["can"] for each in told["parcels"]} == {"KZ1": ["resend"], "KZ3": []}
     for path, body in (("/api/parcels/KZ1/open", None), ("/api/claims", {"qr": QR})):
         status, refused = await phone.post(path, body)
         assert (status, refused) == (503, {"error": {"code": "offline", "message": answers.OFFLINE}})
@@ -274,6 +276,34 @@ async def test_a_term_is_put_off_so_often_and_no_more(phone: Phone) -> None:
 
 
 @with_phone
+async def test_the_code_is_sent_again_so_often_and_no_more_also_while_the_locker_is_away(
+    phone: Phone,
+) -> None:
+    phone.online(False)
+    sms = phone.backend.phones["alia"]
+    for sent in range(1, RESENDS_MAX + 1):
+        assert await phone.post("/api/parcels/KZ1/resend") == (202, {"message": answers.RESENT})
+        assert [each.code for each in sms] == [phone.backend.code("KZ1", Purpose.PICKUP)] * (1 + sent)
+    status, refused = await phone.post("/api/parcels/KZ1/resend")
+    assert (status, refused["error"]) == (429, {"code": "too_often", "message": answers.TOO_OFTEN})
+    assert (len(sms), (await phone.parcel("KZ1"))["can"]) == (1 + RESENDS_MAX, [])
+    assert phone.commanded() == []  # nothing of it is the locker's business
+
+
+@with_phone
+async def test_no_code_is_sent_again_that_opens_nothing(phone: Phone) -> None:
+    phone.clock.now_ms += 73 * 3_600_000
+    phone.backend.pass_time()
+    phone.told("collected", parcel="KZ2")
+    marat = phone.backend.token("marat")
+    before = {name: len(sms) for name, sms in phone.backend.phones.items()}
+    for waybill, token in (("KZ3", phone.token), ("KZ1", phone.token), ("KZ2", marat)):
+        status, told = await phone.ask("POST", f"/api/parcels/{waybill}/resend", token=token)
+        assert (status, told["error"]["code"]) == (409, "not_now"), waybill
+    assert {name: len(sms) for name, sms in phone.backend.phones.items()} == before
+
+
+@with_phone
 async def test_the_screens_code_claims_the_locker_and_can_be_let_go(phone: Phone) -> None:
     status, shown = await phone.post("/api/claims", {"qr": QR})
     assert status == 202
@@ -336,7 +366,7 @@ OTHERS = ["KZ2", "KZ9"]  # another's, and nobody's: one cannot tell them apart
 
 
 @pytest.mark.parametrize("waybill", OTHERS)
-@pytest.mark.parametrize("verb", ["open", "confirm", "problem", "extend"])
+@pytest.mark.parametrize("verb", ["open", "confirm", "problem", "extend", "resend"])
 def test_what_is_anothers_does_not_exist(waybill: str, verb: str) -> None:
     @with_phone
     async def asks(phone: Phone) -> None:
@@ -344,6 +374,7 @@ def test_what_is_anothers_does_not_exist(waybill: str, verb: str) -> None:
         status, told = await phone.post(f"/api/parcels/{waybill}/{verb}", body)
         assert (status, told["error"]["code"]) == (404, "no_such_parcel")
         assert (told["error"]["message"], phone.commanded()) == ("Такой посылки у вас нет.", [])
+        assert len(phone.backend.phones["marat"]) == 1  # no SMS but that it is there
 
     asks()
 
@@ -370,6 +401,7 @@ def test_without_a_login_there_is_nothing(token: str) -> None:
             ("GET", "/api/news"),
             ("GET", "/api/commands/x"),
             ("POST", "/api/parcels/KZ1/open"),
+            ("POST", "/api/parcels/KZ1/resend"),
             ("POST", "/api/claims"),
             ("DELETE", "/api/claims/x"),
         ):

@@ -9,7 +9,8 @@ import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from firmware.deeds import Claim
-from firmware.model import Outcome
+from firmware.model import Outcome, Purpose
+from sim.backend.rights import RESENDS_MAX
 from sim.panel.seen import CameraSeen
 from tests.sim.scripted_panel import ScriptedPanel
 from tests.sim.test_backend_api import QR
@@ -161,6 +162,34 @@ def test_what_became_of_it_stays_in_sight_when_it_is_folded(runner: asyncio.Runn
             there.panel.phones.answer(Outcome.BUSY)
             await expect(parcel.locator(".told")).to_have_text(BOOK_EN["outcome.busy"])
             await expect(parcel.locator(".told")).to_be_visible()
+
+    runner.run(play())
+
+
+@pytest.mark.parametrize("online", [True, False], ids=["online", "offline"])
+def test_the_code_is_sent_again_from_the_app(
+    runner: asyncio.Runner, browser: Browser, *, online: bool
+) -> None:
+    """As often as the backend allows, whether the locker can be reached or not."""
+
+    async def play() -> None:
+        async with desk(browser) as there:
+            phone, sms = await ten(there), there.panel.backend.phones["alia"]
+            there.panel.phones.online(online)
+            parcel = phone.locator("[data-app='KZ207']")
+            await unfold(parcel)
+            resend = parcel.locator("[data-does='resend']")
+            await expect(parcel.locator("[data-does='open']")).to_have_count(int(online))
+            before = len(sms)
+            await expect(resend).to_have_text("Send the code again")
+            for sent in range(1, RESENDS_MAX + 1):
+                async with there.page.expect_response("**/resend"):
+                    await resend.click()
+                await expect(parcel.locator(".told")).to_have_text("The code is sent by SMS")
+                assert len(sms) == before + sent
+            await expect(resend).to_have_count(0)
+            assert {each.code for each in sms[before:]} == {there.panel.backend.code("KZ207", Purpose.PICKUP)}
+            assert await phone.locator("[data-app='KZ207'] .stage").inner_text() == BOOK_EN["mine.stored"]
 
     runner.run(play())
 

@@ -250,3 +250,13 @@ def test_what_comes_by_itself_is_told_in_words_and_not_by_an_events_name(tmp_pat
         assert there.lines("machine.camera")[-1].parameters == {"state": "covered"}
 
     watch(tmp_path, play)
+
+
+def test_a_code_that_is_sent_again_is_a_line_of_its_buyers_with_the_sms(tmp_path: Path) -> None:
+    async def play(there: Watched) -> None:
+        await there.play(*STORED, "resend KZ1")
+        line = there.line("app.resend.asked")
+        assert (line.who, line.parameters) == ("alia", {"parcel": "KZ1"})
+        assert told(line, "sms") == [("part.sms", {"person": "alia"})]
+
+    watch(tmp_path, play)

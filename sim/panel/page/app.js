@@ -92,8 +92,8 @@ export class App {
     const screen = this.asked.get(SCREEN);
     if (screen?.state === "done") this.claim = screen.verb === "claim" ? screen.id : null;
     const mine = [...parcels].sort((a, b) => !a.cell - !b.cell); // what lies there first
-    if (this.claim && this.unfolded !== null && !mine.some(({ waybill, can }) => waybill === this.unfolded && can.length)) {
-      this.unfolded = mine.find(({ can }) => can.length)?.waybill; // one by one, unless folded
+    if (this.claim && this.unfolded !== null && !mine.some((parcel) => parcel.waybill === this.unfolded && opens(parcel))) {
+      this.unfolded = mine.find(opens)?.waybill; // one by one, unless folded
     }
     for (const [row, { state, at }] of this.asked) if (state !== "waiting" && at !== this.stage(row)) this.asked.delete(row);
     be(this.away, "hidden", locker.online);
@@ -127,7 +127,7 @@ export class App {
     const element = h("li", { "data-app": waybill }, row, told, fold);
     const update = (parcel) => {
       const { cell, until_ms: end, can } = parcel;
-      const waits = end && !can.length && this.told.locker.online;
+      const waits = end && !opens(parcel) && this.told.locker.online;
       const at = waits ? "waits" : can.includes("confirm") ? "opened" : ALIKE[parcel.state] ?? parcel.state;
       set(state, "class", `stage ${at}`);
       word(state, has(`mine.${at}`) ? say(`mine.${at}`) : named("stage", at));
@@ -157,14 +157,14 @@ export class App {
   /** What can be done: some of it asks first. */
   offer(waybill, verb, can) {
     const again = can.includes("confirm") ? "action.reopen" : "action.open";
-    const label = { open: this.claim ? "app.get" : again, confirm: "action.confirm", problem: "action.problem", extend: "app.keep" }[verb];
+    const label = { open: this.claim ? "app.get" : again, confirm: "action.confirm", problem: "action.problem", extend: "app.keep", resend: "app.resend" }[verb];
     const asks = verb === "problem" || (verb === "open" && !this.claim);
     return { name: verb, label: say(label), act: () => (asks ? this.choose(waybill, verb) : this.want(waybill, verb, `parcels/${waybill}/${verb}`)) };
   }
 
   /** What opens its cell from the app may be shown to the camera as well. */
   showing(waybill, can) {
-    return this.seeing && can.includes("open") ? [{ name: "hold", label: say("app.hold"), act: () => this.hold(waybill) }] : [];
+    return this.seeing && opens({ can }) ? [{ name: "hold", label: say("app.hold"), act: () => this.hold(waybill) }] : [];
   }
 
   answers(waybill, verb) {
@@ -190,6 +190,8 @@ export class App {
   }
 }
 
+const opens = ({ can }) => can.includes("open");
+
 /** A button whose deed may become another one. */
 function option(name) {
   let now = null;
@@ -200,8 +202,9 @@ function option(name) {
 /** What became of something: refused by the backend, on its way, or answered by the locker. */
 function words(asked) {
   if (!asked) return "";
-  const { error, state, outcome, verb } = asked;
+  const { error, state, outcome, verb, message } = asked;
   if (error) return has(`app.${error.code}`) ? say(`app.${error.code}`) : named("outcome", error.code);
+  if (verb === "resend") return message ? say("app.resent") : "";
   if (state === "done" && verb === "open") return say("entry.opened");
   if (outcome) return named("outcome", outcome);
   return say(state === "failed" ? "app.unanswered" : "app.sent");
