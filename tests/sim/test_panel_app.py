@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Route, expect
 
 from firmware.deeds import Claim
 from firmware.model import Outcome, Purpose
@@ -190,6 +190,36 @@ def test_the_code_is_sent_again_from_the_app(
             await expect(resend).to_have_count(0)
             assert {each.code for each in sms[before:]} == {there.panel.backend.code("KZ207", Purpose.PICKUP)}
             assert await phone.locator("[data-app='KZ207'] .stage").inner_text() == BOOK_EN["mine.stored"]
+
+    runner.run(play())
+
+
+@pytest.mark.parametrize("failing", ["cut", "nonsense"])
+def test_a_question_without_an_answer_is_told_and_can_be_asked_again(
+    runner: asyncio.Runner, browser: Browser, failing: str
+) -> None:
+    async def fail(route: Route) -> None:
+        await (route.abort() if failing == "cut" else route.fulfill(body="<h1>Bad gateway</h1>"))
+
+    async def play() -> None:
+        async with desk(browser, expected="ERR_FAILED") as there:
+            phone = await ten(there)
+            parcel = phone.locator("[data-app='KZ207']")
+            await unfold(parcel)
+            for verb in ("extend", "resend"):
+                await there.page.route("**/api/parcels/*/*", fail)
+                await parcel.locator(f"[data-does='{verb}']").click()
+                await expect(parcel.locator(".told")).to_have_text("No connection. Try again")
+                await there.page.unroute("**/api/parcels/*/*")
+                await parcel.locator(f"[data-does='{verb}']").click()
+                await expect(parcel.locator(".told")).not_to_have_text("No connection. Try again")
+            await there.panel.change(qr=QR)
+            await there.page.route("**/api/claims", fail)
+            await phone.locator(".scan").click()
+            await expect(phone.locator(".scan + .told")).to_have_text("No connection. Try again")
+            await there.page.unroute("**/api/claims")
+            await phone.locator(".scan").click()
+            await expect(phone.locator(".scan + .told")).to_have_text("The command is sent")
 
     runner.run(play())
 

@@ -61,7 +61,7 @@ export class App {
     this.asked.set(row, asked);
     this.choice = null;
     this.show();
-    const { error, ...command } = await this.ask(method, path, body);
+    const { error, ...command } = await this.ask(method, path, body).catch(() => ({ error: { code: "unreachable" } }));
     Object.assign(asked, command, { error });
     this.show();
   }
