@@ -70,13 +70,10 @@ class Deeds:
         )
         for gun in locker.cabinet.guns.values():
             self._listen(gun, "beep", lambda found, text: _deed("beep", parcel=text))
-        self._buyer: Callable[[str], str] = lambda waybill: backend.orders[waybill].person
         self._listen(backend, "order", lambda order, *_, **__: _order(order))
         self._listen(backend, "withdraw", lambda grant, parcel, *_: _deed("withdraw", parcel=parcel))
         self._listen(backend, "move", lambda found, parcel, cell: _deed("move", cell=cell, parcel=parcel))
-        self._listen(
-            backend, "resend", lambda found, parcel: Deed("resend", self._buyer(parcel), parcel=parcel)
-        )
+        self._listen(backend, "resend", lambda found, parcel: _resent(backend.orders[parcel]))
         self._listen(backend, "command", self._ask)
         self._listen(link, "post", lambda found, command: self._asked.pop(command.id, None))
 
@@ -107,6 +104,11 @@ class Deeds:
 
 def _deed(verb: str, **about: Any) -> Deed:
     return Deed(verb, WHO.get(), **about)
+
+
+def _resent(order: Order) -> Deed:
+    """Its buyer has asked for it, whoever pressed the button."""
+    return Deed("resend", order.person, parcel=order.waybill)
 
 
 def _order(order: Order) -> Deed:

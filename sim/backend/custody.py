@@ -150,8 +150,8 @@ class Custody:
         if deadline_ms and stored_ms is not None and now_ms - stored_ms > LATE_MS:
             deadline_ms += now_ms - stored_ms
             self._extend(order, deadline_ms)
-        elif 0 < deadline_ms <= now_ms + REMINDED_BEFORE_MS:
-            order.reminded_ms = deadline_ms  # by this SMS
+        if order.expires_ms <= now_ms + REMINDED_BEFORE_MS:
+            order.reminded_ms = order.expires_ms  # by this SMS, or it is to be later
         self._books.put_order(order)
         until = words.kept_until(deadline_ms, self._site.zone) if deadline_ms else ""
         self._rights.send_code(order, order.grants[Purpose.PICKUP], until)

@@ -69,6 +69,21 @@ def test_a_deposit_by_an_unsure_clock_promises_nothing_until_the_term_has_begun(
 # --- what comes late, and together
 
 
+def test_nobody_is_reminded_of_an_end_that_the_very_sms_has_put_off(world: World) -> None:
+    """Two days late: a day of the term is left by the locker's entry, and the whole of it was promised."""
+    world.backend.order("KZ1", 7, "Айгерим")
+    world.now_ms += 49 * HOUR_MS
+    world.told("stored", at_ms=NOON_MS, parcel="KZ1")
+    world.later(HOUR_MS)
+    (sms,) = texts(world.backend, "Айгерим")
+    assert "Хранится до 30.11.2025 13:00" in sms
+    until_ms = NOON_MS + 49 * HOUR_MS + TERM_MS
+    world.told("extended", parcel="KZ1", until_ms=until_ms)
+    world.now_ms = until_ms - HOUR_MS
+    world.later(0)
+    assert "Напоминаем: KZ1 хранится до 30.11.2025 13:00" in texts(world.backend, "Айгерим")[-1]
+
+
 @pytest.mark.parametrize("ending", ["collected", "withdrawn", "refused", "disputed"])
 def test_nobody_is_told_that_a_parcel_waits_which_the_same_batch_says_is_gone(
     world: World, ending: str
