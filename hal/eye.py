@@ -69,11 +69,7 @@ class Eye:
         self._last = frame.gray
         self._turn += 1
         codes = tuple(code for wanted in wants for code in self._decoders[wanted](frame.gray, self._turn))
-        target = None
-        if codes and codes[0].corners:
-            target = finder.target(frame.gray, [*codes[0].corners])
-        elif CodeFormat.QR in wants and not codes:
-            target = finder.find(frame.gray)
+        target = finder.find(frame.gray) if CodeFormat.QR in wants and not codes else None
         return Look(frame.grabbed_ms, self._meter.measure(frame.gray), codes, target)
 
     def picture(self) -> bytes:

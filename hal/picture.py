@@ -29,6 +29,8 @@ from hal.newest import Newest
 from hal.ports import Measures, PortBusy, PortLost, PortMissing, public
 
 Gray: TypeAlias = NDArray[np.uint8]
+Field: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
 
 PIXELS_MAX = 3_840 * 2_160  # of a frame: 8 MB in gray, of the process's 192
 GARBLED_MAX = 5  # pictures in a row that are none: cheap cameras and cables spoil one now and then
@@ -221,27 +223,33 @@ def _as_gray(picture: object) -> Gray:
     return np.asarray(picture, np.uint8)
 
 
-def nested_edges(gray: Gray) -> Iterator[tuple[float, float, float, tuple[float, float, float, float]]]:
-    """Edges with one edge in them, and one in that.
+def shrunk(picture: NDArray[np.generic], by: int) -> Field:
+    """Each pixel the mean of `by` by `by`; what is left over at the right and below is cut off."""
+    high, wide = picture.shape[0] // by, picture.shape[1] // by
+    whole = picture[: high * by, : wide * by].astype(np.float32, copy=False)
+    return np.asarray(cv2.resize(whole, (wide, high), interpolation=cv2.INTER_AREA), np.float32)
 
-    The three enclosed areas from the outermost one, in pixels squared; the box of the outermost one (left, top, right, bottom) in pixels.
+
+def around(field: Field) -> Field:
+    """Each value the mean of itself and its eight neighbours."""
+    return np.asarray(cv2.blur(field, (3, 3)), np.float32)
+
+
+def patches(mask: Mask, least: int) -> Iterator[tuple[Mask, float, float]]:
+    """What is of one piece where something holds, rid of holes and of whatever is narrower than `least`, the largest piece first.
+
+    Where it is, and its longer and its shorter side, at whatever angle.
     """
-    binary = cv2.adaptiveThreshold(
-        gray, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, blockSize=51, C=5
-    )
-    edges, tree = cv2.findContours(binary, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
-    if tree is None:
-        return
-    first_child, next_sibling = tree[0, :, 2], tree[0, :, 0]
-    for outer in np.flatnonzero(first_child >= 0).tolist():
-        middle = int(first_child[outer])
-        inner = int(first_child[middle])
-        if inner < 0 or next_sibling[middle] >= 0 or next_sibling[inner] >= 0:
-            continue
-        left, top, wide, high = cv2.boundingRect(edges[outer])
-        areas = [cv2.contourArea(edges[each]) for each in (outer, middle, inner)]
-        if areas[2] > 0:
-            yield areas[0], areas[1], areas[2], (left, top, left + wide, top + high)
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    # What the picture's edge cuts off may go on there.
+    framed = cv2.copyMakeBorder(closed, least, least, least, least, cv2.BORDER_REPLICATE)
+    whole = cv2.morphologyEx(framed, cv2.MORPH_OPEN, np.ones((least, least), np.uint8))
+    inside = np.ascontiguousarray(whole[least:-least, least:-least])
+    count, pieces, each, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
+    for number in sorted(range(1, count), key=lambda number: -int(each[number, cv2.CC_STAT_AREA])):
+        piece = pieces == number
+        _, sides, _ = cv2.minAreaRect(cv2.findNonZero(piece.astype(np.uint8)))
+        yield piece, max(sides) + 1, min(sides) + 1
 
 
 def _local_threshold(gray: Gray) -> Gray:

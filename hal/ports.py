@@ -235,10 +235,14 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What looks like a code in a frame, whether it was read or not."""
+    """What looks like a code in a frame in which none was read."""
 
     span: float  # its longer side, as a share of the frame's height
-    sharpness: float  # of its edges: 1 where dark turns into light from one pixel to the next, 0.1 where it takes ten
+    sharpness: float  # of its edges along the axis where they are softer: 1 from one pixel to the next, 0.1 where it takes ten
+    slant: float = 1.0  # its longer side by the shorter one: 1 where it is held straight
+    light: float = 200.0  # grey level of its light parts
+    cut: bool = False  # it is so near that it goes on beyond the frame's edge
+    marked: bool = True  # the marks in its corners show: it is a QR code for sure
 
 
 @dataclass(frozen=True, slots=True)

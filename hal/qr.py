@@ -35,6 +35,11 @@ def read_qr(gray: Gray, turn: int) -> tuple[Code, ...]:
     )
 
 
+def is_seen(gray: Gray) -> bool:
+    """Whether a QR code shows, and be it one that cannot be read."""
+    return bool(zxingcpp.read_barcodes(gray, _QR, return_errors=True))
+
+
 def read_data_matrix(gray: Gray) -> tuple[Code, ...]:
     """A Data Matrix of the frame."""
     return _first(bordered(gray), _DATA_MATRIX, CodeFormat.DATA_MATRIX)

@@ -20,8 +20,9 @@ from itertools import accumulate
 import msgspec
 import numpy as np
 
+from sim import ways
 from sim.lens import Picture, Scene, Symbol, jpeg, qr, render
-from sim.optics import Before, Began, Ill, Serving
+from sim.optics import Before, Began, Ill, Serving, Way
 
 FPS = 30
 POSES = 4  # of a hand that holds something
@@ -43,7 +44,7 @@ HEAD_MAX_BYTES = 8_192  # of a viewer's request
 ORDER_MAX_BYTES = 65_536
 
 
-def poses(seed: int, *, plain: bool = False) -> list[Scene]:
+def poses(seed: int, *, plain: bool = False, way: Way = Way.WELL) -> list[Scene]:
     """A hand that is not quite still: the same phone, hand, light and room, from frame to frame a little elsewhere.
 
     `plain`: a bare code in fair light, for whoever measures what undamaged ones take.
@@ -66,7 +67,7 @@ def poses(seed: int, *, plain: bool = False) -> list[Scene]:
         for _ in range(POSES)
     ]
     if not plain:
-        first = _as_people_do(first, seed, chance)
+        first = ways.held(_as_people_do(first, seed, chance), way, chance)
     return [
         replace(first, x=first.x + x, y=first.y + y, turn=first.turn + turn, moment=0 if plain else moment)
         for moment, (x, y, turn) in enumerate(moved, 1)
@@ -130,7 +131,7 @@ class Camera:
             symbol, loop = qr(before.text), asyncio.get_running_loop()
             held = [
                 await loop.run_in_executor(self._artist, partial(_drawn, pose, symbol))
-                for pose in poses(before.seed, plain=before.plain)
+                for pose in poses(before.seed, plain=before.plain, way=before.way)
             ]
         self._before, self._held, self._untold = before, held, before.number
         self._changed.set()

@@ -45,6 +45,7 @@ class Scene:
     hand: bool = False  # that holds it, and a phone's body; else a sheet floats there, as recipes have it
     quiet_modules: float = QUIET_MODULES  # of the zone around the code, in its own colour
     light: float = 215  # grey level of white
+    room_light: float = 1.0  # of whatever is behind: less at night
     contrast: float = 1.0  # 0: black is as white
     blur: float = 0  # of the lens: standard deviation
     motion: float = 0  # how far the code goes while the shutter is open
@@ -62,6 +63,8 @@ def render(scene: Scene, symbol: Symbol | None = None) -> Picture:
     """The frame; without a symbol nobody stands there."""
     chance = np.random.default_rng(scene.seed)
     light = _background(chance if scene.room is None else np.random.default_rng(scene.room))
+    if scene.room_light != 1:
+        light = _f32(light * scene.room_light)
     if symbol is not None:
         light = _held(scene, symbol, light, chance)
     light = _lit(scene, light, chance)

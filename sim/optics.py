@@ -20,12 +20,24 @@ class Ill(StrEnum):
     HANGS = "hangs"  # asked for a picture, it never answers
 
 
+class Way(StrEnum):
+    """How somebody holds a code up."""
+
+    WELL = "well"
+    FAR = "far"
+    NEAR = "near"
+    DARK = "dark"
+    TILTED = "tilted"
+    SHAKEN = "shaken"
+
+
 class Optics:
     """One camera, and the phone or paper before it."""
 
     def __init__(self) -> None:
         self.text: str | None = None  # of the code that is held before it
         self.plain = False  # whether it is held so that nothing harms it
+        self.way = Way.WELL
         self.holds = 0  # how often somebody came with one; a code that is redrawn stays in the same hand
         self.ill = Ill.FINE
         self._observers: list[Callable[[], None]] = []
@@ -35,11 +47,14 @@ class Optics:
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
-    def hold(self, text: str, *, plain: bool = False) -> None:
-        """Hold a code before the camera, in place of whatever is there. `plain`: still and undamaged, for measurements."""
+    def hold(self, text: str, *, plain: bool = False, way: Way = Way.WELL) -> None:
+        """Hold a code before the camera, in place of whatever is there. `plain`: still and undamaged, for measurements.
+
+        `way`: but for WELL it is not read.
+        """
         if self.text is None:
             self.holds += 1
-        self.text, self.plain = text, plain
+        self.text, self.plain, self.way = text, plain, way
         self._changed()
 
     def take_away(self) -> None:
@@ -67,11 +82,12 @@ class Before(Struct, frozen=True):
     ill: Ill = Ill.FINE
     seed: int = 1  # of the hand, the phone in it and the light
     plain: bool = False  # nothing harms the code, for whoever measures what undamaged ones take
+    way: Way = Way.WELL
 
     @property
-    def held(self) -> tuple[str | None, int, bool]:
+    def held(self) -> tuple[str | None, int, bool, Way]:
         """What its picture depends on."""
-        return self.text, self.seed, self.plain
+        return self.text, self.seed, self.plain, self.way
 
 
 class Serving(Struct, frozen=True, tag=True):

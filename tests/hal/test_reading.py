@@ -163,36 +163,17 @@ def test_a_code_too_blurred_to_be_read_is_still_seen_as_one() -> None:
 
 
 def test_sharp_blurred_and_moving_codes_are_told_apart() -> None:
-    code = lens.qr("A" * 40)
-    sharp, soft, moving = (
-        finder.find(seen(scene, code)) for scene in (Scene(), Scene(blur=4), Scene(motion=14))
-    )
+    scenes = (Scene(), Scene(blur=4), Scene(motion=14), Scene(motion=14, motion_angle=90))
+    sharp, *soft = (finder.find(seen(scene, lens.qr(TOKEN))) for scene in scenes)
     assert sharp
-    assert soft
-    assert moving
-    assert sharp.sharpness > 0.5 > 0.3 > max(soft.sharpness, moving.sharpness)
+    assert sharp.sharpness > 0.5
+    assert all(each and each.sharpness < 0.2 for each in soft)
 
 
 def test_light_on_dark_is_a_code_too() -> None:
     target = finder.find(seen(Scene(dark_mode=True, side=300), lens.qr(TOKEN)))
     assert target is not None
     assert target.span == pytest.approx(300 / 720, rel=0.15)
-
-
-def test_where_there_is_no_code_none_is_seen() -> None:
-    wrong = [
-        shot.kind
-        for shot in list(frames.empty())[:40]
-        if shot.kind != "finder patterns around nothing"
-        and finder.find(seen(shot.scene, shot.symbol)) is not None
-    ]
-    assert len(wrong) <= 1, wrong
-
-
-def test_a_target_outside_the_frame_is_none() -> None:
-    gray = np.zeros((100, 100), np.uint8)
-    assert finder.target(gray, [(200, 200), (300, 300)]) is None
-    assert finder.sharpness(gray) == 0
 
 
 # All of it together
@@ -223,13 +204,14 @@ def test_an_eye_measures_reads_and_says_what_would_help() -> None:
     assert looks.picture() == b""
     first = looks.look((CodeFormat.QR,))
     assert texts(first.codes) == [TOKEN]
-    assert first.target is not None
-    assert first.target.span == pytest.approx(0.5, abs=0.05)
+    assert first.target is None  # it was read
     second = looks.look(())
     assert (second.grabbed_ms, second.codes, second.target) == (100, (), None)
     assert second.measures.difference == 0
     third = looks.look((CodeFormat.QR, CodeFormat.LINEAR))
     assert third.codes == ()
+    assert third.target is not None
+    assert third.target.span == pytest.approx(0.5, abs=0.05)
     assert third.measures.difference > 0
     kept = picture.gray_of(np.frombuffer(looks.picture(), np.uint8))
     assert kept is not None

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from firmware.optics import CameraState, Hint
 from firmware.scanner.hints import (
     DIM_MAX,
-    MOVING_MIN,
+    GLARE_MIN,
+    LIGHT_MIN,
     READ_MS,
     SETTLE_MS,
     SHARP_MIN,
+    SLANT_MAX,
     SPAN_MAX,
     SPAN_MIN,
     STAND_MS,
@@ -179,20 +182,26 @@ def advised(
     return [hint for hint, _ in itertools.groupby(given)]
 
 
-SHAKEN = Measures(brightness=110, contrast=60, difference=MOVING_MIN + 1)
 DIM = Measures(brightness=DIM_MAX - 1, contrast=20, difference=1)
+WELL = Target(span=0.5, sharpness=1)
 CASES: dict[str, tuple[Measures, Target | None, Hint]] = {
     "nobody": (ROOM, None, Hint.NONE),
-    "nobody, and it moves": (SHAKEN, None, Hint.NONE),
     "too dark": (DIM, None, Hint.DARK),
-    "dark, and yet there is a code": (DIM, Target(SPAN_MIN, 1), Hint.TILT),
-    "far away": (ROOM, Target(SPAN_MIN - 0.01, 1), Hint.CLOSER),
-    "far away and shaken": (SHAKEN, Target(SPAN_MIN - 0.01, 0), Hint.CLOSER),
-    "too near": (ROOM, Target(SPAN_MAX + 0.01, 1), Hint.FARTHER),
-    "shaken": (SHAKEN, Target(0.5, SHARP_MIN - 0.01), Hint.STILL),
-    "blurred and still": (ROOM, Target(0.5, SHARP_MIN - 0.01), Hint.TILT),
-    "sharp and moving": (SHAKEN, Target(0.5, SHARP_MIN), Hint.TILT),
-    "well held, and it shines": (ROOM, Target(0.5, 1), Hint.TILT),
+    "a bright code at night": (DIM, WELL, Hint.TILT),
+    "a dim code by day": (ROOM, replace(WELL, light=LIGHT_MIN - 1), Hint.DARK),
+    "far away": (ROOM, replace(WELL, span=SPAN_MIN - 0.01), Hint.CLOSER),
+    "far away and shaken": (ROOM, Target(SPAN_MIN - 0.01, 0), Hint.CLOSER),
+    "just near enough": (ROOM, replace(WELL, span=SPAN_MIN), Hint.TILT),
+    "too near": (ROOM, replace(WELL, span=SPAN_MAX + 0.01), Hint.FARTHER),
+    "just far enough": (ROOM, replace(WELL, span=SPAN_MAX), Hint.TILT),
+    "so near that it is cut off, and blurred": (ROOM, Target(0.5, 0, cut=True), Hint.FARTHER),
+    "turned away": (ROOM, replace(WELL, slant=SLANT_MAX + 0.1, marked=False), Hint.TILT),
+    "hardly turned away, and no code": (ROOM, replace(WELL, slant=SLANT_MAX, marked=False), Hint.NONE),
+    "shaken": (ROOM, replace(WELL, sharpness=SHARP_MIN - 0.01), Hint.STILL),
+    "sharp": (ROOM, replace(WELL, sharpness=SHARP_MIN), Hint.TILT),
+    "a lamp in it": (ROOM, replace(WELL, light=GLARE_MIN + 1, marked=False), Hint.TILT),
+    "well held, and it shines": (ROOM, WELL, Hint.TILT),
+    "well held, and no code": (ROOM, replace(WELL, marked=False), Hint.NONE),
 }
 
 
