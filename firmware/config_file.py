@@ -18,6 +18,7 @@ import msgspec
 from firmware.config import Config, Paths, Section
 from firmware.config_sense import SHOWN_MAX, nearest, problems, shown
 from firmware.errors import ConfigError
+from hal.ports import public
 
 FILE_MAX_BYTES = 1_048_576
 _WORDS = {
@@ -62,10 +63,11 @@ def check(path: Path) -> str:
 def show(path: Path, *, origin: bool = False) -> str:
     """The configuration in effect as TOML, which loads as the same; with `origin` each key tells whether the file set it.
 
-    Raises ConfigError.
+    For whoever is asked to send it along: of a camera's address nothing is shown that lets somebody in. Raises ConfigError.
     """
     config, document = _read(path)
-    return text(config, document, origin=origin)
+    camera = msgspec.structs.replace(config.scanner, device=public(config.scanner.device))
+    return text(msgspec.structs.replace(config, scanner=camera), document, origin=origin)
 
 
 def text(config: Config, written: Mapping[str, Any] | None = None, *, origin: bool = False) -> str:

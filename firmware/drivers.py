@@ -135,8 +135,9 @@ def eye(scanner: Scanner) -> Any:
     """The camera of the configuration with its decoders; None where there is none. Raises HardwareError for a decoder that is not here."""
     if not scanner.device:
         return None
+    from firmware.scanner.watch import CONNECT_MS, READ_MS
+    from hal.camera import Camera
     from hal.eye import Eye, decoders
-    from hal.picture import Camera
     from hal.ports import DecoderMissing
 
     camera = Camera(
@@ -147,6 +148,8 @@ def eye(scanner: Scanner) -> Any:
         fps=scanner.fps,
         exposure_ms=scanner.exposure_ms or None,
         focus=scanner.focus if scanner.focus >= 0 else None,
+        open_timeout_ms=CONNECT_MS,
+        read_timeout_ms=READ_MS,
     )
     try:
         return Eye(camera, decoders(scanner.qr_decoder, scanner.linear_decoder))

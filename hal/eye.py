@@ -5,10 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from hal import finder, picture
-from hal.picture import Frame, Gray
-from hal.ports import Code, CodeFormat, DecoderMissing, Look
+from hal.camera import Frame
+from hal.picture import Gray
+from hal.ports import Code, CodeFormat, DecoderMissing, Look, Target
 
 Decoder = Callable[[Gray, int], tuple[Code, ...]]  # of a frame, and how many frames were before it
+
+SEARCH_MS = 120  # without a reading, to the next search for a code that cannot be read: each fourth frame, for a hint is for people
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ def decoders(qr: str, linear: str) -> Mapping[CodeFormat, Decoder]:
 
 
 class Source(Protocol):
-    """What frames come from: hal.picture.Camera."""
+    """What frames come from: hal.camera.Camera."""
 
     def open(self) -> None: ...
 
@@ -59,9 +62,12 @@ class Eye:
         self._meter = picture.Meter()
         self._turn = 0
         self._last: Gray | None = None
+        self._target: Target | None = None  # what the last search found
+        self._searched_ms: int | None = None  # since when there is nothing new to search for
 
     def open(self) -> None:
         self._meter = picture.Meter()
+        self._target = self._searched_ms = None
         self._camera.open()
 
     def look(self, wants: tuple[CodeFormat, ...]) -> Look:
@@ -69,8 +75,15 @@ class Eye:
         self._last = frame.gray
         self._turn += 1
         codes = tuple(code for wanted in wants for code in self._decoders[wanted](frame.gray, self._turn))
-        target = finder.find(frame.gray) if CodeFormat.QR in wants and not codes else None
-        return Look(frame.grabbed_ms, self._meter.measure(frame.gray), codes, target)
+        self._search(frame, is_missed=CodeFormat.QR in wants and not codes)
+        return Look(frame.grabbed_ms, self._meter.measure(frame.gray), codes, self._target)
+
+    def _search(self, frame: Frame, *, is_missed: bool) -> None:
+        """Where a code is wanted and none was read for a while, look whether one shows; and not again at once."""
+        if not is_missed:
+            self._target, self._searched_ms = None, frame.grabbed_ms
+        elif self._searched_ms is None or frame.grabbed_ms - self._searched_ms >= SEARCH_MS:
+            self._target, self._searched_ms = finder.find(frame.gray), frame.grabbed_ms
 
     def picture(self) -> bytes:
         return b"" if self._last is None else picture.jpeg(self._last)

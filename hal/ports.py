@@ -252,7 +252,7 @@ class Look:
     grabbed_ms: int  # monotonic
     measures: Measures
     codes: tuple[Code, ...] = ()
-    target: Target | None = None
+    target: Target | None = None  # of this frame, or of one just before it; none where a code was read
 
 
 @runtime_checkable

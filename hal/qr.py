@@ -24,6 +24,8 @@ _LINEAR = _Formats(
         zxingcpp.BarcodeFormat.EAN8,
     ]
 )
+# What is black: what is darker than around; or, in a picture that is black and white already, what is below half.
+_AROUND, _HALF = zxingcpp.Binarizer.LocalAverage, zxingcpp.Binarizer.FixedThreshold
 
 
 def read_qr(gray: Gray, turn: int) -> tuple[Code, ...]:
@@ -31,7 +33,7 @@ def read_qr(gray: Gray, turn: int) -> tuple[Code, ...]:
     framed = bordered(gray)
     take = _all if turn % ALL_EVERY == ALL_EVERY - 1 else _first
     return take(framed, _QR, CodeFormat.QR) or _first(
-        REMEDIES[turn % len(REMEDIES)](framed), _QR, CodeFormat.QR
+        REMEDIES[turn % len(REMEDIES)](framed), _QR, CodeFormat.QR, _HALF
     )
 
 
@@ -50,8 +52,10 @@ def read_linear(gray: Gray) -> tuple[Code, ...]:
     return _all(bordered(gray), _LINEAR, CodeFormat.LINEAR)
 
 
-def _first(framed: Gray, formats: _Formats, written: CodeFormat) -> tuple[Code, ...]:
-    found = zxingcpp.read_barcode(framed, formats, text_mode=zxingcpp.TextMode.Plain)
+def _first(
+    framed: Gray, formats: _Formats, written: CodeFormat, black: zxingcpp.Binarizer = _AROUND
+) -> tuple[Code, ...]:
+    found = zxingcpp.read_barcode(framed, formats, text_mode=zxingcpp.TextMode.Plain, binarizer=black)
     return () if found is None else (_code(found, written),)
 
 

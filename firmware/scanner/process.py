@@ -98,7 +98,7 @@ class Scanner:
         self._watch.asked(self._now_ms(), opening=opening)
 
     def missed(self, error: HalError) -> None:
-        self._watch.missed()
+        self._watch = Watch(missing=True)
         self._tell_watched(why=str(error))
 
     def broke(self, error: BaseException) -> None:
@@ -201,7 +201,8 @@ class Scanner:
         hint = self._hints.hint if state is CameraState.OK else Hint.NONE
         watched = Watched(state, hint, self._ring is not None and self._ring.runs(now_ms))
         if self._watched is None or watched.state is not self._watched.state:
-            log.warning("the camera: %s%s", watched.state, f" ({why})" if why else "")
+            level = logging.INFO if watched.state is CameraState.OK else logging.WARNING
+            log.log(level, "the camera: %s%s", watched.state, f" ({why})" if why else "")
             notify.status(f"the camera: {watched.state}")
         if watched != self._watched or now_ms >= 1_000 * (self._watched_s + WATCHED_S):
             self._say_watched(watched)

@@ -1,9 +1,13 @@
 """How the camera is, judged from frames and times alone. No I/O, no clock: times are monotonic milliseconds, as they are told.
 
 What can be wrong with a camera shows in four ways, and each wants something else: a call that does not come back ends the
-process, for nothing else ends the call; a device that is not there is opened again and again; frames that are all one
-frame, to the last bit, come from no lens, for a lens has noise, and another process takes the device anew; and a lens that
-something lies on is dark, noise and all.
+process, for nothing else ends the call; a device that is not there, or a far one that has fallen silent, is opened again and
+again; frames that are all one frame, to the last bit, come from no lens, for a lens has noise, and another process takes the
+device anew; and a lens that something lies on is dark, with noise or without.
+
+Dark is decided before frozen. A cheap sensor that clips its noise away sends one black frame after the other under a finger, and
+a process that were replaced for that, every few seconds all night, would help nobody. The price: a camera that froze in the
+dark is called covered. Either way somebody has to look at it, and the keypad does without it.
 
 A camera is well, or here at all, once two of its frames have differed: one frame may be the picture that it froze at.
 """
@@ -15,6 +19,9 @@ from hal.ports import Measures
 
 NOTICE_MS = 2_500  # whoever asks the controller knows within 3 s
 OPEN_MS = 10_000  # for opening and the first frame: some cameras take seconds to wake up
+# What a camera of the network gets before it is given up, to open and for a frame: less than the above, or one whose cable was
+# pulled out would be told as a call that hangs.
+CONNECT_MS, READ_MS = 6_000, 2_000
 SAME_MIN = 5  # frames: fewer prove nothing, however old they are
 # Grey levels of 255. A finger on the lens lets some light through, and evens it out.
 DARK_MAX = 24.0
@@ -22,12 +29,11 @@ EVEN_MAX = 12.0
 
 
 class Watch:
-    """One camera, from the process's start to its end; nothing is known of it yet."""
+    """One camera, from the process's start or from the moment it was missed last; nothing is known of it yet."""
 
     def __init__(self, *, missing: bool = False) -> None:
-        self._missing = (
-            missing  # it was said that there is none, and no frames have shown another thing since
-        )
+        """`missing`: it was said that there is none; that holds until frames show another thing."""
+        self._missing = missing
         self._lives = False  # two frames have differed
         self._hangs_ms: int | None = None  # when what is waited for is overdue
         self._same_ms: int | None = None  # since when it is the same frame
@@ -37,10 +43,6 @@ class Watch:
     def asked(self, now_ms: int, *, opening: bool) -> None:
         """The camera was asked for a frame, or to open and for the first one."""
         self._hangs_ms = now_ms + (OPEN_MS if opening else NOTICE_MS)
-
-    def missed(self) -> None:
-        """It said that it cannot."""
-        self.__init__(missing=True)  # type: ignore[misc]
 
     def saw(self, frame: Measures, now_ms: int) -> None:
         """A frame has come. How much the first one differs tells nothing."""
@@ -81,9 +83,9 @@ def _is_long(since_ms: int | None, now_ms: int) -> bool:
 
 _TABLE: tuple[tuple[CameraState, Callable[[Watch, int], bool]], ...] = (
     (CameraState.HUNG, Watch.hangs),  # also one that hangs before its first frame
-    (CameraState.FROZEN, Watch.is_frozen),  # before dark: a stuck black picture is no covered lens
+    (CameraState.COVERED, Watch.is_dark),  # noise or none
+    (CameraState.FROZEN, Watch.is_frozen),
     (CameraState.GONE, Watch.is_missing),
     (CameraState.SILENT, Watch.is_new),
-    (CameraState.COVERED, Watch.is_dark),
     (CameraState.OK, lambda watch, now_ms: True),
 )

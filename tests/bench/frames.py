@@ -135,28 +135,24 @@ _DIGITS, _LETTERS = "0123456789", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 
 
 def barred() -> Iterator[Shot]:
-    """Waybills' barcodes in Code 128, Code 39 and EAN-13."""
-    for kind in LINEAR_KINDS:
-        for grade, harm in enumerate(KINDS[kind], 1):
-            for number in range(3 * LINEAR_EACH):
-                chance = random.Random(f"{SEED} linear {kind} {grade} {number}")
-                written, letters, length = FORMATS[number % 3]
-                made = zxingcpp.create_barcode("".join(chance.choices(letters, k=length)), written)
-                scene = held(chance, harm)
-                yield Shot(
-                    kind,
-                    grade,
-                    made.text,
-                    replace(scene, side=scene.side * LINEAR_SIDE, quiet_modules=10),
-                    bars(made),
-                )
+    """Waybills' barcodes, harmed in each of these ways; their kind is how they are written."""
+    for harmed in LINEAR_KINDS:
+        for grade, harm in enumerate(KINDS[harmed], 1):
+            for name, (written, letters, length) in FORMATS.items():
+                for number in range(LINEAR_EACH):
+                    chance = random.Random(f"{SEED} {name} {harmed} {grade} {number}")
+                    made = zxingcpp.create_barcode("".join(chance.choices(letters, k=length)), written)
+                    scene = held(chance, harm)
+                    wide = replace(scene, side=scene.side * LINEAR_SIDE, quiet_modules=10)
+                    yield Shot(name, grade, made.text, wide, bars(made))
 
 
-FORMATS = (
-    (zxingcpp.BarcodeFormat.Code128, _LETTERS, 14),
-    (zxingcpp.BarcodeFormat.Code39, _LETTERS, 9),
-    (zxingcpp.BarcodeFormat.EAN13, _DIGITS, 12),
-)
+FORMATS = {
+    "Code 128": (zxingcpp.BarcodeFormat.Code128, _LETTERS, 14),
+    "Code 39": (zxingcpp.BarcodeFormat.Code39, _LETTERS, 9),
+    "EAN-13": (zxingcpp.BarcodeFormat.EAN13, _DIGITS, 12),
+    "EAN-8": (zxingcpp.BarcodeFormat.EAN8, _DIGITS, 7),
+}
 
 
 def bars(barcode: zxingcpp.Barcode) -> Symbol:

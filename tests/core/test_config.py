@@ -407,6 +407,26 @@ def test_what_is_shown_loads_as_the_same(path: Path, tmp_path: Path, origin: boo
     assert show(again) == show(path)
 
 
+@pytest.mark.parametrize("origin", [False, True])
+def test_no_password_of_a_camera_is_shown(path: Path, origin: bool) -> None:
+    path.write_text(
+        f'{SMALL}[scanner]\ndevice = "http://owner:secret@10.0.0.9/live?pwd=secret"\n', encoding="utf-8"
+    )
+    text = show(path, origin=origin)
+    assert 'device = "http://10.0.0.9/live"' in text
+    assert "secret" not in text
+    assert "owner" not in text
+    assert "secret" in load(path).scanner.device  # what the scanner opens is whole
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "ftp"])
+def test_no_error_about_a_camera_holds_its_password(path: Path, scheme: str) -> None:
+    path.write_text(f'{SMALL}[scanner]\ndevice = "{scheme}://owner:secret@10.0.0.9/"\n', encoding="utf-8")
+    message = refused(path)
+    assert f"{scheme}://10.0.0.9/" in message
+    assert "secret" not in message
+
+
 def test_every_key_tells_its_origin(path: Path) -> None:
     path.write_text(SMALL + "[times]\nreminder_s = 20\n", encoding="utf-8")
     lines = show(path, origin=True).splitlines()

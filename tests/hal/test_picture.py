@@ -1,9 +1,11 @@
 """Frames from a real stream through real OpenCV, and what is measured in them."""
 
+import logging
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +14,8 @@ import numpy as np
 import pytest
 
 from hal import jpeg, picture
-from hal.picture import BORDER, BORDER_VALUE, GARBLED_MAX, REMEDIES, Camera, Gray, Meter, wishes
+from hal.camera import GARBLED_MAX, Camera, Frame, _Packed, wishes
+from hal.picture import BORDER, BORDER_VALUE, REMEDIES, Gray, Meter
 from hal.ports import PortBusy, PortLost, PortMissing, public
 from tests.hal.streams import END, Stream, stream
 
@@ -57,7 +60,7 @@ def opened(far: Stream, camera: Camera) -> None:
     camera.open()
 
 
-def read_until(camera: Camera, wanted: int, reads: int = 60) -> picture.Frame:
+def read_until(camera: Camera, wanted: int, reads: int = 60) -> Frame:
     for _ in range(reads):
         frame = camera.read()
         if abs(level(frame.gray) - wanted) <= 1:
@@ -106,6 +109,65 @@ def test_a_stream_that_is_not_there() -> None:
         Camera("http://127.0.0.1:9/", now_ms).open()
 
 
+def accepts(server: socket.socket) -> None:
+    """Whoever connects is let in by the kernel, and nobody ever speaks."""
+    server.listen(8)
+
+
+def drops(server: socket.socket) -> None:
+    """A full queue: the kernel drops what comes further, as a firewall does, and whoever connects waits."""
+    server.listen(0)
+    for _ in range(4):
+        before = socket.socket()
+        before.setblocking(False)
+        before.connect_ex(server.getsockname())
+        HELD.append(before)
+
+
+HELD: list[socket.socket] = []
+
+
+@pytest.mark.parametrize("answers", [accepts, drops])
+def test_a_far_camera_that_says_nothing_is_given_up(answers: Callable[[socket.socket], None]) -> None:
+    """Without an end of its own the call takes half a minute, and the scanner's process would be taken for one that hangs."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        answers(server)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", PATIENT, f"http://127.0.0.1:{server.getsockname()[1]}/"],
+                capture_output=True,
+                encoding="utf-8",
+                timeout=20,
+            )
+        finally:
+            while HELD:
+                HELD.pop().close()
+    assert (done.stdout, done.stderr) == ("no stream of pictures\n", "")
+
+
+PATIENT = """
+import sys
+from hal.camera import Camera
+from hal.ports import PortMissing
+try:
+    Camera(sys.argv[1], lambda: 0.0, open_timeout_ms=300).open()
+except PortMissing as error:
+    print(str(error).removeprefix(f"{sys.argv[1]}: "))
+"""
+
+
+def test_a_stream_that_falls_silent_is_lost_though_its_connection_stays(far: Stream) -> None:
+    camera = Camera(far.url, now_ms, read_timeout_ms=300)
+    opened(far, camera)
+    far.send(shade(200))
+    read_until(camera, 200)
+    far.is_live = False
+    with pytest.raises(PortLost, match="no more pictures"):
+        read_until(camera, 255, reads=100)
+    camera.close()
+
+
 @pytest.mark.parametrize("name", ["nothing", "a file"])
 def test_a_device_that_is_none(tmp_path: Path, name: str) -> None:
     (tmp_path / "a file").touch()
@@ -115,7 +177,7 @@ def test_a_device_that_is_none(tmp_path: Path, name: str) -> None:
 
 SAID = """
 import logging, sys
-from hal.picture import Camera
+from hal.camera import Camera
 from hal.ports import PortMissing
 camera = Camera("http://owner:secret@127.0.0.1:9/live?pwd=hidden", lambda: 0.0)
 for _ in range(3):
@@ -201,6 +263,64 @@ def test_automatic_is_asked_for_and_no_value() -> None:
     assert asked[cv2.CAP_PROP_AUTO_EXPOSURE] == 3
     assert asked[cv2.CAP_PROP_AUTOFOCUS] == 1
     assert not asked.keys() & {cv2.CAP_PROP_EXPOSURE, cv2.CAP_PROP_FOCUS}
+
+
+class Device:
+    """In place of a capture: a device that obeys what it is given, and stays at what it has in all else."""
+
+    def __init__(self, obeys: Callable[[int], bool], has: dict[int, float]) -> None:
+        self._obeys, self._has = obeys, has
+
+    def __call__(self, *_: object) -> Self:
+        return self
+
+    def set(self, property_: int, value: float) -> bool:
+        if self._obeys(property_):
+            self._has[property_] = round(value)
+        return property_ in self._has
+
+    def get(self, property_: int) -> float:
+        return self._has.get(property_, -1.0)
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        return True
+
+    def grab(self) -> bool:
+        return False
+
+    def release(self) -> None:
+        pass
+
+
+NO_EXPOSURE = "/dev/null: does not obey scanner.exposure_ms, 60 in its own unit: it knows no such control"
+OWN_FOCUS = "/dev/null: does not obey scanner.focus, 40 in its own unit: it stays at 10"
+
+
+@pytest.mark.parametrize(
+    ("obeys", "has", "exposure_ms", "focus", "said"),
+    [
+        (lambda _: True, {}, 6, 40, []),
+        (lambda _: False, {}, None, None, []),  # nobody has asked for anything
+        (lambda _: False, {cv2.CAP_PROP_FOCUS: 10}, 6, 40, [NO_EXPOSURE, OWN_FOCUS]),
+        (lambda each: each == cv2.CAP_PROP_FOCUS, {}, 6, 40, [NO_EXPOSURE]),
+    ],
+)
+def test_a_device_that_does_not_obey_is_told_of_with_each_opening_once(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    obeys: Callable[[int], bool],
+    has: dict[int, float],
+    exposure_ms: float | None,
+    focus: int | None,
+    said: list[str],
+) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", Device(obeys, has))
+    camera = Camera("/dev/null", now_ms, exposure_ms=exposure_ms, focus=focus)
+    for _ in range(2):
+        camera.open()
+    camera.close()
+    assert [record.getMessage() for record in caplog.records] == 2 * said
+    assert {record.levelno for record in caplog.records} <= {logging.WARNING}
 
 
 # Pictures
@@ -335,6 +455,11 @@ def test_frames_are_measured_each_beside_the_one_before() -> None:
     noisy = dark.copy()
     noisy[0, 0] += 1
     assert meter.measure(noisy).difference > 0
+    for row, column in ((0, 1), (1, 0), (719, 1_279)):  # pixels that are not among those that are measured
+        noisy = noisy.copy()
+        noisy[row, column] += 1
+        assert meter.measure(noisy).difference > 0
+        assert meter.measure(noisy.copy()).difference == 0
     assert meter.measure(np.full((720, 1_280), 255, np.uint8)).difference > 200
     assert meter.measure(np.full((480, 640), 255, np.uint8)).difference > 0  # a camera that changed its size
 
@@ -348,7 +473,7 @@ def test_pictures_that_are_none_are_borne_for_a_while(far: Stream, camera: Camer
     assert frames is not None
     read_until(camera, 0)
     turns = iter([*[bytes(99)] * spoilt, shade(70)])
-    frames.get = lambda: picture._Packed(np.frombuffer(next(turns), np.uint8), 0)  # type: ignore[method-assign]
+    frames.get = lambda: _Packed(np.frombuffer(next(turns), np.uint8), 0)  # type: ignore[method-assign]
     if spoilt < GARBLED_MAX:
         assert level(camera.read().gray) == 70
     else:

@@ -11,8 +11,9 @@ import segno
 import zxingcpp
 
 from hal import eye, finder, picture, qr, zbar
-from hal.picture import Frame, Gray
-from hal.ports import Code, CodeFormat, DecoderMissing, Scanner
+from hal.camera import Frame
+from hal.picture import Gray
+from hal.ports import Code, CodeFormat, DecoderMissing, Scanner, Target
 from sim import lens
 from sim.lens import Scene, Symbol
 from tests.bench import frames
@@ -182,8 +183,8 @@ def test_light_on_dark_is_a_code_too() -> None:
 class Still:
     """A camera that shows one picture after the other."""
 
-    def __init__(self, *grays: Gray) -> None:
-        self._frames = [Frame(gray, 100 * number) for number, gray in enumerate(grays)]
+    def __init__(self, *grays: Gray, every_ms: int = 100) -> None:
+        self._frames = [Frame(gray, every_ms * number) for number, gray in enumerate(grays)]
 
     def open(self) -> None:
         pass
@@ -198,7 +199,7 @@ class Still:
 def test_an_eye_measures_reads_and_says_what_would_help() -> None:
     held = seen(Scene(), lens.qr(TOKEN))
     blurred = seen(Scene(blur=5), lens.qr(TOKEN))
-    looks = eye.Eye(Still(held, held, blurred), eye.decoders("zxing", "zxing"))
+    looks = eye.Eye(Still(held, held, blurred, every_ms=150), eye.decoders("zxing", "zxing"))
     assert isinstance(looks, Scanner)
     looks.open()
     assert looks.picture() == b""
@@ -206,7 +207,7 @@ def test_an_eye_measures_reads_and_says_what_would_help() -> None:
     assert texts(first.codes) == [TOKEN]
     assert first.target is None  # it was read
     second = looks.look(())
-    assert (second.grabbed_ms, second.codes, second.target) == (100, (), None)
+    assert (second.grabbed_ms, second.codes, second.target) == (150, (), None)
     assert second.measures.difference == 0
     third = looks.look((CodeFormat.QR, CodeFormat.LINEAR))
     assert third.codes == ()
@@ -218,6 +219,35 @@ def test_an_eye_measures_reads_and_says_what_would_help() -> None:
     assert np.abs(kept.astype(int) - blurred).mean() < 3
     looks.close()
     assert looks.picture() == b""
+
+
+def test_a_code_that_is_not_read_is_searched_for_in_few_frames_and_not_just_after_a_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held, blurred = (seen(scene, lens.qr(TOKEN)) for scene in (Scene(), Scene(blur=5)))
+    searched: list[Gray] = []
+
+    def find(gray: Gray) -> Target | None:
+        searched.append(gray)
+        return Target(0.5, 0.2)
+
+    monkeypatch.setattr(finder, "find", find)
+    grays = [blurred] * 10 + [held] + [blurred] * 4
+    looks = eye.Eye(Still(*grays, every_ms=33), eye.decoders("zxing", "zxing"))
+    looks.open()
+
+    def searches(frames: int, wants: tuple[CodeFormat, ...] = (CodeFormat.QR,)) -> list[tuple[int, bool]]:
+        """Of so many frames: how many were searched before and with each, and whether a code is told of."""
+        return [
+            (len(searched), look.target is not None) for look in (looks.look(wants) for _ in range(frames))
+        ]
+
+    assert [told for _, told in searches(10)] == [True] * 10  # what was found stands until the next search
+    assert len(searched) == 3  # at 0, 132 and 264 ms
+    assert searches(1) == [(3, False)]  # read
+    assert searches(4) == [(3, False)] * 3 + [(4, True)]
+    looks = eye.Eye(Still(blurred, blurred), eye.decoders("zxing", "zxing"))
+    assert searches(2, (CodeFormat.LINEAR,)) == [(4, False)] * 2
 
 
 @pytest.mark.parametrize("chosen", ["zxing", "zbar"])

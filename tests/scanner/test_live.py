@@ -58,10 +58,23 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return looked
 
 
+SHIPPED = ("-m", "firmware")
+# In a process of its own from its first line: no call into a camera ends by itself, as it is with a device whose driver hangs.
+HANGS = """
+import firmware.__main__, firmware.scanner.watch
+firmware.scanner.watch.CONNECT_MS = firmware.scanner.watch.READ_MS = 600_000
+firmware.__main__.main()
+"""
+HANGING = ("-c", HANGS)
+
+
 class Process:
     """The shipped process; `start` anew is what systemd does."""
 
-    def __init__(self, folder: Path, config: Config, *options: str | Path) -> None:
+    def __init__(
+        self, folder: Path, config: Config, *options: str | Path, runs: tuple[str, str] = SHIPPED
+    ) -> None:
+        self._runs = runs
         self._path = folder / "postomat.toml"
         self._path.write_text(as_toml(config), encoding="utf-8")
         self._options = [str(option) for option in options]
@@ -69,7 +82,7 @@ class Process:
 
     async def start(self) -> None:
         self.running = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "firmware", "scanner", "--config", str(self._path), *self._options),
+            *(sys.executable, *self._runs, "scanner", "--config", str(self._path), *self._options),
             stderr=asyncio.subprocess.PIPE,
         )
 
@@ -86,11 +99,13 @@ class Process:
 
 
 @contextlib.asynccontextmanager
-async def looking(shell: Shell, stream: Stream, *options: str | Path) -> AsyncIterator[Process]:
+async def looking(
+    shell: Shell, stream: Stream, *options: str | Path, runs: tuple[str, str] = SHIPPED
+) -> AsyncIterator[Process]:
     """The process before the stream, as soon as the controller knows of a camera."""
     async with stream.serving():
         config = msgspec.structs.replace(shell.config, scanner=Scanner(device=stream.url))
-        process = Process(shell.config.paths.run, config, *options)
+        process = Process(shell.config.paths.run, config, *options, runs=runs)
         await process.start()
         try:
             assert process.running is not None
@@ -169,18 +184,18 @@ def test_a_label_that_is_a_data_matrix_opens_the_cell_of_the_next_parcel(folder:
 
 
 @pytest.mark.parametrize(
-    ("sends", "state", "why"),
+    ("sends", "runs", "state", "why"),
     [
-        (Sends.NOTHING, HUNG, "the camera does not answer"),
-        (Sends.ONE_FRAME, FROZEN, "the camera sends one picture again and again"),
+        (Sends.NOTHING, HANGING, HUNG, "the camera does not answer"),
+        (Sends.ONE_FRAME, SHIPPED, FROZEN, "the camera sends one picture again and again"),
     ],
 )
 def test_a_camera_that_hangs_or_is_frozen_ends_the_process_which_is_started_anew(
-    folder: Path, sends: Sends, state: CameraState, why: str
+    folder: Path, sends: Sends, runs: tuple[str, str], state: CameraState, why: str
 ) -> None:
     async def act(shell: Shell) -> None:
         kiosk, stream = Face(shell, Role.KIOSK), Stream()
-        async with looking(shell, stream) as process:
+        async with looking(shell, stream, runs=runs) as process:
             stream.sends = sends
             await until(lambda: shell.state.locker.scanner is state)
             await types_a_code(shell, kiosk)
@@ -208,11 +223,30 @@ def test_a_stream_that_ends_is_gone_until_it_is_back_and_each_change_is_one_line
             process.running.send_signal(signal.SIGTERM)
             _, said = await process.ended()
             assert said.splitlines() == [
-                "WARNING the camera: ok",
+                "INFO the camera: ok",
                 f"WARNING the camera: gone ({stream.url}: went away (no more pictures))",
-                "WARNING the camera: ok",
+                "INFO the camera: ok",
                 "INFO stopped",
             ]
+
+    live(folder, act)
+
+
+def test_a_far_camera_that_falls_silent_is_gone_and_its_process_stays(folder: Path) -> None:
+    """As where its cable is pulled out: nobody ends the connection. It is opened again and again, by the same process."""
+
+    async def act(shell: Shell) -> None:
+        kiosk, stream = Face(shell, Role.KIOSK), Stream()
+        async with looking(shell, stream) as process:
+            stream.sends = Sends.NOTHING
+            await until(lambda: shell.state.locker.scanner is not OK)
+            assert shell.state.locker.scanner is GONE
+            await types_a_code(shell, kiosk)
+            stream.sends = Sends.FRAMES
+            await until(lambda: shell.state.locker.scanner is OK)
+            assert process.running is not None
+            assert process.running.returncode is None
+        assert entries(shell)[:3] == [OK, GONE, OK]
 
     live(folder, act)
 

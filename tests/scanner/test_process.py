@@ -246,6 +246,7 @@ def test_a_camera_that_goes_is_opened_again_when_it_is_back(
     folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("firmware.scanner.gaze.RETRY_S", 0.05)
+    caplog.set_level(logging.INFO)
 
     async def act(shell: Shell) -> None:
         pixels = Pixels()
@@ -259,10 +260,11 @@ def test_a_camera_that_goes_is_opened_again_when_it_is_back(
             assert pixels.opened == 2
 
     on_stage(folder, act)
-    assert [record.getMessage() for record in caplog.records if "camera" in record.getMessage()] == [
-        "the camera: ok",
-        "the camera: gone (/dev/video0: it is gone)",
-        "the camera: ok",
+    told = [record for record in caplog.records if "camera" in record.getMessage()]
+    assert [(record.levelname, record.getMessage()) for record in told] == [
+        ("INFO", "the camera: ok"),
+        ("WARNING", "the camera: gone (/dev/video0: it is gone)"),
+        ("INFO", "the camera: ok"),
     ]
 
 

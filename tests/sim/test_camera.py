@@ -11,7 +11,7 @@ import pytest
 
 from firmware.config import Scanner
 from firmware.scanner.watch import NOTICE_MS, SAME_MIN
-from hal.picture import Camera, Frame
+from hal.camera import Camera, Frame
 from hal.ports import HalError, PortLost, PortMissing
 from hal.qr import read_qr
 from sim.camera import FPS

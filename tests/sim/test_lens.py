@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from firmware.config import Scanner
+from hal.camera import Frame
 from hal.eye import Eye, decoders
-from hal.picture import Frame, gray_of
+from hal.picture import gray_of
 from hal.ports import CodeFormat
 from sim import camera
 from sim.lens import HEIGHT, WIDTH, Picture, Scene, jpeg, qr, render
