@@ -28,6 +28,7 @@ from sim.command_rules import (
 )
 from sim.facts import Facts
 from sim.money_rules import (
+    both_know_one_deadline,
     collected_or_refunded,
     every_refund_is_the_banks_once,
     money_moves_once,
@@ -289,5 +290,6 @@ AT_TIMES: tuple[Rule, ...] = (
     no_screen_is_stuck,
     waiting_ends_by_an_entry,
     every_refund_is_the_banks_once,
+    both_know_one_deadline,
 )
 AT_THE_END: tuple[Rule, ...] = (the_ledgers_are_equal,)

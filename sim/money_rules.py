@@ -3,9 +3,12 @@
 import json
 from collections.abc import Iterator
 
-from firmware.model import EntryKind
-from sim.backend.orders import REFUNDED_AT
+from firmware.model import EntryKind, ParcelState
+from firmware.rows import Parcel
+from sim.backend.orders import REFUNDED_AT, WAITING
 from sim.facts import Facts
+
+TERM_RUNS = (ParcelState.STORED, ParcelState.SUSPECT, ParcelState.CLAIMED)
 
 
 def money_moves_once(facts: Facts) -> Iterator[str]:
@@ -50,6 +53,18 @@ def every_refund_is_the_banks_once(facts: Facts) -> Iterator[str]:
         extends = (each.waybill for each in backend.books.open_commands.values() if each.verb == "extend")
         if owed and order.waybill not in backend.books.refunds and order.waybill not in extends:
             yield f"{order} was not paid back"
+
+
+def both_know_one_deadline(facts: Facts) -> Iterator[str]:
+    """A buyer is told the end by the backend and is refused at the locker: where all is told, both have the same one."""
+    backend, store = facts.site.office.backend, facts.parts.store
+    if facts.state.locker.epoch != backend.ledger.epoch or backend.ledger.last != store.last_seq:
+        return
+    for row in facts.state.all(Parcel):
+        order = backend.orders.get(row.waybill)
+        waits = order is not None and order.stage in WAITING and row.state in TERM_RUNS
+        if order is not None and waits and order.expires_ms != (row.expires_ms or 0):
+            yield f"{row}: {order}"
 
 
 def the_ledgers_are_equal(facts: Facts) -> Iterator[str]:

@@ -40,7 +40,9 @@ class Witness:
 
     def __init__(self, locker: SimLocker) -> None:
         self.excused: dict[str, str] = {}  # waybill → why the books may be wrong about it
-        self.stored_ms: dict[str, int] = {}  # waybill → the true time of its deposit
+        self.promised_ms: dict[
+            str, int
+        ] = {}  # waybill → until when it is kept at least, by the true time of its deposit
         self.crossed: dict[int, int] = {}  # the cell that really opens → the cell whose lock was asked for
         self._locker = locker
         self._blind: Counter[int] = Counter()  # by cell: for how many reasons the locker cannot see it
@@ -80,10 +82,10 @@ class Witness:
         if self._blind[cell] > 0 or not self._sees_open(cell):
             self._dark.add(cell)
 
-    def told(self, entry: Entry) -> None:
-        """What the locker has journalled."""
+    def told(self, entry: Entry, term_h: int) -> None:
+        """What the locker has journalled. `term_h`: for how long it is to keep what comes now."""
         if entry.kind is EntryKind.STORED and entry.parcel is not None:
-            self.stored_ms[entry.parcel] = self._locker.clock.true_ms()
+            self.promised_ms[entry.parcel] = self._locker.clock.true_ms() + 3_600_000 * term_h
         if entry.kind in UNSURE:
             self.excuse(entry.parcel, f"the locker says {entry.kind}")
         elif entry.kind is EntryKind.RELEASED and self._open_for_s.get(entry.cell or 0, SHORT_S) < SHORT_S:
@@ -259,7 +261,7 @@ class Site:
             self.entries = entries
             self.afar.committed(entries, now.utc_ms, parts.store.last_seq)
             for entry in entries:
-                self.witness.told(entry)
+                self.witness.told(entry, self.afar.times.storage_term_h)
             self.after_commit()
 
         parts.store.commit = watched  # type: ignore[method-assign]

@@ -23,6 +23,7 @@ GOOD: dict[str, tuple[int | str, ...]] = {
     "reopen_max": (0, 1, 3, 10),
     "remote_open_max": (1, 4, 6, 60),
     "remote_open_window_s": (60, 600, 3_600),
+    "storage_term_h": (12, 24),
 }
 # What no locker may take: out of its bounds, of another kind, or nothing that is set from afar.
 BAD: dict[str, int | str] = {
