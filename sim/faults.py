@@ -50,7 +50,7 @@ PER_CELL = frozenset({
 LASTING = PER_CELL - {"door_forced"} | {
     "board_dead", "board_silent", "noise_before", "noise_behind", "adapter_echoes", "replies_delayed", "cable_cut",
     "port_unplugged", "power_cut", "disk_full", "disk_io_error", "clock_unsure", "clock_stepped", "clock_drifts",
-    "link_down", "kiosk_gone", "broker_loses", "broker_repeats", "broker_turns_round", "broker_slow",
+    "link_down", "kiosk_gone", "broker_loses", "broker_repeats", "broker_turns_round", "broker_slow", "backend_restored",
     "camera_frozen", "camera_black", "camera_garbage", "camera_gone", "camera_hangs",
 }  # fmt: skip
 
@@ -106,6 +106,7 @@ CATALOGUE: dict[str, Fault] = dict(
         _fault(Part.NETWORK, "broker_slow", network.weather("delay_s", 20.0), "messages take up to 20 s, and overtake each other", "after 30 s to 5 min"),
         _fault(Part.NETWORK, "broker_wiped", network.wiped, "the broker starts anew with an empty disk", "at once"),
         _fault(Part.NETWORK, "broker_hostile", network.hostile, "whoever holds the broker repeats, bends and forges all that was said, and floods both sides", "at once"),
+        _fault(Part.NETWORK, "backend_restored", network.restored, "the backend is lost, and goes on from a copy that is older than what it was told", "once the locker has told it again", 2),
         _fault(Part.KIOSK, "kiosk_gone", outside.kiosk_gone, "the browser dies", "after 2 to 30 s", 6),
         _fault(Part.KIOSK, "kiosk_nonsense", outside.kiosk_nonsense, "the kiosk sends bytes that mean nothing, and is dropped", "it comes back", 4),
         _fault(Part.CAMERA, "camera_frozen", optics.camera(Ill.FROZEN), "the camera sends one picture again and again", "after 5 s to 5 min"),

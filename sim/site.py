@@ -139,6 +139,7 @@ class Site:
         self.waiting: dict[
             str, tuple[int, int]
         ] = {}  # order that waits for the locker → epoch and entry since
+        self.forgot_seq = 0  # the last entry that the backend had when it was lost
         self.outages = 0
         self.disk_fails = False  # it was told to
         self._supply = asyncio.Lock()

@@ -52,13 +52,16 @@ def the_chain_verifies(facts: Facts) -> Iterator[str]:
 
 
 def what_went_is_held_by_the_backend(facts: Facts) -> Iterator[str]:
-    """An entry that was pruned is nowhere but in the backend's copy: it went there first, and nobody asks for it again."""
+    """An entry that was pruned is nowhere but in the backend's copy: it went there first, and nobody asks for it again.
+
+    What a backend has forgotten it has had: then the locker may know more of its ledger than it does.
+    """
     locker, anchor, ledger = facts.state.locker, facts.parts.store.anchor, facts.site.office.backend.ledger
     if locker.epoch != ledger.epoch:
         return
-    if locker.acked_seq > ledger.last:
+    if locker.acked_seq > max(ledger.last, facts.site.forgot_seq):
         yield f"entry {locker.acked_seq} counts as acknowledged, and the backend has {ledger.last}"
     if anchor is not None and not anchor[0].seq <= locker.acked_seq:
         yield f"entry {anchor[0].seq} was pruned, and {locker.acked_seq} acknowledged"
-    elif anchor is not None and ledger.after(anchor[0].seq - 1, 1)[0].hash != anchor[0].hash:
+    elif anchor is not None and anchor[0].seq <= ledger.last and ledger.after(anchor[0].seq - 1, 1)[0].hash != anchor[0].hash:
         yield f"the anchor {anchor[0]} is not what the backend holds"

@@ -129,8 +129,8 @@ class Custody:
     def _order_of(self, body: dict[str, Any], what: str) -> Order | None:
         """The order that an entry is about; a person is called where there is none, or nothing can become of it any more."""
         seq, order = body["seq"], self._books.orders.get(str(body.get("parcel")))
-        if order is None and str(body.get("command")) in self._books.commands:
-            return None  # a cell was kept for a parcel, and is not wanted any more: as we have asked
+        if order is None and "command" in body and self._has_asked(str(body["command"])):
+            return None  # a cell was kept for a parcel, and is not wanted any more
         if order is None:
             self._books.add_alarm(f"entry {seq}: {body.get('parcel')} is {what}, and nobody ordered it")
         elif order.stage in ENDED:
@@ -138,6 +138,10 @@ class Custody:
         else:
             return order
         return None
+
+    def _has_asked(self, command: str) -> bool:
+        """Whether it is a command of this backend's; one from a copy may have forgotten it."""
+        return command in self._books.commands or bool(self._books.counters.get(RESTORED))
 
     def _tell(self, order: Order, stored_ms: int | None) -> None:
         """The parcel is there: its buyer gets the code, and the whole term, from this SMS on.

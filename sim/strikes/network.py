@@ -1,10 +1,15 @@
-"""Strikes at what lies between a locker and its backend: a broker that loses, repeats, forgets, or means harm."""
+"""Strikes at what lies beyond a locker: a broker that loses, repeats, forgets or means harm, and a backend that is lost."""
+
+import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sim.backend import Signer
 from sim.site import Site
 from sim.strikes.common import Blow, Strike
 
 SHARE = 0.4  # of the messages that a bad broker loses, repeats or turns round
+COPIES_S = 3_600  # for so long what is worth losing is waited for
 FLOOD = 400  # messages, more than a link lets wait
 
 
@@ -46,3 +51,32 @@ async def hostile(site: Site, blow: Blow) -> None:
     for _ in range(FLOOD):
         uplink.publish(topics.signed, chance.randbytes(200))
     blow.fired()
+
+
+async def restored(site: Site, blow: Blow) -> None:
+    """The backend's machine is lost, and it goes on from a copy: it knows nothing of what the locker has told it, and was sent, since.
+
+    Orders and rights are in the copy, for whoever asked for them has them: a new one, and there is another copy. Keys are in none.
+    """
+    backend, chance = site.office.backend, blow.chance
+    with TemporaryDirectory() as folder:
+        copy, copied = Path(folder) / "copy", (-1, "", -1)
+        entries = chance.randrange(1, 80)
+        for _ in range(COPIES_S):
+            now = backend.revision, backend.signer.key_id, backend.ledger.epoch
+            if now != copied:
+                copied, since = now, backend.ledger.last
+                copy.unlink(missing_ok=True)
+                backend.backup(copy)
+            is_time = blow.healed.is_set() if blow.healed is not None else backend.ledger.last - since >= entries
+            if is_time:
+                break
+            await asyncio.sleep(1)
+        site.locker.uplink.network(up=False)
+        forgotten = backend.ledger.last
+        backend.restore(copy)
+        site.forgot_seq = max(site.forgot_seq, forgotten)
+        site.waiting.clear()
+        blow.fired()
+        await asyncio.sleep(chance.uniform(1, 60))
+        site.locker.uplink.network(up=True)

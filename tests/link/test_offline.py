@@ -16,7 +16,7 @@ from sim.uplink import MemoryFarEnd, MemoryUplink
 from tests.core.harness import LOCKER
 from tests.core.shell import CODE_KEY, JOURNAL_KEY, SIGNER, Shell, running
 
-DAYS = 90
+DAYS, ENTRIES = 90, 100_000
 COMMIT = 250  # entries
 DAY_MS = 86_400_000
 
@@ -46,10 +46,10 @@ class Offline:
             after = rows[-1].seq
         return after == store.last_seq
 
-    async def lives(self, entries: int) -> None:
+    async def lives(self) -> None:
         """So many entries, spread over the days, while everything that prunes does its work."""
-        shell, step_ms = self.shell, DAYS * DAY_MS * COMMIT // entries
-        for number in range(entries // COMMIT):
+        shell, step_ms = self.shell, DAYS * DAY_MS * COMMIT // ENTRIES
+        for number in range(ENTRIES // COMMIT):
             shell.clock.pass_by(step_ms)
             mono_ms = shell.runtime.now().mono_ms
             many = [Entry(EntryKind.WRONG_CODE, count=number) for _ in range(COMMIT)]
@@ -59,14 +59,12 @@ class Offline:
 
 
 @pytest.mark.timeout(300)
-def test_ninety_days_offline_lose_nothing(request: pytest.FixtureRequest) -> None:
-    entries = 100_000 if request.config.getoption("--long") else 20_000
-
+def test_ninety_days_offline_lose_nothing() -> None:
     async def main(folder: Path) -> None:
         async with running(folder) as shell:
             there = Offline(shell)
-            await there.lives(entries)
-            assert shell.store.last_seq >= entries
+            await there.lives()
+            assert shell.store.last_seq >= ENTRIES
             assert shell.store.entries == shell.store.last_seq  # nothing is pruned that nobody has
             there.broker.weather.dropped = there.broker.weather.repeated = 0.2
             there.uplink.network(up=True)
@@ -78,11 +76,11 @@ def test_ninety_days_offline_lose_nothing(request: pytest.FixtureRequest) -> Non
                 there.link.sync()
             assert there.is_even()
             assert there.backend.alarms == []
-            assert shell.state.locker.acked_seq >= entries - 100
-            for _ in range(entries // 256 + 2):
+            assert shell.state.locker.acked_seq >= ENTRIES - 100
+            for _ in range(ENTRIES // 256 + 2):
                 await asyncio.sleep(PRUNE_S)
             kept_ms = shell.config.journal.acknowledged_h * 3_600_000
-            assert shell.store.entries < entries * (kept_ms / DAY_MS + 5) / DAYS
+            assert shell.store.entries < ENTRIES * (kept_ms / DAY_MS + 5) / DAYS
             there.uplink.detach()
 
     with tempfile.TemporaryDirectory(prefix="offline-") as folder:

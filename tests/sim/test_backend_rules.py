@@ -574,6 +574,21 @@ def test_a_cell_that_was_kept_and_is_not_wanted_any_more_calls_nobody(world: Wor
     assert world.backend.alarms == ["entry 3: KZ8 is cancelled, and nobody ordered it"]
 
 
+def test_a_backend_from_a_copy_calls_nobody_for_a_command_that_it_may_have_forgotten(
+    world: World, tmp_path: Path
+) -> None:
+    world.backend.backup(tmp_path / "copy")
+    keep = world.backend.command(commands.reserve("KZ9", "", cell=3))
+    drop = world.backend.command(commands.cancel("KZ9"))
+    world.write("reserved", cell=3, parcel="KZ9", command=keep.id)
+    world.write("cancelled", cell=3, parcel="KZ9", command=drop.id)
+    world.backend.restore(tmp_path / "copy")
+    world.sync()
+    assert world.backend.alarms == []
+    world.told("cancelled", cell=4, parcel="KZ8")  # by no command at all
+    assert world.backend.alarms == ["entry 3: KZ8 is cancelled, and nobody ordered it"]
+
+
 # --- what outlives a crash, and what a loss
 
 

@@ -15,7 +15,7 @@ from sim.locker import SimLocker
 from sim.loop import run
 from sim.scenario import cabinet
 from sim.site import Site
-from sim.strikes import common, machine, matter
+from sim.strikes import common, machine, matter, network
 from sim.strikes.common import Blow
 
 
@@ -134,3 +134,32 @@ def test_a_courier_sent_for_a_doubtful_parcel_finds_its_cell_jammed_and_it_is_do
         pulses = run(main())
     assert taken["parcel: withdrawing fall_back → suspect"] >= 1
     assert pulses >= 1 + 3 + 1
+
+
+def test_a_backend_that_comes_from_a_copy_forgets_what_it_was_told_since_and_is_told_it_again() -> None:
+    async def main() -> None:
+        async with a_site() as site:
+            backend, healed = site.office.backend, asyncio.Event()
+            await typed(site)
+            before = backend.ledger.last
+            strike = asyncio.create_task(
+                network.restored(site, Blow(random.Random(1), lambda: None, healed=healed))
+            )
+            await asyncio.sleep(5)
+            site.put(7, "KZ00001")
+            site.world.close(7)
+            await asyncio.sleep(20)
+            told = backend.ledger.last
+            assert backend.orders["KZ00001"].stage is Stage.STORED
+            sms = len(backend.phones["buyer"])
+            healed.set()
+            await asyncio.sleep(1)
+            assert before <= backend.ledger.last < told
+            assert backend.orders["KZ00001"].stage is Stage.ORDERED
+            await strike
+            await asyncio.sleep(20)
+            assert backend.ledger.last >= told
+            assert backend.orders["KZ00001"].stage is Stage.STORED
+            assert len(backend.phones["buyer"]) == sms
+
+    run(main())
