@@ -63,5 +63,9 @@ def what_went_is_held_by_the_backend(facts: Facts) -> Iterator[str]:
         yield f"entry {locker.acked_seq} counts as acknowledged, and the backend has {ledger.last}"
     if anchor is not None and not anchor[0].seq <= locker.acked_seq:
         yield f"entry {anchor[0].seq} was pruned, and {locker.acked_seq} acknowledged"
-    elif anchor is not None and anchor[0].seq <= ledger.last and ledger.after(anchor[0].seq - 1, 1)[0].hash != anchor[0].hash:
+    elif (
+        anchor is not None
+        and anchor[0].seq <= ledger.last
+        and ledger.after(anchor[0].seq - 1, 1)[0].hash != anchor[0].hash
+    ):
         yield f"the anchor {anchor[0]} is not what the backend holds"

@@ -1,6 +1,7 @@
 """Strikes at what lies beyond a locker: a broker that loses, repeats, forgets or means harm, and a backend that is lost."""
 
 import asyncio
+import itertools
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -60,16 +61,16 @@ async def restored(site: Site, blow: Blow) -> None:
     """
     backend, chance = site.office.backend, blow.chance
     with TemporaryDirectory() as folder:
-        copy, copied = Path(folder) / "copy", (-1, "", -1)
+        copy, copied, since = Path(folder) / "copy", (-1, "", -1), 0
         entries = chance.randrange(1, 80)
-        for _ in range(COPIES_S):
+        for _ in range(COPIES_S) if blow.healed is None else itertools.count():
             now = backend.revision, backend.signer.key_id, backend.ledger.epoch
             if now != copied:
                 copied, since = now, backend.ledger.last
                 copy.unlink(missing_ok=True)
                 backend.backup(copy)
-            is_time = blow.healed.is_set() if blow.healed is not None else backend.ledger.last - since >= entries
-            if is_time:
+            is_told = backend.ledger.last - since >= entries
+            if is_told if blow.healed is None else blow.healed.is_set():
                 break
             await asyncio.sleep(1)
         site.locker.uplink.network(up=False)
