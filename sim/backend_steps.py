@@ -1,7 +1,9 @@
-"""The verbs of a scenario that are about the backend: orders, commands, SMS, refunds."""
+"""The verbs of a scenario that are about the backend: orders, commands, SMS, refunds, keys."""
+
+import random
 
 from firmware.model import Purpose
-from sim.backend import Backend, commands
+from sim.backend import Backend, Signer, commands
 from sim.locker import SimLocker
 from sim.machine_steps import MachineSteps
 from sim.script import Failed, seconds
@@ -83,8 +85,27 @@ class BackendSteps(MachineSteps):
         deed = deed_of(backend, verb, what, detail, under)
         self._commands[what] = link.send_command(deed, round(seconds(within)))
 
+    async def do_reserve(
+        self, waybill: str, size: str | None = None, cell: str | None = None, account: str = "Kaspi Gold"
+    ) -> None:
+        """Have a cell kept for a parcel that is to come: `reserve KZ1 size=M`, or `reserve KZ1 cell=3`.
+
+        `journal reserved parcel=KZ1` tells which one it is, for `order KZ1 CELL`; `outcome KZ1 …` expects what becomes of it.
+        """
+        if (size is None) is (cell is None):
+            raise ValueError("a reservation is of a size or of a cell")
+        deed = commands.reserve(waybill, account, size=size, cell=int(cell) if cell is not None else None)
+        self._commands[waybill] = self._locker.link.send_command(deed)
+
+    async def do_rotate(self, key: str, after: str = "0s") -> None:
+        """Sign with another key, of this name, from so much later on; `journal keys why=…` tells whose word counts."""
+        following = Signer(random.Random(f"key {key}").randbytes(32), key)
+        since_ms = self._locker.clock.true_ms() + round(1_000 * seconds(after))
+        self._commands[key] = self._locker.backend.rotate(following, since_ms).id
+        self._locker.link.sync()
+
     async def do_outcome(self, waybill: str, outcome: str) -> None:
-        """Expect the outcome of the last command for this parcel, cell or person."""
+        """Expect the outcome of the last command for this parcel, cell, person or key."""
         command = self._commands[waybill]
         outcomes = self._locker.link.outcomes
         await self._until(

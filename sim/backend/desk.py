@@ -193,9 +193,10 @@ class Desk:
         self._pay()
 
     def cancel(self, waybill: str) -> Command:
-        """Ask the locker to cancel an order: only its entry does. Raises ValueError where it has ended."""
-        if self.orders[waybill].has_ended:
-            raise ValueError(f"{waybill}: is {self.orders[waybill].stage}")
+        """Ask the locker to cancel an order: only its entry does. Raises ValueError where there is none, or it has ended."""
+        order = self.orders.get(waybill)
+        if order is None or order.has_ended:
+            raise ValueError(f"{waybill}: is {order.stage if order is not None else 'not ordered'}")
         return self.command(commands.cancel(waybill), valid_s=PATIENCE_S)
 
     def extend(self, waybill: str, hours: int = EXTENDED_H, person: str = "") -> Command:

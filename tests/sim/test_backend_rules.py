@@ -308,6 +308,14 @@ def test_a_cancellation_is_the_lockers_entry_and_leaves_something_to_fetch_or_no
         world.backend.cancel("KZ1")
 
 
+def test_what_nobody_ordered_is_no_order_to_cancel(world: World) -> None:
+    """A cell that is kept for a parcel makes no order of it."""
+    world.backend.command(commands.reserve("KZ1", "Kaspi Gold", size="M"))
+    with pytest.raises(ValueError, match="KZ1: is not ordered"):
+        world.backend.cancel("KZ1")
+    assert asked(world.backend, "Cancel") == []
+
+
 # --- money, and people who decide
 
 

@@ -76,6 +76,9 @@ def test_an_unknown_name_is_a_usage_error_before_anything_is_played(
         ('["fly away"]', 2, "no such verb; known: afflict"),
         ('["see"]', 2, "missing a required argument"),
         ('["wait soon"]', 2, "no time such as"),
+        ('["reserve KZ1 size=M", "command cancel KZ1"]', 2, "command cancel KZ1': KZ1: is not ordered"),
+        ('["reserve KZ1"]', 2, "of a size or of a cell"),
+        ('["reserve KZ1 size=M cell=3"]', 2, "of a size or of a cell"),
         ("3", 2, "Expected `array`"),
     ],
 )
