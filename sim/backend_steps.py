@@ -186,7 +186,9 @@ class BackendSteps(MachineSteps):
         backend.confirm_return(waybill)
 
     async def do_decide(self, waybill: str, refund: str) -> None:
-        """What a person has found out about an order that was held: `decide WAYBILL yes`, the money goes back, or `no`."""
+        """What a person has found out about an order that is held: `decide WAYBILL yes`, the money goes back, or `no`."""
+        order = self._locker.backend.orders[waybill]
+        await self._until(lambda: bool(order.held), lambda: f"it is {order.stage}, and nothing to decide")
         self._locker.backend.decide(waybill, refund=refund == "yes")
 
     async def do_backend(self, fate: str) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 from msgspec import Struct
 
 from firmware.model import Direction
-from sim.backend import Order
+from sim.backend import CodeAt, Order
 from sim.backend.commands import Command
 from sim.locker import SimLocker
 
 WHO: ContextVar[str] = ContextVar("who", default="somebody")  # whose task this is
 FAULT = "fault"
-APP = frozenset({"open", "confirm", "report", "extend", "claim", "leave"})
+# Commands that somebody's app or the operator asks for, each a deed once it is sent.
+ASKED = frozenset({"open", "confirm", "report", "extend", "claim", "leave", "configure"})
 BACKEND = frozenset({"extend"})  # that it also asks for by itself
 
 
@@ -42,8 +43,11 @@ class Deed(Struct, frozen=True):
     buyer: str = ""  # of an order
     account: str = ""
     outbound: bool = False
-    command: str = ""  # the id of the app's command
+    early: bool = False  # of an order: its buyer has the code already
+    command: str = ""  # the id of the command
     problem: str = ""  # that it reports
+    decision: str = ""  # about an order that was held: refund, or end it without
+    policy: str = ""  # of other settings: `remote_open`
 
     @property
     def by_fault(self) -> bool:
@@ -59,6 +63,7 @@ class Deeds:
         self.acting = False  # whether a hand is at a door in this very moment
         self._asked: dict[str, Deed] = {}  # by id: what somebody's app has asked for, until it is sent
         world, backend, link = locker.world, locker.backend, locker.link
+        self._backend = backend
         for verb in ("pull", "force", "close"):
             self._listen(world, verb, lambda found, cell, verb=verb: _deed(verb, cell=cell))
         self._listen(world, "put", lambda found, cell, parcel: _deed("put", cell=cell, parcel=parcel))
@@ -70,18 +75,42 @@ class Deeds:
         )
         for gun in locker.cabinet.guns.values():
             self._listen(gun, "beep", lambda found, text: _deed("beep", parcel=text))
-        self._listen(backend, "order", lambda order, *_, **__: _order(order))
+        self._listen(backend, "order", self._order)
         self._listen(backend, "withdraw", lambda grant, parcel, *_: _deed("withdraw", parcel=parcel))
         self._listen(backend, "move", lambda found, parcel, cell: _deed("move", cell=cell, parcel=parcel))
         self._listen(backend, "resend", lambda found, parcel: _resent(backend.orders[parcel]))
+        self._listen(
+            backend, "cancel", lambda found, parcel: _deed("cancel", parcel=parcel, command=found.id)
+        )
+        self._listen(
+            backend,
+            "decide",
+            lambda found, parcel, *, refund: _deed(
+                "decide", parcel=parcel, decision="refund" if refund else "end"
+            ),
+        )
+        self._listen(backend, "confirm_return", lambda found, parcel: _deed("returned", parcel=parcel))
         self._listen(backend, "command", self._ask)
         self._listen(link, "post", lambda found, command: self._asked.pop(command.id, None))
 
     def _ask(self, command: Command, do: Any, *_: Any, person: str = "", **__: Any) -> None:
-        """A command is signed; what the backend and the operator ask for is nobody's deed."""
-        if do["type"] in APP and (person or do["type"] not in BACKEND):
+        """A command is signed; what the backend asks for by itself is nobody's deed."""
+        if do["type"] in ASKED and (person or do["type"] not in BACKEND):
             about = {"parcel": do.get("parcel"), "problem": do.get("problem", ""), "command": command.id}
+            about["policy"] = str(do.get("settings", {}).get("remote_open", ""))
             self._asked[command.id] = Deed(do["type"], person or WHO.get(), **about)
+
+    def _order(self, order: Order, *_: Any, sms_at_order: bool | None = None, **__: Any) -> Deed:
+        by_policy = self._backend.site.code_at is CodeAt.ORDER
+        return _deed(
+            "order",
+            cell=order.cell,
+            parcel=order.waybill,
+            buyer=order.person,
+            account=order.account,
+            outbound=order.direction is Direction.OUTBOUND,
+            early=by_policy if sms_at_order is None else sms_at_order,
+        )
 
     def _listen(self, thing: Any, verb: str, told: Callable[..., Deed | None]) -> None:
         act = getattr(thing, verb)
@@ -109,14 +138,3 @@ def _deed(verb: str, **about: Any) -> Deed:
 def _resent(order: Order) -> Deed:
     """Its buyer has asked for it, whoever pressed the button."""
     return Deed("resend", order.person, parcel=order.waybill)
-
-
-def _order(order: Order) -> Deed:
-    return _deed(
-        "order",
-        cell=order.cell,
-        parcel=order.waybill,
-        buyer=order.person,
-        account=order.account,
-        outbound=order.direction is Direction.OUTBOUND,
-    )

@@ -55,6 +55,32 @@ class Send(Message, frozen=True):
     parcel: Name
 
 
+class Cancel(Message, frozen=True):
+    """Have the locker cancel an order."""
+
+    parcel: Name
+
+
+class Decide(Message, frozen=True):
+    """Decide of an order that was held for a person: the money goes back, or does not."""
+
+    parcel: Name
+    refund: bool
+
+
+class Returned(Message, frozen=True):
+    """Its shop has the goods back."""
+
+    parcel: Name
+
+
+class Policy(Message, frozen=True):
+    """Other rules: what a command to open a cell takes, and when a buyer gets the code; what is not told stays."""
+
+    remote_open: Literal["anywhere", "touch", "screen_qr"] | None = None
+    code_at: Literal["order", "deposit"] | None = None
+
+
 class Bring(Message, frozen=True):
     """The guided first click: a parcel is ordered into a free cell that fits; the courier has it, and an SMS."""
 
@@ -176,7 +202,7 @@ class Language(Message, frozen=True):
 
 
 Act = (
-    Close | Take | Put | Order | Send | Bring | Type | Hold | Scan | Touch | Press | Pull | Force | Fault | Power | Link
-    | Time | People | Card | Trace | Save | Language
+    Close | Take | Put | Order | Send | Cancel | Decide | Returned | Policy | Bring | Type | Hold | Scan | Touch | Press
+    | Pull | Force | Fault | Power | Link | Time | People | Card | Trace | Save | Language
 )  # fmt: skip
 ACTS = msgspec.json.Decoder(Act)

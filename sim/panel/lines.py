@@ -14,10 +14,11 @@ DEEDS = {
     "pull": "hand.pull", "force": "hand.force", "order": "backend.order", "withdraw": "backend.withdraw",
     "move": "backend.move", "open": "app.open", "confirm": "app.confirm", "report": "app.report", "extend": "app.extend",
     "claim": "app.claim", "leave": "app.leave", "hold": "hand.hold", "lower": "hand.away", "beep": "hand.scan",
-    "resend": "app.resend.asked",
+    "resend": "app.resend.asked", "cancel": "backend.cancel", "decide": "backend.decide", "returned": "backend.returned",
+    "configure": "backend.policy",
 }  # fmt: skip
 LISTED = ("order", "withdraw", "move")  # what goes to the locker with the next list
-SENT = ("order", "withdraw", "resend")  # what an SMS goes out for
+SENT = ("order", "withdraw", "resend", "decide", "returned")  # what an SMS goes out for
 
 
 @dataclass(eq=False)

@@ -24,7 +24,8 @@ def look(stage: Stage) -> World:
     return World(
         cells=_cells(stage),
         people=stage.scene.people(),
-        orders=stage.scene.orders(),
+        orders=stage.operator.orders(),
+        policy=stage.operator.policy(),
         free=stage.scene.free(),
         doors=_doors(stage, parts) if parts is not None else (),
         parcels=_parcels(stage, parts) if parts is not None else (),

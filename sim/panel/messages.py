@@ -142,6 +142,8 @@ class Why(StrEnum):
     NO_QR = "no_qr"  # the phone has no code to show
     RESERVED = "reserved"  # the cell, for another order
     QUIET = "quiet"  # the cell, for an hour after its last pickup
+    NOT_NOW = "not_now"  # for an order that is as far as this one
+    NO_LINK = "no_link"  # the locker cannot be reached
     NO_COURIER = "no_courier"  # for a parcel in this state, or a courier is on his way already
     UNKNOWN = "unknown"  # no such cell, parcel, person, fault or card
     IN_FLIGHT = "in_flight"  # something moves: time may not be moved now

@@ -110,27 +110,22 @@ class Recorder:
     def _deed(self, deed: Deed) -> None:
         if deed.by_fault:
             return  # it comes with the strike
+        if (line := _of_backend(deed)) is not None:
+            self._add(line)
+            return
         match deed.verb:
             case "put" | "take":
                 self._add(f"{deed.verb} {deed.parcel} {deed.cell} after=0s")
             case "close":
                 latched = self._locker.world.cells[deed.cell or 0].latched
                 self._add(f"close {deed.cell}{'' if latched else ' latches=no'}")
-            case "order":
-                account = f" account='{deed.account}'"
-                outbound = " direction=outbound" if deed.outbound else ""
-                self._add(f"order {deed.parcel} cell={deed.cell} buyer='{deed.buyer}'{account}{outbound}")
-            case "move":
-                self._add(f"move {deed.parcel} {deed.cell}")
-            case "open" | "confirm" | "report" | "extend":
-                self._add(f"command {deed.verb} {deed.parcel} {deed.problem}".rstrip())
             case "hold" | "redraw":
                 self._add(f"token '{deed.who}' {deed.parcel}")
                 self._add(f"hold '{deed.who}'")
             case "lower":
                 self._add("lower")
-            case "withdraw" | "resend" | "beep":
-                self._add(f"{deed.verb} '{deed.parcel}'")
+            case "beep":
+                self._add(f"beep '{deed.parcel}'")
             case "claim":
                 self._add(f"scan '{deed.who}'")
                 self._add(f"claim '{deed.who}'")
@@ -177,3 +172,26 @@ class Recorder:
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time() - (self._began_s or 0.0)
+
+
+def _of_backend(deed: Deed) -> str | None:
+    """The line of what was asked of the backend; None where it was done at the locker."""
+    match deed.verb:
+        case "order":
+            outbound, early = (
+                " direction=outbound" if deed.outbound else "",
+                " early=yes" if deed.early else "",
+            )
+            whose = f"cell={deed.cell} buyer='{deed.buyer}' account='{deed.account}'"
+            return f"order {deed.parcel} {whose}{outbound}{early}"
+        case "move":
+            return f"move {deed.parcel} {deed.cell}"
+        case "open" | "confirm" | "report" | "extend" | "cancel":
+            return f"command {deed.verb} {deed.parcel} {deed.problem}".rstrip()
+        case "withdraw" | "resend" | "returned":
+            return f"{deed.verb} '{deed.parcel}'"
+        case "decide":
+            return f"decide {deed.parcel} {'yes' if deed.decision == 'refund' else 'no'}"
+        case "configure":
+            return f"policy {deed.policy}"
+    return None

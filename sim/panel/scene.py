@@ -1,24 +1,20 @@
 """The people around one live locker: whose hands hold what, what is on their phones, and what they do at the doors."""
 
 from firmware.config import Cell
-from firmware.model import Purpose
 from firmware.parcel import rests
 from firmware.rows import Door, Intent, Parcel
-from sim.backend import Order, Stage
 from sim.backend.app import ACCOUNTS
 from sim.deeds import Deed, Deeds, done_by
 from sim.locker import SimLocker
 from sim.panel import acts
-from sim.panel.acts import Close, Force, Press, Pull, Put, Send, Take
+from sim.panel.acts import Close, Force, Press, Pull, Put, Take
 from sim.panel.messages import Box, Refused, Why
-from sim.panel.seen import OrderSeen, PersonSeen, SmsSeen
+from sim.panel.seen import PersonSeen, SmsSeen
 
 COURIER = "courier"
 BUYERS = ("alia", "marat")
 FIRST_WAYBILL = 101
 SMS_MAX = 20  # on a phone, as the page shows it
-ORDERS_MAX = 40
-FETCHED = frozenset({Stage.EXPIRED, Stage.REFUSED, Stage.DISPUTED, Stage.SUSPECT})  # by a courier
 
 
 class Scene:
@@ -42,10 +38,6 @@ class Scene:
     def people(self) -> tuple[PersonSeen, ...]:
         """Those whose phones and hands the page has. What has ended has left the scene with whoever has it."""
         return tuple(self._person(name) for name in (COURIER, *BUYERS))
-
-    def orders(self) -> tuple[OrderSeen, ...]:
-        """The newest, as the backend believes them to be."""
-        return tuple(_seen(order) for order in list(self._locker.backend.orders.values())[-ORDERS_MAX:])
 
     def free(self) -> tuple[int, ...]:
         """Cells that may be ordered into."""
@@ -128,18 +120,6 @@ class Scene:
             return Refused(Why.NO_CELL)
         return self.order(free[0], act.buyer or BUYERS[0])
 
-    def send(self, act: Send) -> Refused | None:
-        """Send a courier for a parcel that nobody will collect any more."""
-        order = self._locker.backend.orders.get(act.parcel)
-        if order is None:
-            return Refused(Why.UNKNOWN, parcel=act.parcel)
-        if not _for_courier(order):
-            return Refused(Why.NO_COURIER, parcel=act.parcel)
-        with done_by("backend"):
-            self._locker.backend.withdraw(act.parcel, COURIER)
-        self._sync()
-        return None
-
     def _sync(self) -> None:
         if self._locker.link.is_attached:
             self._locker.link.sync()
@@ -204,11 +184,3 @@ def boxes(cells: tuple[Cell, ...]) -> tuple[Box, ...]:
         )
         for cell in cells
     )
-
-
-def _seen(order: Order) -> OrderSeen:
-    return OrderSeen(order.waybill, order.cell, order.person, order.stage, _for_courier(order))
-
-
-def _for_courier(order: Order) -> bool:
-    return order.stage in FETCHED and Purpose.WITHDRAWAL not in order.grants

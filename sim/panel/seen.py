@@ -1,9 +1,12 @@
 """What of the world a page is told: all that is to be seen around one locker, and then what has changed."""
 
+from enum import StrEnum
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from sim.backend import Stage
+from sim.backend import CodeAt, Stage
+from sim.backend.orders import Hold
 from sim.panel.acts import Message
 
 
@@ -103,14 +106,33 @@ class PersonSeen(Struct, frozen=True):
     hands: tuple[str, ...]  # waybills
 
 
-class OrderSeen(Struct, frozen=True):
+class Can(StrEnum):
+    """What the operator's people may do to an order."""
+
+    CANCEL = "cancel"
+    REFUND = "refund"  # decide that the money goes back
+    END = "end"  # decide that it does not
+    SEND = "send"  # a courier for it
+    RETURNED = "returned"  # say that its shop has it back
+
+
+class OrderSeen(Struct, frozen=True, omit_defaults=True):
     """An order as the backend believes it to be."""
 
     waybill: str
     cell: int
     person: str
     stage: Stage
-    for_courier: bool  # a courier may be sent for it
+    can: tuple[Can, ...] = ()
+    held: Hold = Hold.NO  # why a person has to decide
+    cancel: str = ""  # what became of the last command to cancel it: waiting, or its outcome
+
+
+class PolicySeen(Struct, frozen=True):
+    """The rules: what the locker's command to open takes, and when a buyer gets the code."""
+
+    remote_open: str
+    code_at: CodeAt
 
 
 class CameraSeen(Struct, frozen=True, omit_defaults=True):
@@ -126,6 +148,7 @@ class World(Message, frozen=True):
     cells: tuple[CellSeen, ...] | UnsetType = UNSET
     people: tuple[PersonSeen, ...] | UnsetType = UNSET
     orders: tuple[OrderSeen, ...] | UnsetType = UNSET
+    policy: PolicySeen | UnsetType = UNSET
     free: tuple[int, ...] | UnsetType = UNSET  # cells that may be ordered into
     doors: tuple[DoorSeen, ...] | UnsetType = UNSET
     parcels: tuple[ParcelSeen, ...] | UnsetType = UNSET

@@ -13,6 +13,7 @@ from sim.overheard import Overheard
 from sim.panel.crowd import Crowd
 from sim.panel.held import Held
 from sim.panel.hours import Hours
+from sim.panel.operators import Operator
 from sim.panel.record import Recorder
 from sim.panel.scene import Scene
 from sim.panel.xray import XRay
@@ -40,6 +41,7 @@ class Stage:
         self.site = Site(locker, random.Random(f"office {seed}"), glass)
         self.commits = Commits(locker)
         self.scene = Scene(locker, self.deeds)
+        self.operator = Operator(locker)
         self.held = Held(locker, self.deeds, self.scene.holder)
         self.xray = XRay(self.site, self.commits, self.deeds, glass, self.overheard)
         self.hours = Hours(locker, glass, self.overheard)

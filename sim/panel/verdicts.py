@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from firmware.deeds import Claim, Confirm, Leave, Open, Report
 from firmware.events import (
     Answer,
     BankLost,
@@ -26,6 +27,7 @@ from sim.commits import Commit
 
 Verdict = tuple[str, dict[str, Any]]
 FINE = (Outcome.DONE, Outcome.ACCEPTED)
+AT_LOCKER = Open | Claim | Leave | Confirm | Report  # commands of whoever stands there
 JUDGED = CodeTyped | Commanded | Pressed | TokenShown | TokenRefused | WaybillScanned
 
 # What comes of nobody's touch: its text, and the columns of the event that this tells.
@@ -63,7 +65,8 @@ def verdict(post: Post, effects: list[Effect], commit: Commit, state: State) -> 
         return "verdict.outcome", {"outcome": outcome}
     if any(entry.kind is EntryKind.WRONG_CODE for entry in commit.entries):
         return "verdict.wrong_code", {}
-    if isinstance(post.event, Pressed) or at is None:
+    from_afar = isinstance(post.event, Commanded) and not isinstance(post.event.do, AT_LOCKER)
+    if isinstance(post.event, Pressed) or at is None or from_afar:
         return None if isinstance(post.event, Pressed) else ("verdict.outcome", {"outcome": outcome})
     return _of_session(at, "verdict.barcode" if isinstance(post.event, WaybillScanned) else "verdict.notice")
 

@@ -118,6 +118,8 @@ class XRay:
             parcel=deed.parcel,
             pressed=pressed,
             problem=deed.problem,
+            decision=deed.decision,
+            policy=deed.policy,
         )
         self._sightings.begin(deed, line)
         if deed.verb in SENT:

@@ -13,7 +13,7 @@ from PIL import Image
 from firmware import access, door, parcel, session
 from firmware.config import Cell, Config
 from sim import web
-from sim.backend import Backend, Link, api
+from sim.backend import Backend, CodeAt, Link, api
 from sim.backend.app import App
 from sim.faults import CATALOGUE
 from sim.panel import server
@@ -26,6 +26,7 @@ from sim.panel.seen import (
     ClockSeen,
     DoorSeen,
     PersonSeen,
+    PolicySeen,
     SmsSeen,
     World,
 )
@@ -147,6 +148,7 @@ def first_world(cells: tuple[Cell, ...]) -> World:
         cells=tuple(CellSeen(number) for number in numbers),
         people=tuple(PersonSeen(name, (), ()) for name in ("courier", "alia", "marat")),
         orders=(),
+        policy=PolicySeen("anywhere", CodeAt.DEPOSIT),
         free=tuple(numbers),
         doors=tuple(DoorSeen(number, "closed") for number in numbers),
         parcels=(),

@@ -22,7 +22,7 @@ async def stored(there: Desk) -> None:
     there.panel.phones.told("stored", parcel="KZ102", grant="deposit-KZ102")
     await there.panel.change(
         people=with_person(there.panel.world, sms("alia", "KZ102", "55120934")),
-        orders=(OrderSeen("KZ102", 3, "alia", Stage.STORED, for_courier=False),),
+        orders=(OrderSeen("KZ102", 3, "alia", Stage.STORED),),
     )
 
 

@@ -115,7 +115,7 @@ def test_it_opens_on_a_locker_already_lived_in(simulator: Simulator) -> None:
         assert [waybill for waybill, ms in due.items() if 0 < ms < 12 * 3_600_000] == ["KZ103"]
         late_ms = page.world["next_due_ms"] - clock - due["KZ103"]
         assert 0 <= late_ms < 1_000  # the locker's own time is behind by the way of its welcome
-        assert page.order("KZ101")["for_courier"]
+        assert page.order("KZ101")["can"] == ["send"]
         await page.until(lambda page: {"stored", "collected", "expired", "blocked"} <= set(page.kinds()))
         assert {name["name"] for name in page.setup["faults"]} == set(CATALOGUE)
         assert [table["name"] for table in page.setup["tables"]] == [
@@ -594,10 +594,43 @@ async def held_up(page: Visitor) -> None:
     await page.until(lambda page: page.order(waybill)["stage"] == "collected")
 
 
+async def operated(page: Visitor) -> None:
+    """What the operator's people can do: other rules, a cancellation before and after the deposit, a dispute, a return."""
+    await page.say("policy", remote_open="touch")
+    await page.say("policy", code_at="order")
+    await page.until(lambda page: page.world["policy"] == {"remote_open": "touch", "code_at": "order"})
+    early, _ = await bring(page)
+    await page.until(lambda page: page.code("alia", early))  # before there is anything to take
+    await page.say("cancel", parcel=early)
+    await page.until(lambda page: page.order(early)["stage"] == "cancelled")
+    await page.say("cancel", parcel="KZ107")
+    await page.until(lambda page: page.order("KZ107").get("can") == ["send"])
+    await page.say("send", parcel="KZ107")
+    await page.until(lambda page: page.world["screen"] == "idle")
+    await open_for(page, "KZ107", 1, "courier")
+    await page.say("take", cell=1)
+    await page.say("close", cell=1)
+    await page.until(lambda page: page.order("KZ107").get("can") == ["returned"])
+    await page.say("returned", parcel="KZ107")
+    await page.until(lambda page: "can" not in page.order("KZ107"))
+    await page.until(lambda page: page.world["screen"] == "idle")
+    assert await page.app("alia", "parcels/KZ104/open") == (202, "waiting")
+    await page.until(lambda page: page.world["screen"] == "await_touch")
+    await page.say("touch", action="open")
+    await page.until(lambda page: page.cell(5).get("open") and page.world["screen"] == "take_parcel")
+    await page.say("close", cell=5)
+    await page.until(lambda page: page.world["screen"] == "ask_taken")
+    assert await page.app("alia", "parcels/KZ104/problem", {"problem": "damaged"}) == (202, "waiting")
+    await page.until(lambda page: page.order("KZ104").get("can") == ["refund", "end", "send"])
+    await page.say("decide", parcel="KZ104", refund=True)
+    await page.until(lambda page: page.order("KZ104").get("can") == ["send"])
+
+
 def test_what_was_done_is_saved_and_replays_equal(simulator: Simulator, tmp_path: Path) -> None:
     async def play(page: Visitor) -> tuple[str, list[str]]:
         await lived(page)
         await held_up(page)
+        await operated(page)
         await page.say("save")
         saved = await page.until(lambda page: page.saved)
         assert page.refused == []
@@ -605,6 +638,9 @@ def test_what_was_done_is_saved_and_replays_equal(simulator: Simulator, tmp_path
 
     text, kinds = visit(simulator, play)
     assert "00000000" not in text
+    for line in ("policy touch", "command cancel KZ107", "returned 'KZ107'", "decide KZ104 yes"):
+        assert f'"{line}"' in text
+    assert "early=yes" in text
     result, again = replayed(text, tmp_path)
     assert result.ok, result.error
     assert [kind for kind in again if kind not in UNTOLD] == [kind for kind in kinds if kind not in UNTOLD]

@@ -14,10 +14,12 @@ from firmware.config import Cell
 from firmware.deeds import Claim, Open, Report
 from firmware.model import Outcome, Problem
 from sim.backend import Stage
+from sim.backend.orders import Hold
 from sim.panel import acts
 from sim.panel.messages import Entries, Line, Part, Refused, Saved, Story, StoryState, Why
 from sim.panel.seen import (
     BankSeen,
+    Can,
     CellSeen,
     DoorSeen,
     FaultSeen,
@@ -116,9 +118,12 @@ async def make_busy(panel: ScriptedPanel) -> None:
             sms("marat", "KZ098", "73041185"),
         ),
         orders=(
-            OrderSeen("KZ101", 9, "marat", Stage.EXPIRED, for_courier=True),
-            OrderSeen("KZ102", 3, "alia", Stage.STORED, for_courier=False),
-            OrderSeen("KZ104", 6, "alia", Stage.ORDERED, for_courier=False),
+            OrderSeen("KZ101", 9, "marat", Stage.EXPIRED, (Can.SEND,)),
+            OrderSeen("KZ099", 16, "marat", Stage.DISPUTED, (Can.REFUND, Can.END, Can.SEND), Hold.DISPUTE),
+            OrderSeen("KZ100", 15, "marat", Stage.STORED, (Can.CANCEL, Can.END), Hold.UNTOLD, "not_allowed"),
+            OrderSeen("KZ102", 3, "alia", Stage.STORED, (), Hold.NO, "waiting"),
+            OrderSeen("KZ103", 2, "alia", Stage.WITHDRAWN, (Can.RETURNED,)),
+            OrderSeen("KZ104", 6, "alia", Stage.ORDERED, (Can.CANCEL,)),
         ),
         parcels=(
             ParcelSeen("KZ101", 9, "expired"),
@@ -186,7 +191,7 @@ class Courier:
 
     async def order(self) -> None:
         world = self.panel.world
-        order = OrderSeen(WAYBILL, CELL, "alia", Stage.ORDERED, for_courier=False)
+        order = OrderSeen(WAYBILL, CELL, "alia", Stage.ORDERED)
         await self.panel.change(
             orders=(order,), people=with_person(world, sms("courier", WAYBILL, "40718268"))
         )
@@ -201,7 +206,7 @@ class Courier:
         await self.open(WAYBILL)
 
     async def store(self) -> None:
-        order = OrderSeen(WAYBILL, CELL, "alia", Stage.STORED, for_courier=False)
+        order = OrderSeen(WAYBILL, CELL, "alia", Stage.STORED)
         await self.panel.change(cells=with_cell(self.panel.world, CellSeen(CELL, parcel=WAYBILL)))
         await self.panel.change(
             orders=(order,), people=with_person(self.panel.world, sms("alia", WAYBILL, "55120934"))
@@ -974,7 +979,7 @@ ACCESS = """() => {
 OVERFLOW = """() => {
   const bad = [];
   if (document.documentElement.scrollWidth > innerWidth) bad.push(`the page is ${document.documentElement.scrollWidth} wide`);
-  for (const box of document.querySelectorAll('#header, #story, #time, #cabinet, #kiosk, #people, .person, .inspector'))
+  for (const box of document.querySelectorAll('#header, #story, #time, #cabinet, #kiosk, #people, #dock, .person, .inspector'))
     if (box.scrollHeight > box.clientHeight + 1) bad.push(`${box.id || box.className} is ${box.scrollHeight} high in ${box.clientHeight}`);
   if (getComputedStyle(document.body).overflowY === 'hidden' && document.body.scrollHeight > innerHeight) bad.push('the desk does not fit');
   for (const element of document.querySelectorAll('body *')) {
@@ -1003,10 +1008,11 @@ def test_it_is_legible(
             page = there.page
             for panel in PANELS:
                 await page.locator(f"#tab-{panel}").click()
+                await page.locator(f"#{panel} > *").first.wait_for()  # its script may be on its way
                 assert await page.evaluate(OVERFLOW) == []
                 assert await page.evaluate(CONTRAST) == []
                 assert await page.evaluate(ACCESS) == []
-                if panel in ("xray", "states", "faults"):
+                if panel in ("xray", "states", "faults", "orders"):
                     await page.screenshot(
                         path=SCREENS / f"panel-{view}-{language}-{scheme}-{panel}.png",
                         full_page=view == "narrow",

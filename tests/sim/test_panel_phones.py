@@ -214,7 +214,7 @@ def test_what_expires_is_taken_back_and_the_money_comes_to_the_account_that_paid
             await marat.turn("app")
             await marat.reads(waybill, "The term is over, the order is cancelled")
             await page.locator("#tab-orders").click()
-            await page.get_by_role("button", name=f"Send a courier for {waybill}").click()
+            await page.get_by_role("button", name=f"Send a courier: {waybill}").click()
             sms = page.locator("[data-person='courier'] .sms", has_text=f"Забрать {waybill}")
             await sms.locator(".type").click()
             await page.get_by_role("button", name=f"Take {waybill} out of cell").click()

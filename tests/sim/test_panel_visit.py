@@ -102,7 +102,7 @@ def test_a_courier_fetches_what_has_expired_by_the_keyboard(
             await page.locator("#tab-orders").press("Enter")
             row = page.locator("#orders li", has=page.get_by_role("button", name="Send a courier"))
             waybill = await row.first.get_attribute("data-order") or ""
-            await page.get_by_role("button", name=f"Send a courier for {waybill}").press("Enter")
+            await page.get_by_role("button", name=f"Send a courier: {waybill}").press("Enter")
             sms = page.locator('[data-person="courier"] .sms', has_text=f"Забрать {waybill}")
             code = sms.locator(".code")
             await code.press("Enter")  # the keyboard is the kiosk's now

@@ -9,7 +9,6 @@ import { Header } from "./header.js";
 import { Journal } from "./journal.js";
 import { Kiosk } from "./kiosk.js";
 import { Model } from "./model.js";
-import { Orders } from "./orders.js";
 import { Phones } from "./phones.js";
 import { Reading, Story } from "./story.js";
 import { Time } from "./time.js";
@@ -19,6 +18,11 @@ import { has, remember, say, speak, useZone, wantedLanguage } from "./texts.js";
 
 const NOTICE_MS = 6_000;
 const PANELS = ["xray", "states", "faults", "journal", "orders"];
+// Panels that are fetched when somebody turns to them: most visits do not.
+const LATER = {
+  states: async (page) => new (await import("./states.js")).States(at("states"), page.model.setup.tables ?? [], page.light),
+  orders: async (page) => new (await import("./orders.js")).Orders(at("orders"), page),
+};
 const at = (id) => document.getElementById(id);
 
 class Page {
@@ -61,10 +65,9 @@ class Page {
     this.phones = new Phones(at("people"), setup.apps ?? {}, { act, note: (code) => this.kiosk.keep(code) });
     this.dock = new Dock(at("dock"), PANELS, (name) => this.turnTo(name));
     this.xray = new Xray(at("xray"), model, { light });
-    this.states = null; // until somebody turns to them
+    this.later = {}; // by name, what somebody has turned to
     this.faults = new Faults(at("faults"), setup.faults ?? [], setup.boxes, act);
     this.journal = new Journal(at("journal"), light);
-    this.orders = new Orders(at("orders"), { act, light });
     this.time = new Time(at("time"), act);
     this.story = this.storyAgain();
     this.kiosk.translate();
@@ -75,20 +78,20 @@ class Page {
 
   /** What was hidden has no height to scroll in, and draws nothing. */
   turnTo(name) {
-    if (name === "states" && !this.states) this.draw();
-    this.states?.show(name === "states");
+    if (name in LATER && !this.later?.[name]) this.fetch(name);
+    this.later?.states?.show(name === "states");
     if (name === "journal") this.journal?.toEnd();
     if (name === "xray") this.xray?.toEnd();
   }
 
-  /** The drawings of the tables, fetched when somebody wants to see them: most visits do not. */
-  async draw() {
-    const { model, light } = this;
-    const { States } = await import("./states.js");
-    if (this.states || this.model !== model) return;
-    this.states = new States(at("states"), model.setup.tables ?? [], light);
-    this.states.update(model.world);
-    this.states.show(this.dock.name === "states");
+  /** Where its script cannot be had, somebody turns to it once more. */
+  async fetch(name) {
+    const { model, later } = this;
+    const panel = await LATER[name](this).catch(() => null);
+    if (!panel || later !== this.later || later[name]) return;
+    later[name] = panel;
+    panel.update(model.world);
+    panel.show?.(this.dock.name === name);
   }
 
   tellOf(rows) {
@@ -113,7 +116,7 @@ class Page {
   }
 
   show(news) {
-    for (const part of [this.header, this.cabinet, this.phones, this.states, this.faults, this.orders, this.time]) part?.update(news);
+    for (const part of [this.header, this.cabinet, this.phones, this.faults, this.time, ...Object.values(this.later)]) part?.update(news);
     this.story.update();
   }
 
