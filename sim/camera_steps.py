@@ -8,6 +8,7 @@ from sim.backend import tokens
 from sim.backend_steps import BackendSteps
 from sim.locker import SimLocker
 from sim.machine_steps import PATIENCE
+from sim.optics import Way
 from sim.scanner import MemoryScanner
 
 
@@ -39,18 +40,18 @@ class CameraSteps(BackendSteps):
         self._tokens[person] = tokens.mint(backend.signer, claims)
 
     async def do_hold(
-        self, person: str, text: str | None = None, blind: str = "no", plain: str = "no"
+        self, person: str, text: str | None = None, way: str = "well", blind: str = "no", plain: str = "no"
     ) -> None:
         """Hold somebody's code before the camera, until `lower`; `hold alia TEXT`: any other code.
 
-        It is read as soon as the screen asks for one, and again while it stays there. With blind=yes the scanner tells it
-        whatever the screen shows. plain=yes: still and undamaged, for whoever measures.
+        It is read as soon as the screen asks for one, and again while it stays there; not with way=far, near, dark, tilted or
+        shaken. With blind=yes the scanner tells it whatever the screen shows. plain=yes: still and undamaged, for whoever measures.
         """
         held = self._tokens[person] if text is None else text
         blinded = self._without_pixels() if blind == "yes" else None
         if self._scanner is not None:
             self._answered = len(self._scanner.told)
-        self._locker.optics.hold(held, plain=plain == "yes")
+        self._locker.optics.hold(held, plain=plain == "yes", way=Way(way))
         if blinded is not None:
             blinded.read(held)
 

@@ -48,6 +48,7 @@ class Deed(Struct, frozen=True):
     problem: str = ""  # that it reports
     decision: str = ""  # about an order that was held: refund, or end it without
     policy: str = ""  # of other settings: `remote_open`
+    way: str = ""  # how a phone is held up, where that is not well
 
     @property
     def by_fault(self) -> bool:

@@ -38,7 +38,7 @@ class Optics:
         self.text: str | None = None  # of the code that is held before it
         self.plain = False  # whether it is held so that nothing harms it
         self.way = Way.WELL
-        self.holds = 0  # how often somebody came with one; a code that is redrawn stays in the same hand
+        self.holds = 0  # how often somebody came with one, or held it otherwise; a code that is redrawn stays as it is in the hand
         self.ill = Ill.FINE
         self._observers: list[Callable[[], None]] = []
 
@@ -52,7 +52,7 @@ class Optics:
 
         `way`: but for WELL it is not read.
         """
-        if self.text is None:
+        if self.text is None or way is not self.way:
             self.holds += 1
         self.text, self.plain, self.way = text, plain, way
         self._changed()

@@ -14,8 +14,10 @@ from firmware.drivers import barcodes
 from firmware.model import Outcome
 from firmware.optics import REPLACED, CameraState, Format, Hint
 from firmware.peer import Peer, Role
+from firmware.scanner.hints import SETTLE_MS, advice
+from hal.ports import Measures, Target
 from sim.locker import SimLocker
-from sim.optics import Ill
+from sim.optics import Ill, Way
 
 FRAME_S = 0.05  # from a code before the camera to its text
 REPEAT_S = 2.0  # the same text is told again only then, while it is held there before one screen
@@ -31,6 +33,15 @@ _STATES = {
     Ill.HANGS: CameraState.HUNG,
 }
 _AT_ONCE = (Ill.FINE, Ill.GARBAGE, Ill.GONE)
+# What the shipped process measures of a code that is held up wrong (tests/hal/test_finder.py), and of the room around it.
+_ROOM = Measures(brightness=110, contrast=60, difference=1.5)
+_SEEN = {
+    Way.FAR: Target(span=0.11, sharpness=0.4),
+    Way.NEAR: Target(span=1.0, sharpness=0.3, cut=True, marked=False),
+    Way.DARK: Target(span=0.47, sharpness=0.5, light=13, marked=False),
+    Way.TILTED: Target(span=0.47, sharpness=0.4, slant=3.6),
+    Way.SHAKEN: Target(span=0.47, sharpness=0.1, marked=False),
+}
 
 
 class MemoryScanner:
@@ -50,6 +61,7 @@ class MemoryScanner:
         )  # what is wrong with the camera, and since when; without one it is gone for good
         self._peer: Peer | None = None
         self._parts: Assembly | None = None
+        self._hint = Hint.NONE
         self._beat: asyncio.TimerHandle | None = None
         self._reads: asyncio.TimerHandle | None = None
         for each in barcodes(locker.config.scanner, port=locker.cabinet.scanner_port):
@@ -85,6 +97,7 @@ class MemoryScanner:
 
     def _join(self) -> None:
         if self._parts is not None and self._is_running():
+            self._hint = Hint.NONE
             self._seen = self._ill, self._now_s()
             self._state = CameraState.SILENT
             self._peer = self._parts.gate.join(Role.SCANNER, self._pushed, self.leave)
@@ -126,7 +139,7 @@ class MemoryScanner:
         if left_s <= 0:
             self._state = _STATES[ill]
         if self._state is not CameraState.SILENT:  # of which nothing is known yet, nothing is told
-            self._send(Watched(self._state, Hint.NONE))
+            self._send(Watched(self._state, self._hint))
         if self._state in REPLACED:
             self.leave()  # only another process is the cure
             return
@@ -139,14 +152,30 @@ class MemoryScanner:
         if self._reads is not None:
             self._reads.cancel()
             self._reads = None
-        if self.wants() and self._optics.text is not None and self._ill is Ill.FINE:
-            self._reads = asyncio.get_running_loop().call_later(after_s, self._read)
+        looks = self.wants() and self._optics.text is not None and self._ill is Ill.FINE
+        wrong = looks and self._optics.way in _SEEN
+        if not wrong:
+            self._advise(Hint.NONE)
+        if looks:
+            act = self._guide if wrong else self._read
+            after_s += SETTLE_MS / 1_000 if wrong else 0
+            self._reads = asyncio.get_running_loop().call_later(after_s, act)
 
     def _read(self) -> None:
         self._reads = None
         if self._optics.text is not None and self._is_running():
             self.read(self._optics.text)
             self._read_soon(REPEAT_S)
+
+    def _guide(self) -> None:
+        """What is held up wrong is not read, and how wrong it is stands there until it is held otherwise."""
+        self._reads = None
+        self._advise(advice(_ROOM, _SEEN[self._optics.way]))
+
+    def _advise(self, hint: Hint) -> None:
+        if hint is not self._hint and self._is_running():
+            self._hint = hint
+            self._tell()
 
     def _pushed(self, line: bytes) -> None:
         push = decode(SCANNER_PUSHES, line)

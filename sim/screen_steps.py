@@ -1,5 +1,6 @@
 """The verbs of a scenario that are about the screen's code and the phone that reads it."""
 
+from firmware.optics import Hint
 from sim.backend import commands
 from sim.camera_steps import CameraSteps
 from sim.faces import Touch
@@ -41,6 +42,15 @@ class ScreenSteps(CameraSteps):
             "new": lambda: self._phones.look() not in (None, *self._read_codes.values()),
         }[state]
         await self._until(holds, lambda: f"the screen shows {self._face.show}", within)
+
+    async def do_hint(self, hint: str, within: str = PATIENCE) -> None:
+        """Expect what the screen says to whoever holds a code up: closer, farther, dark, tilt, still, none."""
+        wanted = Hint(hint)
+
+        def shown() -> Hint | None:
+            return self._face.show.hint if self._face.show is not None else None
+
+        await self._until(lambda: shown() is wanted, lambda: f"the hint is {shown()}", within)
 
     async def do_policy(self, remote_open: str, static_tokens: str = "") -> None:
         """The operator sets what a command to open takes: anywhere, touch, screen_qr; static_tokens=no: the app's QR codes only."""

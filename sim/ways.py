@@ -15,7 +15,7 @@ def held(scene: Scene, way: Way, chance: random.Random) -> Scene:
     scene = replace(scene, glare=0, moire=0, motion=min(scene.motion, 1))
     match way:
         case Way.FAR:
-            return replace(scene, side=between(50, 100), blur=between(0.5, 1))
+            return replace(scene, side=between(42, 64), blur=between(0.6, 1))
         case Way.NEAR:  # and so before what the lens is set to
             return replace(scene, side=between(760, 1_100), blur=between(1, 3))
         case (

@@ -89,11 +89,11 @@ class Gaze:
                         self._eye.open()
                         is_open = True
                     orders = self._orders
-                    look = self._eye.look(
-                        orders.wants if orders.awake or stir.is_worth_while(seen_ms) else ()
-                    )
+                    wants = orders.wants if orders.awake or stir.is_worth_while(seen_ms) else ()
+                    look = self._eye.look(wants)
                     seen_ms = look.grabbed_ms
-                    stir.saw(look.measures.difference, seen_ms)
+                    shows = look.target is not None if wants else None
+                    stir.saw(look.measures.difference, seen_ms, shows=shows)
                     self._tell(self._reports.saw, look, self._eye.picture() if self._orders.picture else None)
                 except HalError as error:
                     self._eye.close()

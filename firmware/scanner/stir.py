@@ -16,11 +16,20 @@ class Stir:
     def __init__(self) -> None:
         self._calm: float | None = None
         self._moved_ms: int | None = None
+        self._shows = False
         self._frames = 0
 
-    def saw(self, difference: float, now_ms: int) -> None:
-        """A frame, and how much it differs from the one before. One that does not was sent twice, and tells nothing."""
+    def saw(self, difference: float, now_ms: int, *, shows: bool | None = None) -> None:
+        """A frame, how much it differs from the one before, and whether it shows what may be a code (None: nobody has looked).
+
+        Far away a code that comes moves little. One that hangs there moves nothing, however often it is seen; and a frame
+        that does not differ was sent twice, and tells nothing more.
+        """
         self._frames += 1
+        if shows is not None:
+            if shows and not self._shows:
+                self._moved_ms = now_ms
+            self._shows = shows
         if difference == 0:
             return
         if self._calm is None:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from firmware.model import Action
+from sim.optics import Way
 
 Number = Annotated[int, Meta(ge=1, le=999)]
 Name = Annotated[str, Meta(min_length=1, max_length=40)]
@@ -99,6 +100,7 @@ class Hold(Message, frozen=True):
 
     person: Name
     parcel: Name | None = None  # unless told, the first that it has a code for
+    way: Way = Way.WELL
     on: bool = True
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from firmware.model import Action, ScreenName
 from sim.deeds import done_by
+from sim.optics import Way
 from sim.panel import acts
 from sim.panel.cards import Teller
 from sim.panel.messages import Refused, Why
@@ -26,7 +28,7 @@ class Director:
             **dict.fromkeys((acts.Send, acts.Cancel, acts.Decide, acts.Returned), stage.operator.act),
             acts.Policy: stage.operator.choose,
             acts.Type: self._touch,
-            acts.Hold: stage.held.hold,
+            acts.Hold: self._hold,
             acts.Scan: stage.held.scan,
             acts.Touch: self._touch,
             acts.Power: lambda act: self._switch(POWER, act.on),
@@ -59,6 +61,15 @@ class Director:
             with done_by(act.person):
                 done = await glass.type_code(act.code, self.stage.locker.backend.number(act.person))
         return None if done else Refused(Why.SCREEN)
+
+    async def _hold(self, act: acts.Hold) -> Refused | None:
+        """Before the camera; whose code will not be read goes to the screen that says what would help."""
+        refused, show = self.stage.held.hold(act), self.stage.glass.show
+        is_wrong = refused is None and act.on and act.way is not Way.WELL
+        if is_wrong and (show is None or show.screen.name is not ScreenName.SCAN):
+            with done_by(act.person):
+                await self.stage.glass.press(Action.SCAN)
+        return refused
 
     def _switch(self, fault: str, on: bool) -> Refused | None:
         done = self.stage.heal(fault) if on else self.stage.strike(fault, None)

@@ -8,6 +8,7 @@ from sim.backend.app import App
 from sim.backend.app import Refused as Unanswered
 from sim.deeds import Deed, Deeds, done_by
 from sim.locker import SimLocker
+from sim.optics import Way
 from sim.panel.acts import Hold, Scan
 from sim.panel.messages import Refused, Why
 from sim.panel.seen import CameraSeen
@@ -26,6 +27,7 @@ class Held:
         self._app = App(locker.backend, locker.link)
         self._who: str | None = None
         self._parcel = ""
+        self._way = Way.WELL
         self._redrawing: asyncio.TimerHandle | None = None
         self.picture: Picture | None = None  # what the camera sees, as a JPEG; None: there is no camera
         self.hears = False  # whether there is a process that listens to barcode scanners
@@ -36,7 +38,7 @@ class Held:
         """Who holds what before it; None where there is none."""
         if self.picture is None:
             return None
-        return CameraSeen(self._who, self._parcel) if self._who is not None else CameraSeen()
+        return CameraSeen(self._who, self._parcel, self._way) if self._who is not None else CameraSeen()
 
     @property
     def scans(self) -> bool:
@@ -44,7 +46,7 @@ class Held:
         return self.hears and bool(self._locker.cabinet.guns)
 
     def hold(self, act: Hold) -> Refused | None:
-        """Hold a phone before the camera, or take it away."""
+        """Hold a phone before the camera, otherwise than before, or take it away."""
         if not act.on:
             if self._who == act.person:
                 self.lower()
@@ -53,8 +55,8 @@ class Held:
             return Refused(Why.UNKNOWN)
         own = [order.waybill for order in self._locker.backend.orders.values() if order.person == act.person]
         for waybill in (act.parcel,) if act.parcel is not None else reversed(own):
-            if self._show(act.person, waybill):
-                self._tell(Deed("hold", act.person, parcel=waybill))
+            if self._show(act.person, waybill, act.way):
+                self._tell(self._deed("hold"))
                 return None
         return Refused(Why.NO_QR)
 
@@ -77,25 +79,29 @@ class Held:
             next(iter(self._locker.cabinet.guns.values())).beep(act.parcel)
         return None
 
-    def _show(self, person: str, waybill: str) -> bool:
+    def _show(self, person: str, waybill: str, way: Way) -> bool:
         """Whether this phone has a code for this parcel."""
         try:
             code = self._app.token(person, waybill)
         except Unanswered:
             return False
         self._stop()
-        self._who, self._parcel = person, waybill
-        self._locker.optics.hold(code.text)
+        self._who, self._parcel, self._way = person, waybill, way
+        self._locker.optics.hold(code.text, way=way)
         self._redrawing = asyncio.get_running_loop().call_later(tokens.REDRAW_S, self._redraw)
         return True
 
     def _redraw(self) -> None:
         if self._who is None:
             return
-        if self._show(self._who, self._parcel):
-            self._tell(Deed("redraw", self._who, parcel=self._parcel))
+        if self._show(self._who, self._parcel, self._way):
+            self._tell(self._deed("redraw"))
         else:
             self.lower()
+
+    def _deed(self, verb: str) -> Deed:
+        way = "" if self._way is Way.WELL else self._way
+        return Deed(verb, self._who or "", parcel=self._parcel, way=way)
 
     def _stop(self) -> None:
         if self._redrawing is not None:

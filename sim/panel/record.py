@@ -121,7 +121,7 @@ class Recorder:
                 self._add(f"close {deed.cell}{'' if latched else ' latches=no'}")
             case "hold" | "redraw":
                 self._add(f"token '{deed.who}' {deed.parcel}")
-                self._add(f"hold '{deed.who}'")
+                self._add(f"hold '{deed.who}'{f' way={deed.way}' if deed.way else ''}")
             case "lower":
                 self._add("lower")
             case "beep":

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from sim.backend import CodeAt, Stage
 from sim.backend.orders import Hold
+from sim.optics import Way
 from sim.panel.acts import Message
 
 
@@ -136,10 +137,11 @@ class PolicySeen(Struct, frozen=True):
 
 
 class CameraSeen(Struct, frozen=True, omit_defaults=True):
-    """The locker's camera: whose phone is before it, and with the code of which parcel."""
+    """The locker's camera: whose phone is before it, with the code of which parcel, and held how."""
 
     held: str | None = None
     parcel: str | None = None
+    way: Way = Way.WELL
 
 
 class World(Message, frozen=True):

@@ -284,6 +284,20 @@ def test_in_a_room_where_nothing_moves_few_frames_are_decoded(noise: float) -> N
     ] * (STIRRED_MS // IDLE_MS)
 
 
+def test_what_may_be_a_code_is_looked_at_when_it_comes_though_it_hardly_moves_and_not_while_it_hangs_there() -> (
+    None
+):
+    """A phone far away: else it would be looked at in every eighth frame, and no hint would settle."""
+    stir, worth = Stir(), []
+    for number in range(400):
+        now_ms = number * IDLE_MS
+        worth.append(stir.is_worth_while(now_ms))
+        stir.saw(1.0, now_ms, shows=number >= 200 if worth[-1] else None)
+    came = 200 + worth[200:].index(True)
+    assert worth[came : came + STIRRED_MS // IDLE_MS] == [True] * (STIRRED_MS // IDLE_MS)
+    assert worth[300:].count(True) <= 100 // ANYWAY_EVERY + 1
+
+
 def test_a_camera_that_grows_noisy_in_the_evening_is_not_decoded_all_night() -> None:
     assert all(decoded([1.0] * 100 + [3.0] * 20)[103:])
     assert decoded([1.0] * 100 + [3.0] * 1_000)[900:].count(True) < 30

@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from sim.backend import Stage
+from sim.optics import Way
 from sim.panel import acts
 from sim.panel.seen import CameraSeen, CellSeen, OrderSeen
 from tests.sim.scripted_panel import HEARD_S, sms, with_cell, with_person
@@ -53,6 +54,27 @@ def test_a_phone_is_held_to_the_camera_with_a_press_in_its_app(
             await unfold(phone(there, "alia").locator("[data-app=KZ102]"))
             await phone(there, "alia").locator("[data-app=KZ102] [data-does=hold]").click()
             assert await there.panel.said() == acts.Hold("alia", "KZ102")
+
+    runner.run(play())
+
+
+def test_a_phone_is_held_wrong_and_then_better(runner: asyncio.Runner, browser: Browser) -> None:
+    async def play() -> None:
+        async with desk(browser) as there:
+            await there.panel.change(camera=CameraSeen())
+            await stored(there)
+            alia = phone(there, "alia")
+            await alia.locator("[data-tab=app]").click()
+            await unfold(alia.locator("[data-app=KZ102]"))
+            await alia.locator("[data-app=KZ102] [data-way]").select_option("far")
+            await alia.locator("[data-app=KZ102] [data-does=hold]").click()
+            assert await there.panel.said() == acts.Hold("alia", "KZ102", Way.FAR)
+            await there.panel.change(camera=CameraSeen("alia", "KZ102", Way.FAR))
+            await expect(alia.locator(".seen [data-way]")).to_have_value("far")
+            await alia.locator(".seen [data-way]").select_option("tilted")
+            assert await there.panel.said() == acts.Hold("alia", "KZ102", Way.TILTED)
+            await there.panel.change(camera=CameraSeen("alia", "KZ102"))
+            await expect(alia.locator(".seen [data-way]")).to_have_value("well")
 
     runner.run(play())
 

@@ -733,6 +733,24 @@ def test_a_barcode_is_held_to_the_scanner_before_the_code(simulator: Simulator) 
     visit(simulator, play)
 
 
+def test_a_phone_that_is_held_too_far_away_is_told_so_and_then_opens_its_cell(simulator: Simulator) -> None:
+    async def play(page: Visitor) -> None:
+        waybill, cell = await deposit(page)
+        await page.until(lambda page: page.world["camera"] == {})
+        await page.say("hold", person="alia", parcel=waybill, way="far")
+        await page.until(lambda page: page.world["camera"].get("way") == "far")
+        async with web.socket_of(page.setup["kiosk"], "/ws") as frame:
+            heard = await frame.receive_json(timeout=WAIT_S)
+            while heard.get("hint") != "closer":
+                heard = await frame.receive_json(timeout=WAIT_S)
+            assert heard["screen"]["name"] == "scan"  # where there is a picture of it
+        assert not page.cell(cell).get("open")
+        await page.say("hold", person="alia", parcel=waybill)
+        await page.until(lambda page: page.cell(cell).get("open") and page.world["screen"] == "take_parcel")
+
+    visit(simulator, play)
+
+
 def test_a_phone_is_held_to_the_camera_and_its_cell_opens(simulator: Simulator) -> None:
     """Pixels of the simulator's lens, read by the shipped scanner; and the same pixels are what the page shows."""
 

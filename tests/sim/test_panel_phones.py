@@ -52,10 +52,10 @@ async def order(page: Page, buyer: str, account: str = "Kaspi Gold") -> tuple[st
     """Order a parcel, as the shop's side of the page does."""
     rows = page.locator("[data-order]")
     await page.locator("#tab-orders").click()
-    before = await rows.count()
     await page.locator("#buyer").select_option(buyer)
     cell = await page.locator("#into").input_value()
     await page.locator("#account").select_option(account)
+    before = await rows.count()  # only now: the tab is fetched when somebody opens it
     await page.get_by_role("button", name="Order a parcel").click()
     await expect(rows).to_have_count(before + 1)
     return await rows.first.get_attribute("data-order") or "", int(cell)

@@ -48,6 +48,7 @@ def test_same_seed_same_trace_in_processes_that_hash_differently() -> None:
     [
         "deposit-then-pickup",
         "expiry-and-refund-gold",
+        "phone-held-wrong",
         "pickup-by-phone-qr",
         "pickup-from-app-reopen-confirm",
     ],

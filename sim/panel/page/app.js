@@ -1,5 +1,6 @@
 // One buyer's app. It speaks the backend's own HTTP API, as a phone would, and knows no more than that tells.
 
+import { choice } from "./camera.js";
 import { be, h, Rows, set, word } from "./dom.js";
 import { date, has, named, say, time } from "./texts.js";
 
@@ -11,7 +12,7 @@ const SCREEN = ""; // among what was asked: of the screen's code, not of a parce
 const money = (tenge) => `${tenge.toLocaleString("ru")}\u00a0₸`;
 
 export class App {
-  /** `seen()` is what the phone's camera reads off the locker's screen; `hold(parcel)` holds the phone to the locker's own. */
+  /** `seen()` is what the phone's camera reads off the locker's screen; `hold(parcel, way)` holds the phone to the locker's own. */
   constructor(token, seen, hold) {
     Object.assign(this, { token, seen, hold, seeing: false, line: new AbortController(), told: { locker: { online: true }, parcels: [] }, accounts: [], asked: new Map(), claim: null, choice: null });
     this.away = h("p", { class: "away", role: "status" });
@@ -122,7 +123,8 @@ export class App {
     } }, h("b", {}, waybill), state, where, until);
     const buttons = h("div", { class: "does" });
     const code = h("details", { ontoggle: () => code.open && this.code(code, waybill) }, h("summary", {}, say("app.code")));
-    const fold = h("div", { class: "fold" }, buttons, code, address);
+    const how = choice();
+    const fold = h("div", { class: "fold" }, buttons, how, code, address);
     const options = new Rows(buttons, ({ name }) => name, ({ name }) => option(name));
     const element = h("li", { "data-app": waybill }, row, told, fold);
     const update = (parcel) => {
@@ -135,10 +137,11 @@ export class App {
       word(until, end ? say("app.until", { date: date(end).slice(0, 5), time: time(end).slice(0, 5) }) : "");
       word(address, parcel.address);
       be(code, "hidden", !cell);
+      be(how, "hidden", !this.seeing || !opens(parcel));
       const asks = this.choice?.waybill === waybill ? this.choice.verb : null;
       word(told, asks ? say(asks === "open" ? "app.here" : "screen.problem") : words(this.asked.get(waybill)));
       const held = fold.contains(document.activeElement);
-      options.update(asks ? this.answers(waybill, asks) : [...can.map((verb) => this.offer(waybill, verb, can)), ...this.showing(waybill, can)]);
+      options.update(asks ? this.answers(waybill, asks) : [...can.map((verb) => this.offer(waybill, verb, can)), ...this.showing(waybill, can, how)]);
       if (held && !fold.contains(document.activeElement)) (buttons.firstChild ?? row).focus();
       const folded = this.unfolded !== waybill;
       set(row, "aria-expanded", String(!folded));
@@ -163,8 +166,8 @@ export class App {
   }
 
   /** What opens its cell from the app may be shown to the camera as well. */
-  showing(waybill, can) {
-    return this.seeing && opens({ can }) ? [{ name: "hold", label: say("app.hold"), act: () => this.hold(waybill) }] : [];
+  showing(waybill, can, how) {
+    return this.seeing && opens({ can }) ? [{ name: "hold", label: say("app.hold"), act: () => this.hold(waybill, how.value) }] : [];
   }
 
   answers(waybill, verb) {

@@ -52,8 +52,8 @@ export class Phones {
 class Phone {
   constructor(id, page) {
     Object.assign(this, { id, page, count: 0, next: {} });
-    this.app = page.apps[id] ? new App(page.apps[id], () => page.world.qr, (parcel) => this.hold(parcel)) : null;
-    this.camera = this.app && new Camera(() => page.act({ type: "hold", person: id, on: false }));
+    this.app = page.apps[id] ? new App(page.apps[id], () => page.world.qr, (parcel, way) => this.hold(parcel, way)) : null;
+    this.camera = this.app && new Camera(() => page.act({ type: "hold", person: id, on: false }), (way) => this.hold(page.world.camera.parcel, way));
     this.sms = h("ol", { class: "sms-list", tabindex: "0", "aria-label": say("people.sms_of", { person: say(`person.${id}`) }) });
     this.held = h("div", { class: "held-list" });
     this.nothing = h("span", { class: "quiet" }, say("people.nothing"));
@@ -71,16 +71,16 @@ class Phone {
     this.see(page.world.camera);
   }
 
-  /** Hold the phone to the camera, with the code of this parcel, or of any. */
-  hold(parcel) {
-    this.page.act({ type: "hold", person: this.id, ...(parcel && { parcel }) });
+  /** Hold the phone to the camera, with the code of this parcel, or of any; in this way, or well. */
+  hold(parcel, way) {
+    this.page.act({ type: "hold", person: this.id, ...(parcel && { parcel }), ...(way && { way }) });
   }
 
   see(camera) {
     if (!this.app) return;
     set(this.head, "title", camera ? say("camera.drag") : null);
     this.head.classList.toggle("draggable", camera !== null);
-    this.camera.show(camera?.held === this.id);
+    this.camera.show(camera?.held === this.id, camera?.way);
     this.app.lookOut(camera !== null);
   }
 
