@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from firmware import __version__, chain, readings, reports
+from firmware import __version__, chain, orders, readings, reports
 from firmware.body import Body
 from firmware.control import (
     AskCells,
@@ -182,7 +182,13 @@ class Gate:
         if tell is None:
             return
         keyring, now_ms = self._keys.now(), self._runtime.now().mono_ms
-        said = open_signed(raw, keyring, lambda nonce, claim: self._offer.use(nonce, claim, now_ms))
+        locker = self._runtime.controller.state.locker
+        said = open_signed(
+            raw,
+            keyring,
+            lambda nonce, claim: self._offer.use(nonce, claim, now_ms),
+            partial(orders.refuse_list, locker),
+        )
         opened = self._fresh(said) if isinstance(said, Answering) else said
         if isinstance(opened, Outcome):
             self._refusals.warning("a signed object was refused: %s", opened)

@@ -22,7 +22,7 @@ from firmware.events import (
 from firmware.forms import GRANTS_MAX, PARCELS_MAX
 from firmware.model import EntryKind, Outcome, ParcelState, UseState
 from firmware.parcel import FINISHED, rests
-from firmware.rows import Door, Draft, Grant, Intent, Parcel, Session, Use
+from firmware.rows import Door, Draft, Grant, Intent, Locker, Parcel, Session, Use
 from firmware.turn import Turn
 
 # For its buyer, also in somebody's hand: its term goes on where it falls back.
@@ -46,7 +46,7 @@ def take_changes(turn: Turn, event: ChangesCame) -> None:
 
 
 def _take(turn: Turn, event: GrantsCame | ChangesCame, listed: GrantsCame | Outcome) -> None:
-    refusal = listed if isinstance(listed, Outcome) else _refuse_list(turn, listed)
+    refusal = listed if isinstance(listed, Outcome) else _refuse_whole(turn, listed)
     turn.do(Answer(refusal or Outcome.DONE))
     if isinstance(listed, Outcome) or refusal is not None:
         return
@@ -187,18 +187,23 @@ def end_epoch(turn: Turn, event: EpochDemanded) -> None:
 
 def _refuse(turn: Turn, event: GrantsCame | ChangesCame) -> Outcome | None:
     locker = turn.state.locker
-    if event.locker != locker.id:
-        return Outcome.WRONG_LOCKER
-    if event.epoch != locker.epoch:
-        return Outcome.WRONG_EPOCH
-    if event.version <= locker.grants_version:
-        return Outcome.OLDER
+    if (refusal := refuse_list(locker, event.locker, event.epoch, event.version)) is not None:
+        return refusal
     if locker.storage_low:  # a list is long: what space is left is for closings
         return Outcome.STORAGE_FAILED
     return None
 
 
-def _refuse_list(turn: Turn, event: GrantsCame) -> Outcome | None:
+def refuse_list(locker: Locker, named: str, epoch: int, version: int) -> Outcome | None:
+    """Why a list for the locker of this name, of this epoch and version, is not taken, whatever it says. It leaves no trace."""
+    if named != locker.id:
+        return Outcome.WRONG_LOCKER
+    if epoch != locker.epoch:
+        return Outcome.WRONG_EPOCH
+    return Outcome.OLDER if version <= locker.grants_version else None
+
+
+def _refuse_whole(turn: Turn, event: GrantsCame) -> Outcome | None:
     """Why the list does not hold together. A grant may come before the part that names its parcel, if only that comes."""
     if len(event.parcels) > PARCELS_MAX or len(event.grants) > GRANTS_MAX:
         return Outcome.MALFORMED

@@ -119,15 +119,20 @@ _FORMS: dict[Kind, tuple[type[Struct], type[_Event]]] = {
     Kind.ACK: (forms.Ack, JournalAcked),
     Kind.WELCOME: (forms.Welcome, Welcomed),
 }
+_LISTS = (Kind.GRANTS, Kind.CHANGES)
 _KINDS = {kind.typ: kind for kind in Kind}
 
 
 def open_signed(
-    raw: bytes, keyring: Keyring, is_fresh: Callable[[bytes, str], bool] = lambda nonce, claim: False
+    raw: bytes,
+    keyring: Keyring,
+    is_fresh: Callable[[bytes, str], bool] = lambda nonce, claim: False,
+    refuse_list: Callable[[str, int, int], Outcome | None] = lambda locker, epoch, version: None,
 ) -> _Event | Answering | Outcome:
     """What a signed object says, or why it is not believed.
 
     `is_fresh(nonce, id)`: whether the nonce of the claim with this id is one of the screen's.
+    `refuse_list(locker, epoch, version)`: why a list that begins so need not be read: one that is replayed is long.
     UNSIGNED: no COSE_Sign1 of the form above. UNKNOWN_KEY and BAD_SIGNATURE: as they say. MALFORMED: too large, or
     signed well and yet not what its kind must hold.
     """
@@ -138,6 +143,8 @@ def open_signed(
         return signed
     kind, payload = signed
     form, event = _FORMS[kind]
+    if kind in _LISTS and (refusal := _refuse_unread(payload, refuse_list)) is not None:
+        return refusal
     try:
         bounded = msgspec.convert(decoded(payload), form, builtin_types=(bytes,))
     except ValueError:  # msgspec.ValidationError is one
@@ -200,6 +207,32 @@ def _envelope(raw: bytes) -> tuple[bytes, Kind, bytes, bytes, bytes] | None:
         case {1: -8, 4: bytes(kid), 16: str(typ), **others} if not others and typ in _KINDS:
             return protected, _KINDS[typ], kid, payload, signature
     return None
+
+
+def _refuse_unread(payload: bytes, refuse_list: Callable[[str, int, int], Outcome | None]) -> Outcome | None:
+    """None also where the list does not begin with what there is to ask about: it is free to, and read in full."""
+    match _beginning(payload):
+        case {"locker": str(locker), "epoch": int(epoch), "version": int(version)}:
+            return refuse_list(locker, epoch, version)
+    return None
+
+
+def _beginning(payload: bytes) -> dict[str | int, str | int]:
+    """The texts and numbers that a map of up to 23 fields begins with. What comes behind them is not looked at."""
+    said: list[str | int] = []
+    at = 1 if b"\xa0" < payload[:1] < b"\xb8" else len(payload)
+    while at < len(payload):
+        major, size = payload[at] >> 5, payload[at] & 31
+        if major not in (0, 3) or size > 27:
+            break
+        at += 1
+        if size > 23:
+            width = 1 << (size - 24)
+            size = int.from_bytes(payload[at : at + width], "big")
+            at += width
+        said.append(size if major == 0 else payload[at : at + size].decode("utf-8", "replace"))
+        at += size if major == 3 else 0
+    return dict(zip(said[::2], said[1::2], strict=False))
 
 
 def decoded(data: bytes) -> Any:

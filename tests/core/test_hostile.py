@@ -5,6 +5,7 @@ Nothing opens, nothing is pruned, no list goes back, and neither the journal nor
 
 import asyncio
 import dataclasses
+import hashlib
 import logging
 import random
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from firmware.clock import SETTLED_MS
 from firmware.commands import FOREIGN_MAX
 from firmware.control import AskHello, Hello, Signed, Told
 from firmware.limited import LINES_MAX, WINDOW_S, LimitedLog
+from firmware.link.objects import OBJECT_MAX_BYTES
 from firmware.model import Outcome, ParcelState, Purpose
 from firmware.peer import PENDING_MAX, Role
 from firmware.rows import Command, Locker, Parcel
@@ -65,6 +67,23 @@ def grants(version: int, **others: object) -> bytes:
     return SIGNER.sign(GRANTS, {"locker": LOCKER, "epoch": 1, "version": version, **said, **others})
 
 
+def longest(version: int, **others: object) -> bytes:
+    """A list of as many parcels with a right to each as one object has room for."""
+    waybills = [f"KZ{number:06}" for number in range(413)]
+    parcels = [{"waybill": waybill, "cell": 1} for waybill in waybills]
+    rights = [
+        {"id": f"pickup-{waybill}", "purpose": "pickup", "parcels": [waybill], "codes": [sha256(waybill)]}
+        for waybill in waybills
+    ]
+    raw = grants(version, parcels=parcels, grants=rights, **others)
+    assert OBJECT_MAX_BYTES - 1_000 < len(raw) <= OBJECT_MAX_BYTES
+    return raw
+
+
+def sha256(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
 def ack(seq: int, nonce: bytes, **others: object) -> bytes:
     said = {"locker": LOCKER, "epoch": 1, "seq": seq, "hash": bytes(32), "nonce": nonce}
     return SIGNER.sign(ACK, said | others)
@@ -91,7 +110,13 @@ class Attacker:
         self.good = [
             command(f"g{number}", do) for number, do in enumerate(DEEDS)
         ]  # never delivered as they are
-        self.good += [grants(9), ack(40, last), demand(last), welcome(last, START_UTC_MS + 9 * HOUR_MS)]
+        self.good += [
+            grants(9),
+            longest(9),
+            ack(40, last),
+            demand(last),
+            welcome(last, START_UTC_MS + 9 * HOUR_MS),
+        ]
         self.seen = seen
         self.ways: tuple[Callable[[], bytes], ...] = (
             self.flipped, self.cut, self.spliced, self.forged, self.unsigned, self.disguised, self.replayed,
@@ -197,7 +222,8 @@ async def begin(shell: Shell) -> Attacker:
     # By then the locker has also looked at the system's clock: whatever changes from here on, an object has changed.
     await asyncio.sleep(SETTLED_MS / 1_000)
     assert shell.state.locker.system_off_ms == 0
-    return Attacker([*seen, welcome(former, START_UTC_MS)], former, last, 7)
+    lists = longest(1), longest(9, locker="0124")  # the first one a broker kept back, and lets it go now
+    return Attacker([*seen, *lists, welcome(former, START_UTC_MS)], former, last, 7)
 
 
 def test_nothing_that_was_not_meant_for_here_and_now_does_anything(

@@ -411,6 +411,35 @@ def test_an_object_above_the_limit_is_not_even_looked_at() -> None:
         assert open_signed(b"\xd2\x84" + bytes(size - 2), KEYRING) is outcome
 
 
+def version_7_is_old(locker: str, epoch: int, version: int) -> Outcome | None:
+    return Outcome.OLDER if (locker, epoch, version) == ("0123", 1, 7) else None
+
+
+@pytest.mark.parametrize("kind", [Kind.GRANTS, Kind.CHANGES])
+def test_a_list_that_begins_as_one_of_before_is_not_read_any_further(kind: Kind) -> None:
+    base = {"base": 300} if kind is Kind.CHANGES else {}
+    head = cbor2.dumps({"locker": "0123", "epoch": 1, **base, "version": 7})
+    raw = sealed_body(kind, bytes([head[0] + 1]) + head[1:] + cbor2.dumps("parcels") + b"\xff" * 48_000)
+    assert open_signed(raw, KEYRING, refuse_list=version_7_is_old) is Outcome.OLDER
+    assert open_signed(raw, KEYRING) is Outcome.MALFORMED
+
+
+def test_a_list_that_begins_otherwise_is_read_in_full() -> None:
+    turned = dict(reversed(GRANTS.items()))
+    raw = sealed_body(Kind.GRANTS, cbor2.dumps(turned))
+    assert isinstance(open_signed(raw, KEYRING, refuse_list=version_7_is_old), GrantsCame)
+
+
+def test_only_a_list_is_refused_by_how_it_begins() -> None:
+    raw = sealed_body(Kind.COMMAND, cbor2.dumps({"locker": "0123", "epoch": 1, "version": 7}))
+    assert open_signed(raw, KEYRING, refuse_list=version_7_is_old) is Outcome.MALFORMED
+
+
+def test_a_forged_list_is_refused_for_its_signature_however_it_begins() -> None:
+    raw = Signer(bytes(32), SIGNER.key_id).sign(Kind.GRANTS, GRANTS)
+    assert open_signed(raw, KEYRING, refuse_list=version_7_is_old) is Outcome.BAD_SIGNATURE
+
+
 # --- whatever the bytes are
 
 
@@ -423,7 +452,8 @@ def test_any_bytes_are_refused_and_raise_nothing(raw: bytes) -> None:
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_any_well_signed_bytes_raise_nothing(protected: bytes, body: bytes) -> None:
     assert open_signed(seal(protected, body, AAD), KEYRING) is Outcome.UNSIGNED
-    assert open_signed(sealed_body(Kind.GRANTS, body), KEYRING) is Outcome.MALFORMED
+    raw = sealed_body(Kind.GRANTS, body)
+    assert open_signed(raw, KEYRING, refuse_list=lambda *_: None) is Outcome.MALFORMED
 
 
 def cbor_values() -> st.SearchStrategy[Any]:
