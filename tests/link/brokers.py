@@ -35,6 +35,7 @@ certfile {folder}/broker/link.crt
 keyfile {folder}/broker/link_key
 require_certificate true
 use_identity_as_username true
+use_username_as_clientid true
 allow_anonymous false
 acl_file {folder}/acl
 persistence false

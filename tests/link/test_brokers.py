@@ -5,6 +5,7 @@ import random
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from firmware.model import Outcome
 from firmware.peer import Role
 from sim.backend import Link
 from sim.live_link import LiveFarEnd
-from tests.link.brokers import Broker, Mosquitto, running
+from tests.link.brokers import ACL, CONFIG, Broker, Mosquitto, running
 from tests.link.harness import LOCKER, Controller, make_backend
 
 PATIENCE_S = 40.0
@@ -57,6 +58,8 @@ class Ends:
         self.controller = Controller(batch)
         self.backend = make_backend()
         self.link = Link(self.backend)
+        session = Session("backend", (self.link.topics.up,), tls=broker.context("backend"))
+        self.far = LiveFarEnd(self.link, broker.address, lambda: None, session)
 
     def is_even(self) -> bool:
         return self.backend.ledger.rows == self.controller.book.rows
@@ -72,10 +75,8 @@ class Ends:
 async def ends(broker: Broker, folder: Path, batch: int = 64) -> AsyncIterator[Ends]:
     both = Ends(broker, batch)
     server = await asyncio.start_unix_server(both.serve, folder / "link.sock")
-    session = Session("backend", (both.link.topics.up,), tls=broker.context("backend"))
-    far = LiveFarEnd(both.link, broker.address, lambda: None, session)
     config = broker.locker(folder, LOCKER)
-    async with task(far.run()), task(process(config).run()):
+    async with task(both.far.run()), task(process(config).run()):
         yield both
     server.close()
 
@@ -171,7 +172,7 @@ def test_a_locker_may_use_its_own_topics_only(folder: Path) -> None:
                 both.backend.order("KZ1", 7, "Айгерим")
                 both.link.sync()
                 await until(lambda: both.link.is_settled)
-                await far_ends_word(both, "0124")
+                both.far.publish("postomat/v1/0124/down/signed", b"x")
                 await until(lambda: heard != [])
         assert heard == ["postomat/v1/0124/down/signed"]  # what is its own it gets, once, from the backend
         assert (both.link.nonsense, len(both.controller.refused)) == before
@@ -180,11 +181,76 @@ def test_a_locker_may_use_its_own_topics_only(folder: Path) -> None:
     play("mosquitto", folder, story)
 
 
-async def far_ends_word(both: Ends, locker: str) -> None:
-    """The backend says something to another locker."""
-    session = Session("backend-2", (), tls=both.broker.context("backend"))
-    async with connected(both.broker.address, session) as backend:
-        await backend.say_last(Message(f"postomat/v1/{locker}/down/signed", b"x"))
+@pytest.mark.parametrize("client_id", ["0123", "postomat-0123", "backend"])
+def test_a_locker_that_names_itself_as_another_does_not_throw_it_off(client_id: str, folder: Path) -> None:
+    """It has a good certificate of its own. Its client id is what that says, whatever it says itself."""
+
+    async def story(both: Ends) -> None:
+        heard: list[str] = []
+        session = Session(client_id, ("postomat/v1/0124/down/signed",), tls=both.broker.context("0124"))
+        joined, left = len(both.controller.nonces), len(both.controller.states)
+
+        def hears(topic: str, payload: bytes) -> None:
+            heard.append(topic)
+
+        async with connected(both.broker.address, session) as other, task(other.carry(hears)):
+            both.controller.write("wrong_code")
+            await until(both.is_even)
+            both.backend.order("KZ1", 7, "Айгерим")
+            both.link.sync()
+            await until(lambda: both.link.is_settled)
+            both.far.publish("postomat/v1/0124/down/signed", b"x")
+            await until(lambda: heard != [])
+        assert heard == ["postomat/v1/0124/down/signed"]
+        assert both.link.is_attached
+        assert (len(both.controller.nonces), len(both.controller.states)) == (joined, left)
+
+    play("mosquitto", folder, story)
+
+
+@pytest.mark.parametrize("client_id", ["0123", "postomat-0123"])
+def test_what_waits_for_a_locker_is_not_had_under_its_name(client_id: str, folder: Path) -> None:
+    own, others = "postomat/v1/0123/down/signed", "postomat/v1/0124/down/signed"
+
+    async def main() -> None:
+        async with running("mosquitto", folder) as broker:
+            heard: list[tuple[str, str, bytes]] = []
+
+            def hears(name: str, topic: str, payload: bytes) -> None:
+                heard.append((name, topic, payload))
+
+            @asynccontextmanager
+            async def at_the_broker(name: str, client_id: str, topic: str) -> AsyncIterator[None]:
+                session = Session(client_id, (topic,), tls=broker.context(name))
+                hear = partial(hears, name)
+                async with connected(broker.address, session) as one, task(one.carry(hear)):
+                    yield
+
+            async with at_the_broker("0123", "postomat-0123", own):
+                pass
+            async with connected(
+                broker.address, Session("backend", (), tls=broker.context("backend"))
+            ) as backend:
+                await backend.say_last(Message(own, b"for 0123"))
+                async with at_the_broker("0124", client_id, others):
+                    await backend.say_last(Message(others, b"for 0124"))
+                    await until(lambda: heard != [])
+            assert heard == [("0124", others, b"for 0124")]
+            async with at_the_broker("0123", "postomat-0123", own):
+                await until(lambda: len(heard) > 1)
+            assert heard[1:] == [("0123", own, b"for 0123")]
+
+    asyncio.run(main())
+
+
+def test_what_the_documentation_recommends_is_what_is_tested() -> None:
+    """But for the access list's place, which is the site's."""
+    blocks = (Path(__file__).parents[2] / "docs/link.md").read_text().split("```")[1::2]
+    (settings,) = [block for block in blocks if "use_identity_as_username" in block]
+    (access,) = [block for block in blocks if "pattern write" in block]
+    assert access.strip() == ACL.strip()
+    told = [line for line in settings.strip().splitlines() if not line.startswith("acl_file")]
+    assert [line for line in CONFIG.splitlines() if line in told] == told
 
 
 # The library lets go of a socket whose handshake failed only when it is collected.
