@@ -37,6 +37,7 @@ Payload = dict[str, Any]
 SEED = b"b" * 32  # that SIGNER is made of
 NEW_SEED = b"n" * 32
 NEW_SIGNER = Signer(NEW_SEED, "k2")
+FORGER = Signer(b"t" * 32, "k1")  # another's key under a known id
 JOURNAL_SEED = b"j" * 32
 EPOCH_NOW = 2
 NONCE = bytes(range(16))  # of the locker's hello, and in the code on its screen
@@ -228,7 +229,7 @@ def misformed() -> list[Vector]:
         Vector("signed as another kind", sealed(header(), body, b"postomat/v1/grants"), nobody),
         Vector("signed without external data", sealed(header(), body, b""), nobody),
         Vector("of another type than it was signed as", sealed(header(GRANTS), body, aad), nobody),
-        Vector("another's key under a known id", Signer(b"t" * 32, "k1").sign(COMMAND, both), nobody),
+        Vector("another's key under a known id", FORGER.sign(COMMAND, both), nobody),
         Vector("an unknown key", NEW_SIGNER.sign(COMMAND, command("new", OPEN)), no_key),
         Vector("the old key after a rotation", raw, no_key, ("welcome", "grants", "rotate")),
         Vector("too large", b"\xd2\x84", Outcome.MALFORMED, zeros=OBJECT_MAX_BYTES - 1),
@@ -274,6 +275,20 @@ def misspelt() -> list[Vector]:
     ]
 
 
+def acks(seq: int, head: bytes) -> list[Vector]:
+    """Acknowledgements that nothing may be pruned after: `seq` and `head` are of the last entry."""
+
+    def of(name: str, outcome: Outcome, said: Payload, signer: Signer = SIGNER) -> Vector:
+        return Vector(name, signer.sign(ACK, said), outcome)
+
+    return [
+        of("a forged ack", Outcome.BAD_SIGNATURE, ack(seq, head), FORGER),
+        of("another locker's ack", Outcome.WRONG_LOCKER, ack(seq, head, locker="0124")),
+        of("an ack of another epoch", Outcome.WRONG_EPOCH, ack(seq, head, epoch=1)),
+        of("an ack beyond the journal", Outcome.MISMATCH, ack(seq + 1_000, head)),
+    ]
+
+
 # Well said, and not for this locker, or not now
 
 
@@ -291,6 +306,11 @@ def refused(journal: Journal) -> list[Vector]:
         Vector("another locker's list", SIGNER.sign(GRANTS, grants(locker="0124")), Outcome.WRONG_LOCKER),
         Vector("a list of another epoch", SIGNER.sign(GRANTS, grants(epoch=1)), Outcome.WRONG_EPOCH),
         Vector("a list of the same version", SIGNER.sign(GRANTS, grants()), Outcome.OLDER),
+        Vector("an older list", SIGNER.sign(GRANTS, grants()), Outcome.OLDER, (*taken, "changes")),
+        Vector("a forged list", FORGER.sign(GRANTS, grants(version=2)), Outcome.BAD_SIGNATURE),
+        Vector(
+            "another locker's changes", SIGNER.sign(CHANGES, changes(locker="0124")), Outcome.WRONG_LOCKER
+        ),
         Vector("changes of another list", SIGNER.sign(CHANGES, changes(base=7, version=8)), Outcome.GAP),
         Vector("changes of no list", SIGNER.sign(CHANGES, changes()), Outcome.GAP, ("welcome",)),
         Vector("changes again", SIGNER.sign(CHANGES, changes()), Outcome.OLDER, (*taken, "changes")),
@@ -331,6 +351,7 @@ def refused(journal: Journal) -> list[Vector]:
             "an ack to another hello", SIGNER.sign(ACK, ack(last.seq, head, nonce=OTHER_NONCE)), Outcome.STALE
         ),
         Vector("an ack of another journal", SIGNER.sign(ACK, ack(last.seq, other)), Outcome.MISMATCH),
+        *acks(last.seq, head),
         Vector(
             "a demand for what the locker has not forgotten",
             SIGNER.sign(EPOCH, demand(seq=last.seq, hash=head)),
