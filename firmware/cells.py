@@ -3,7 +3,9 @@
 Rules:
 - A cell is free where its door reads closed, nothing blocks it, no parcel lies there or is to come there, and it has no quiet hour.
 - The smallest size that a parcel fits into is used first, and of one size the lowest number.
-- A reservation holds for `KEPT_MS`, and for as long as the signed list names the parcel.
+- A cell is kept for what is to come for `KEPT_MS` after its reservation, and for as long as the signed list or one of its rights names
+  the parcel. Given up, it is free by a cancel or a list without the parcel at once, or when that time is over, whether a list
+  comes then or not. The row stays and explains the parcel's code.
 """
 
 from collections.abc import Iterator
@@ -13,12 +15,11 @@ from firmware.config import Cell
 from firmware.deeds import Block, Reserve, Unblock
 from firmware.model import DoorState, EntryKind, Fill, Outcome, ParcelState
 from firmware.parcel import rests
-from firmware.rows import Door, Parcel
+from firmware.rows import Door, Grant, Parcel
 from firmware.turn import Turn
 
 SIZES = ("S", "M", "L", "XL")
 KEPT_MS = 24 * 3_600_000  # until a list names it
-TAKEN = (ParcelState.EXPECTED, ParcelState.UNCONFIRMED)  # beside what lies inside
 
 
 def reserve(turn: Turn, deed: Reserve, command: str) -> Outcome:
@@ -73,4 +74,18 @@ def _is_free(turn: Turn, cell: int) -> bool:
     if row.state is not DoorState.CLOSED or row.blocked is not None:
         return False
     there = (each for each in turn.state.all(Parcel) if each.cell == cell)
-    return not any(each.inside or each.state in TAKEN or rests(each) for each in there)
+    return not any(_fills(turn, each) for each in there)
+
+
+def _fills(turn: Turn, row: Parcel) -> bool:
+    """Whether its cell is none for another parcel: it lies there, may lie there, is to come, or may be come back for."""
+    if row.state is ParcelState.EXPECTED and not row.inside:
+        return _is_awaited(turn, row)
+    return row.inside or row.state is ParcelState.UNCONFIRMED or rests(row)
+
+
+def _is_awaited(turn: Turn, row: Parcel) -> bool:
+    if row.listed is not None or (row.reserved_ms or 0) > turn.now.utc_ms:
+        return True
+    rights = turn.state.all(Grant)
+    return any(each.unlisted_ms is None and row.waybill in each.parcels for each in rights)

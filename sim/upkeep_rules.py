@@ -7,10 +7,8 @@ from collections.abc import Iterator
 
 from firmware.events import ChangesCame, Commanded, GrantsCame
 from firmware.model import EntryKind, ParcelState
-from firmware.rows import Parcel
+from firmware.rows import Grant, Parcel
 from sim.facts import Facts
-
-AWAITED = (ParcelState.EXPECTED, ParcelState.UNCONFIRMED)
 
 
 def a_kept_cell_was_free(facts: Facts) -> Iterator[str]:
@@ -26,15 +24,19 @@ def a_kept_cell_was_free(facts: Facts) -> Iterator[str]:
             ):
                 yield f"{entry}: it is kept for {waybill}"
         for row in facts.state.all(Parcel):
-            if (
-                row.cell == entry.cell
-                and row.waybill != entry.parcel
-                and (row.inside or row.state in AWAITED)
-            ):
+            if row.cell == entry.cell and row.waybill != entry.parcel and _has_it(facts, row):
                 yield f"{entry}: {row} has it"
         found = facts.site.world.cells[entry.cell].parcel
         if found is not None and not facts.is_excused(found):
             yield f"{entry}: {found} lies there"
+
+
+def _has_it(facts: Facts, row: Parcel) -> bool:
+    """Whether it is in its cell, or is to come there: by what a list says, for what is only kept stands in the account."""
+    if row.inside or row.state is ParcelState.UNCONFIRMED:
+        return True
+    named = any(each.unlisted_ms is None and row.waybill in each.parcels for each in facts.state.all(Grant))
+    return row.state is ParcelState.EXPECTED and (row.listed is not None or named)
 
 
 def a_kept_cell_is_kept(facts: Facts) -> Iterator[str]:

@@ -498,6 +498,43 @@ def test_a_reservation_that_is_cancelled_frees_its_cell(mind: Mind) -> None:
     assert mind.told(deeds.Reserve("KZ2", cell=1)) is Outcome.DONE
 
 
+def test_a_reservation_that_nobody_used_frees_its_cell_in_time_though_no_list_comes(mind: Mind) -> None:
+    mind.told(deeds.Reserve("KZ1", cell=1))
+    mind.utc_ms += KEPT_MS - 1
+    assert mind.told(deeds.Reserve("KZ2", cell=1)) is Outcome.NO_CELL
+    mind.utc_ms += 1
+    mind.start()
+    assert mind.told(deeds.Reserve("KZ2", cell=1)) is Outcome.DONE
+    mind.order("KZ2", 1)
+    mind.deposit("KZ2", 1)
+    assert (mind.parcel("KZ2").state, mind.parcel("KZ2").cell) == (ParcelState.STORED, 1)
+
+
+def test_an_order_that_the_list_leaves_out_again_frees_its_cell(mind: Mind) -> None:
+    """Its code is explained for a month, and holds no cell."""
+    mind.told(deeds.Reserve("KZ1", cell=1))
+    mind.order("KZ1", 1)
+    assert mind.told(deeds.Reserve("KZ2", cell=1)) is Outcome.NO_CELL
+    mind.grants([], [])
+    assert mind.told(deeds.Reserve("KZ2", cell=1)) is Outcome.DONE
+    mind.code(Purpose.DEPOSIT, "KZ1")
+    assert mind.shows() is ScreenName.NOTICE
+    mind.press(Action.BACK)
+    mind.grants([GrantedParcel("KZ2", 1)], [right(Purpose.DEPOSIT, "KZ2")])
+    mind.deposit("KZ2", 1)
+    assert mind.parcel("KZ2").state is ParcelState.STORED
+
+
+def test_a_right_alone_keeps_its_cell(mind: Mind) -> None:
+    """Of a parcel that only a reservation has named."""
+    mind.told(deeds.Reserve("KZ1", cell=1))
+    mind.grants([], [right(Purpose.DEPOSIT, "KZ1")])
+    mind.utc_ms += KEPT_MS
+    assert mind.told(deeds.Reserve("KZ2", cell=1)) is Outcome.NO_CELL
+    mind.grants([], [])
+    assert mind.told(deeds.Reserve("KZ2", cell=1)) is Outcome.DONE
+
+
 # Settings
 
 
