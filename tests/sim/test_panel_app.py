@@ -224,6 +224,41 @@ def test_a_question_without_an_answer_is_told_and_can_be_asked_again(
     runner.run(play())
 
 
+@pytest.mark.parametrize("failing", ["cut", "nonsense"])
+def test_a_code_that_cannot_be_had_is_asked_for_again(
+    runner: asyncio.Runner, browser: Browser, failing: str
+) -> None:
+    """Nothing that may be dead by now stays drawn; where not even the script came, it folds, to be opened once more."""
+
+    async def fail(route: Route) -> None:
+        await (route.abort() if failing == "cut" else route.fulfill(body="<h1>Bad gateway</h1>"))
+
+    async def play() -> None:
+        async with desk(browser, expected="ERR_FAILED") as there:
+            page, phone = there.page, await ten(there)
+            parcel = phone.locator("[data-app='KZ207']")
+            await unfold(parcel)
+            code = parcel.locator("details")
+            await page.route("**/token.js", lambda route: route.abort())
+            await code.locator("summary").click()
+            await expect(code).not_to_have_attribute("open", "")
+            await page.unroute("**/token.js")
+            await page.route("**/api/parcels/*/token", fail)
+            async with page.expect_request("**/api/parcels/KZ207/token"):
+                await code.locator("summary").click()
+            async with page.expect_request("**/api/parcels/KZ207/token"):
+                pass  # once more, by itself
+            await expect(code.locator("svg")).to_have_count(0)
+            await page.unroute("**/api/parcels/*/token")
+            await expect(code.locator("svg path")).to_have_count(1)
+            await page.route("**/api/parcels/*/token", fail)
+            await expect(code.locator("svg")).to_have_count(0)
+            await page.unroute("**/api/parcels/*/token")
+            await expect(code.locator("svg path")).to_have_count(1)
+
+    runner.run(play())
+
+
 def test_the_list_is_walked_by_the_keyboard(runner: asyncio.Runner, browser: Browser) -> None:
     """Tab, arrows and Enter are enough; what goes takes the focus to the row of its parcel, never away."""
 

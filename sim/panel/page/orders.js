@@ -70,7 +70,7 @@ class Choice {
   constructor(name, choices, choose) {
     this.name = name;
     this.buttons = choices.map((choice) => h("button", { "data-policy": choice, onclick: () => choose(choice) }, say(`policy.${choice}`)));
-    this.element = h("div", { class: "choice", role: "group", "aria-label": say(`policy.${name}`) }, h("span", { class: "quiet" }, say(`policy.${name}`)), h("span", { class: "languages" }, this.buttons));
+    this.element = h("div", { class: "choice", role: "group", "aria-label": say(`policy.${name}`) }, h("span", { class: "quiet" }, say(`policy.${name}`)), h("span", { class: "either" }, this.buttons));
   }
 
   update({ [this.name]: holds }) {

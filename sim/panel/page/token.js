@@ -3,16 +3,22 @@
 import { s } from "./dom.js";
 
 const QUIET = 4; // modules of light around it
+const RETRY_MS = 1_000;
 const FASTEST = 10; // how many times faster than life the simulator may run
 
-/** Draw it into an open `details`, until that is shut; `ask()` gives the backend's next one, or none. */
+/** Draw it into an open `details`, until that is shut; `ask()` gives the backend's next one, or none. Where there is no answer, it is asked again. */
 export async function show(place, ask) {
   const turn = (place.turn ?? 0) + 1;
   place.turn = turn;
   while (place.open && place.isConnected && place.turn === turn) {
-    const { size, path, redraw_s: again } = await ask();
+    const code = await ask().catch(() => null);
     const drawn = place.querySelector("svg");
-    drawn?.remove();
+    drawn?.remove(); // it may be dead by now
+    if (!code) {
+      await new Promise((done) => { setTimeout(done, RETRY_MS); });
+      continue;
+    }
+    const { size, path, redraw_s: again } = code;
     if (!size) return;
     const side = size + 2 * QUIET;
     place.append(s("svg", { viewBox: `${-QUIET} ${-QUIET} ${side} ${side}`, role: "img", "aria-label": "QR", width: 200 },
