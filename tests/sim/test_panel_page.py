@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from sim.panel.seen import (
     BankSeen,
     Can,
     CellSeen,
+    ClockSeen,
     DoorSeen,
     FaultSeen,
     OrderSeen,
@@ -669,6 +671,26 @@ def test_time_is_moved_only_while_nothing_is_in_flight(runner: asyncio.Runner, b
             for name in ("To the deadline", "+1 hour", "+1 day"):
                 await expect(there.say(name)).to_be_disabled()
             await expect(page.locator("#why-not")).to_have_text("Not now: something is moving")
+
+    runner.run(play())
+
+
+def test_the_clock_goes_on_in_another_language(runner: asyncio.Runner, browser: Browser) -> None:
+    """The page is built anew, and the last that it was told of the time may be long ago."""
+
+    async def play() -> None:
+        async with desk(browser) as there:
+            page, hour = there.page, there.page.locator("#time .hour")
+            await page.clock.install()
+            await there.panel.change(
+                clock=ClockSeen(NOON_MS, sure=True, speed=2.0, paused=False, offset_s=0.0, wrong_ms=0)
+            )
+            await expect(page.locator("#time output")).to_have_text("×2")
+            await page.clock.run_for(1_800_000)
+            await expect(hour).to_have_text(re.compile("^13:"))
+            await page.locator(".languages [lang='ru']").click()
+            await expect(page.locator("#pause")).to_have_text(str(BOOKS["ru"]["time.pause"]))
+            await expect(hour).to_have_text(re.compile("^13:"))
 
     runner.run(play())
 

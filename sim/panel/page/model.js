@@ -12,8 +12,9 @@ export class Model {
     this.story = null;
   }
 
-  /** Take in what has changed of the world; what is absent is as it was, and null is a value. */
+  /** Take in what has changed of the world; what is absent is as it was, and null is a value. A clock goes on from when it was heard. */
   take({ type, ...news }) {
+    if (news.clock) news.clock.heard = performance.now();
     Object.assign(this.world, news);
     return news;
   }

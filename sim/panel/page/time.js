@@ -44,7 +44,6 @@ export class Time {
 
   update(news) {
     for (const name of [...SWITCHES, "in_flight", "next_due_ms"]) if (name in news) this.world[name] = news[name];
-    if (news.clock) this.heard = performance.now();
     if (news.clock) this.clock = news.clock;
     this.show();
   }
@@ -68,7 +67,7 @@ export class Time {
   /** Between two messages the clock goes on by itself. */
   tick() {
     if (!this.clock) return;
-    const gone = this.clock.paused ? 0 : (performance.now() - this.heard) * this.clock.speed;
+    const gone = this.clock.paused ? 0 : (performance.now() - this.clock.heard) * this.clock.speed;
     const now = this.clock.utc_ms + gone;
     word(this.hour, time(now));
     word(this.day, date(now));
