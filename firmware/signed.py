@@ -39,6 +39,8 @@ DEPTH_MAX = 8  # a grants list needs 4
 
 _SIGN1 = b"\xd2\x84"  # tag 18, array of 4
 _SIGNATURE_BYTES = 64
+_ENVELOPE_ITEMS = 5  # the array and what it holds: the map is empty
+_HEADER_ITEMS = 7  # the map, and three keys with their values
 _BOOLEANS = b"\xf4\xf5"
 
 
@@ -194,9 +196,9 @@ def _envelope(raw: bytes) -> tuple[bytes, Kind, bytes, bytes, bytes] | None:
     if not raw.startswith(_SIGN1):
         return None
     try:
-        match decoded(raw[1:]):
+        match decoded(raw[1:], _ENVELOPE_ITEMS):
             case [bytes(protected), dict(unprotected), bytes(payload), bytes(signature)]:
-                header = decoded(protected)
+                header = decoded(protected, _HEADER_ITEMS)
             case _:
                 return None
     except ValueError:
@@ -235,29 +237,34 @@ def _beginning(payload: bytes) -> dict[str | int, str | int]:
     return dict(zip(said[::2], said[1::2], strict=False))
 
 
-def decoded(data: bytes) -> Any:
-    """The one CBOR item that `data` is. Raises ValueError unless it is written in the form of this module's text."""
-    _scan(data)
+def decoded(data: bytes, items_max: int = OBJECT_MAX_BYTES) -> Any:
+    """The one CBOR item that `data` is, of so many items inside one another at most.
+
+    Raises ValueError unless it is written in the form of this module's text.
+    """
+    _scan(data, items_max)
     value = cbor2.loads(data)
     if cbor2.dumps(value) != data:
         raise ValueError("not the shortest writing, or a repeated key")
     return value
 
 
-def _scan(data: bytes) -> None:
+def _scan(data: bytes, items_max: int) -> None:
     """Walk the heads of all items before anything is built of them.
 
-    Raises ValueError on a tag, a float, an indefinite length, nesting above DEPTH_MAX, a truncated item, or bytes after
-    the item. So the library meets no tag that means code or sharing, and no length that is not there.
+    Raises ValueError on a tag, a float, an indefinite length, nesting above DEPTH_MAX, more items than `items_max`, a truncated
+    item, or bytes after the item. So the library meets no tag that means code or sharing, and no length that is not there; and
+    what nobody has signed is not read on when it is more than an envelope.
     """
-    at, open_items = 0, [1]
+    at, items, open_items = 0, 0, [1]
     while open_items:
         if open_items[-1] == 0:
             open_items.pop()
             continue
         open_items[-1] -= 1
-        if at >= len(data):
-            raise ValueError("truncated")
+        items += 1
+        if at >= len(data) or items > items_max:
+            raise ValueError("truncated, or too many items")
         major, size = data[at] >> 5, data[at] & 31
         at += 1
         if (major > 5 or size > 27) and data[at - 1] not in _BOOLEANS:

@@ -6,8 +6,10 @@
 import base64
 import hashlib
 import hmac
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cbor2
@@ -550,3 +552,30 @@ def test_a_code_of_another_length_or_alphabet_has_no_digest(code: str) -> None:
 def test_only_ascii_digits_have_a_digest(code: str, digits: int) -> None:
     good = len(code) == digits and all(digit in "0123456789" for digit in code)
     assert (code_digest(b"k", code, digits) is not None) == good
+
+
+MANY = dict.fromkeys(range(12000), 1)  # each of a byte or few: the most that there is to read in an object
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [(cbor2.dumps(MANY), {}, b""), (b"", MANY, b""), (b"", {}, [1] * 48_000), ([1] * 48_000, {}, b"")],
+    ids=["protected header", "unprotected header", "payload", "no header"],
+)
+def test_of_what_nobody_signed_no_more_than_an_envelope_is_read(
+    parts: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever holds the broker has no key, and would have the controller's one thread busy for 10 ms with each."""
+    raw = cbor2.dumps(cbor2.CBORTag(18, [*parts, bytes(64)]))
+    assert OBJECT_MAX_BYTES * 0.7 < len(raw) < OBJECT_MAX_BYTES
+    read: list[int] = []
+
+    def loads(data: bytes) -> object:
+        read.append(len(data))
+        return cbor2.CBORDecoder(io.BytesIO(data)).decode()
+
+    monkeypatch.setattr("firmware.signed.cbor2", SimpleNamespace(loads=loads, dumps=cbor2.dumps))
+    assert open_signed(raw, KEYRING) is Outcome.UNSIGNED
+    assert read == (
+        [len(raw) - 1] if isinstance(parts[0], bytes) and parts[0] else []
+    )  # its header as one string
