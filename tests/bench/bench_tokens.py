@@ -17,10 +17,10 @@ from firmware.model import Action
 from firmware.tokens import from_base45
 from tests.bench.harness import Measure, Peer, figure
 from tests.core.harness import Mind
-from tests.core.test_hostile_tokens import GOOD, SHORT, before_the_camera, event_of, hostile
+from tests.core.test_hostile_tokens import GOOD, SHORT, TOKENS, before_the_camera, event_of, hostile
 from tests.core.test_signed import SIGNER
 
-CODES = 1_300
+CODES = TOKENS
 LIMIT_MS = 5.0
 
 
@@ -39,6 +39,7 @@ def bare_verification_ms() -> float:
     "ms",
     at_most=LIMIT_MS,
     peer=Peer("one bare Ed25519 verification", bare_verification_ms),
+    rounds=3,
 )
 @contextmanager
 def token_slowest() -> Iterator[Measure]:

@@ -33,6 +33,8 @@ from tests.core.shell import SIGNER, Face, Shell, running
 
 OBJECTS, LONG_OBJECTS = 20_000, 1_000_000
 HOUR_MS = 3_600_000
+LARGEST_PARCELS = 1_000
+NUMBERS, ONES = dict.fromkeys(range(12_000), 1), [1] * 48_000
 THIEF = Signer(b"t" * 32, SIGNER.key_id)
 GRANT = digest(Purpose.PICKUP, "KZ1")
 DEEDS = [
@@ -118,9 +120,17 @@ class Attacker:
             welcome(last, START_UTC_MS + 9 * HOUR_MS),
         ]
         self.seen = seen
+        listed = [
+            {"waybill": f"KZ{number}", "cell": 1, "account": "Kaspi Gold"}
+            for number in range(LARGEST_PARCELS)
+        ]
+        self.large = grants(
+            1, parcels=listed, grants=[]
+        )  # the backend's word once, and as much as a link carries
+        self.large_forged = THIEF.sign_again(self.large)
         self.ways: tuple[Callable[[], bytes], ...] = (
             self.flipped, self.cut, self.spliced, self.forged, self.unsigned, self.disguised, self.replayed,
-            self.readdressed, self.older, self.stale, self.padded, self.noise,
+            self.readdressed, self.older, self.stale, self.padded, self.noise, self.largest, self.swollen,
         )  # fmt: skip
 
     def one(self) -> bytes:
@@ -188,6 +198,21 @@ class Attacker:
         return self.chance.choice(
             (welcome(nonce, time_ms), ack(seq, nonce), demand(nonce), ack(seq, self.last))
         )
+
+    def largest(self) -> bytes:
+        """A list as long as there is one: as it was, forged, cut short, or with a bit of it changed."""
+        cut = self.large[: self.chance.randrange(len(self.large))]
+        at = self.chance.randrange(len(self.large))
+        flipped = self.large[:at] + bytes([self.large[at] ^ 1]) + self.large[at + 1 :]
+        return self.chance.choice((self.large, self.large_forged, cut, flipped))
+
+    def swollen(self) -> bytes:
+        """Of as many items as an object has room for, where there is to be one."""
+        parts: list[object] = [b"", {}, b"", bytes(64)]
+        many = self.chance.choice((NUMBERS, ONES))
+        at = self.chance.randrange(4)
+        parts[at] = cbor2.dumps(many) if at == 0 and self.chance.random() < 0.5 else many
+        return cbor2.dumps(cbor2.CBORTag(18, parts))
 
     def padded(self) -> bytes:
         return self._any() + self.chance.randbytes(self.chance.randrange(1, 9))
@@ -263,7 +288,7 @@ def test_nothing_that_was_not_meant_for_here_and_now_does_anything(
 
 
 @pytest.mark.parametrize(
-    "way", ["flipped", "cut", "spliced", "forged", "unsigned", "disguised", "padded", "noise"]
+    "way", ["flipped", "cut", "spliced", "forged", "unsigned", "disguised", "padded", "noise", "swollen"]
 )
 def test_each_way_to_spoil_an_object_is_refused_as_such(way: str) -> None:
     """And is none that would have been refused for another reason: unspoilt, each is opened."""
@@ -271,6 +296,12 @@ def test_each_way_to_spoil_an_object_is_refused_as_such(way: str) -> None:
     assert not any(isinstance(open_signed(raw, keyring), Outcome) for raw in attacker.good)
     for _ in range(300):
         assert isinstance(open_signed(getattr(attacker, way)(), keyring), Outcome)
+
+
+def test_the_largest_are_as_large_as_a_link_carries() -> None:
+    attacker = Attacker([], b"f" * 16, b"l" * 16, 3)
+    for raw in (attacker.large, attacker.large_forged, *(attacker.swollen() for _ in range(50))):
+        assert 0.7 * OBJECT_MAX_BYTES < len(raw) <= OBJECT_MAX_BYTES
 
 
 def test_the_log_says_how_many_lines_it_kept_back(caplog: pytest.LogCaptureFixture) -> None:
