@@ -44,10 +44,11 @@ HEAD_MAX_BYTES = 8_192  # of a viewer's request
 ORDER_MAX_BYTES = 65_536
 
 
-def poses(seed: int, *, plain: bool = False, way: Way = Way.WELL) -> list[Scene]:
+def poses(seed: int, *, plain: bool = False, way: Way = Way.WELL, paper: bool = False) -> list[Scene]:
     """A hand that is not quite still: the same phone, hand, light and room, from frame to frame a little elsewhere.
 
-    `plain`: a bare code in fair light, for whoever measures what undamaged ones take.
+    `plain`: a bare code in fair light, for whoever measures what undamaged ones take. `paper`: a sheet and no phone: it does not shine,
+    nor reflect.
     """
     chance = random.Random(seed)
     first = Scene(
@@ -68,6 +69,8 @@ def poses(seed: int, *, plain: bool = False, way: Way = Way.WELL) -> list[Scene]
     ]
     if not plain:
         first = ways.held(_as_people_do(first, seed, chance), way, chance)
+    if paper:
+        first = replace(first, hand=False, dark_mode=False, dark_around=False, glare=0, moire=0)
     return [
         replace(first, x=first.x + x, y=first.y + y, turn=first.turn + turn, moment=0 if plain else moment)
         for moment, (x, y, turn) in enumerate(moved, 1)
@@ -131,7 +134,7 @@ class Camera:
             symbol, loop = qr(before.text), asyncio.get_running_loop()
             held = [
                 await loop.run_in_executor(self._artist, partial(_drawn, pose, symbol))
-                for pose in poses(before.seed, plain=before.plain, way=before.way)
+                for pose in poses(before.seed, plain=before.plain, way=before.way, paper=before.paper)
             ]
         self._before, self._held, self._untold = before, held, before.number
         self._changed.set()

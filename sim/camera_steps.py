@@ -19,12 +19,14 @@ class CameraSteps(BackendSteps):
         super().__init__(locker)
         self._scanner = None if locker.live else MemoryScanner(locker)
         self._tokens: dict[str, str] = {}  # person → what their phone or paper shows
+        self._papers = set[str]()  # whoever has it on paper
         self._answered = 0  # readings that were expected, or were before the code that is held now
 
     async def do_token(self, person: str, waybill: str, purpose: str = "pickup", paper: str = "no") -> None:
         """A phone gets the code of a right: for a minute, or with paper=yes for as long as the right lasts."""
         minted = self._locker.backend.mint(waybill, Purpose(purpose), static=paper == "yes")
         self._tokens[person] = minted
+        (self._papers.add if paper == "yes" else self._papers.discard)(person)
 
     async def do_forge(self, person: str, waybill: str, **said: str) -> None:
         """The backend's key signs something else: locker=0124, epoch=7, grant=pickup-KZ9."""
@@ -51,7 +53,8 @@ class CameraSteps(BackendSteps):
         blinded = self._without_pixels() if blind == "yes" else None
         if self._scanner is not None:
             self._answered = len(self._scanner.told)
-        self._locker.optics.hold(held, plain=plain == "yes", way=Way(way))
+        on_paper = text is None and person in self._papers
+        self._locker.optics.hold(held, plain=plain == "yes", way=Way(way), paper=on_paper)
         if blinded is not None:
             blinded.read(held)
 

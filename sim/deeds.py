@@ -48,7 +48,8 @@ class Deed(Struct, frozen=True):
     problem: str = ""  # that it reports
     decision: str = ""  # about an order that was held: refund, or end it without
     policy: str = ""  # of other settings: `remote_open`
-    way: str = ""  # how a phone is held up, where that is not well
+    way: str = ""  # how a code is held up, where that is not well
+    paper: bool = False  # what is held up is printed
 
     @property
     def by_fault(self) -> bool:

@@ -73,7 +73,15 @@ class LiveCamera:
         if self._process.stdin is not None and self._process.returncode is None:
             self.number += 1
             seen = self._optics
-            before = Before(self.number, seen.text, seen.ill, seed=seen.holds, plain=seen.plain, way=seen.way)
+            before = Before(
+                self.number,
+                seen.text,
+                seen.ill,
+                seed=seen.holds,
+                plain=seen.plain,
+                way=seen.way,
+                paper=seen.paper,
+            )
             self._process.stdin.write(msgspec.json.encode(before) + b"\n")
 
     async def _hear(self) -> Serving | Began:

@@ -37,6 +37,7 @@ class Optics:
     def __init__(self) -> None:
         self.text: str | None = None  # of the code that is held before it
         self.plain = False  # whether it is held so that nothing harms it
+        self.paper = False  # whether it is printed, and on no screen
         self.way = Way.WELL
         self.holds = 0  # how often somebody came with one, or held it otherwise; a code that is redrawn stays as it is in the hand
         self.ill = Ill.FINE
@@ -47,14 +48,14 @@ class Optics:
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
-    def hold(self, text: str, *, plain: bool = False, way: Way = Way.WELL) -> None:
+    def hold(self, text: str, *, plain: bool = False, way: Way = Way.WELL, paper: bool = False) -> None:
         """Hold a code before the camera, in place of whatever is there. `plain`: still and undamaged, for measurements.
 
         `way`: but for WELL it is not read.
         """
         if self.text is None or way is not self.way:
             self.holds += 1
-        self.text, self.plain, self.way = text, plain, way
+        self.text, self.plain, self.way, self.paper = text, plain, way, paper
         self._changed()
 
     def take_away(self) -> None:
@@ -83,11 +84,12 @@ class Before(Struct, frozen=True):
     seed: int = 1  # of the hand, the phone in it and the light
     plain: bool = False  # nothing harms the code, for whoever measures what undamaged ones take
     way: Way = Way.WELL
+    paper: bool = False
 
     @property
-    def held(self) -> tuple[str | None, int, bool, Way]:
+    def held(self) -> tuple[str | None, int, bool, Way, bool]:
         """What its picture depends on."""
-        return self.text, self.seed, self.plain, self.way
+        return self.text, self.seed, self.plain, self.way, self.paper
 
 
 class Serving(Struct, frozen=True, tag=True):

@@ -101,6 +101,7 @@ class Hold(Message, frozen=True):
     person: Name
     parcel: Name | None = None  # unless told, the first that it has a code for
     way: Way = Way.WELL
+    paper: bool = False  # that the code was printed on, in the phone's place: one without dates
     on: bool = True
 
 

@@ -27,7 +27,7 @@ class Held:
         self._app = App(locker.backend, locker.link)
         self._who: str | None = None
         self._parcel = ""
-        self._way = Way.WELL
+        self._way, self._paper = Way.WELL, False
         self._redrawing: asyncio.TimerHandle | None = None
         self.picture: Picture | None = None  # what the camera sees, as a JPEG; None: there is no camera
         self.hears = False  # whether there is a process that listens to barcode scanners
@@ -38,7 +38,11 @@ class Held:
         """Who holds what before it; None where there is none."""
         if self.picture is None:
             return None
-        return CameraSeen(self._who, self._parcel, self._way) if self._who is not None else CameraSeen()
+        return (
+            CameraSeen(self._who, self._parcel, self._way, self._paper)
+            if self._who is not None
+            else CameraSeen()
+        )
 
     @property
     def scans(self) -> bool:
@@ -55,7 +59,7 @@ class Held:
             return Refused(Why.UNKNOWN)
         own = [order.waybill for order in self._locker.backend.orders.values() if order.person == act.person]
         for waybill in (act.parcel,) if act.parcel is not None else reversed(own):
-            if self._show(act.person, waybill, act.way):
+            if self._show(act.person, waybill, act.way, paper=act.paper):
                 self._tell(self._deed("hold"))
                 return None
         return Refused(Why.NO_QR)
@@ -79,16 +83,17 @@ class Held:
             next(iter(self._locker.cabinet.guns.values())).beep(act.parcel)
         return None
 
-    def _show(self, person: str, waybill: str, way: Way) -> bool:
-        """Whether this phone has a code for this parcel."""
+    def _show(self, person: str, waybill: str, way: Way, *, paper: bool = False) -> bool:
+        """Whether this phone has a code for this parcel; or may have one printed."""
         try:
-            code = self._app.token(person, waybill)
+            code = self._app.token(person, waybill, static=paper)
         except Unanswered:
             return False
         self._stop()
-        self._who, self._parcel, self._way = person, waybill, way
-        self._locker.optics.hold(code.text, way=way)
-        self._redrawing = asyncio.get_running_loop().call_later(tokens.REDRAW_S, self._redraw)
+        self._who, self._parcel, self._way, self._paper = person, waybill, way, paper
+        self._locker.optics.hold(code.text, way=way, paper=paper)
+        if not paper:
+            self._redrawing = asyncio.get_running_loop().call_later(tokens.REDRAW_S, self._redraw)
         return True
 
     def _redraw(self) -> None:
@@ -101,7 +106,7 @@ class Held:
 
     def _deed(self, verb: str) -> Deed:
         way = "" if self._way is Way.WELL else self._way
-        return Deed(verb, self._who or "", parcel=self._parcel, way=way)
+        return Deed(verb, self._who or "", parcel=self._parcel, way=way, paper=self._paper)
 
     def _stop(self) -> None:
         if self._redrawing is not None:

@@ -120,7 +120,7 @@ class Recorder:
                 latched = self._locker.world.cells[deed.cell or 0].latched
                 self._add(f"close {deed.cell}{'' if latched else ' latches=no'}")
             case "hold" | "redraw":
-                self._add(f"token '{deed.who}' {deed.parcel}")
+                self._add(f"token '{deed.who}' {deed.parcel}{' paper=yes' if deed.paper else ''}")
                 self._add(f"hold '{deed.who}'{f' way={deed.way}' if deed.way else ''}")
             case "lower":
                 self._add("lower")

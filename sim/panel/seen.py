@@ -142,6 +142,7 @@ class CameraSeen(Struct, frozen=True, omit_defaults=True):
     held: str | None = None
     parcel: str | None = None
     way: Way = Way.WELL
+    paper: bool = False
 
 
 class World(Message, frozen=True):

@@ -66,6 +66,8 @@ def test_a_phone_is_held_wrong_and_then_better(runner: asyncio.Runner, browser: 
             alia = phone(there, "alia")
             await alia.locator("[data-tab=app]").click()
             await unfold(alia.locator("[data-app=KZ102]"))
+            await alia.locator("[data-app=KZ102] [data-does=paper]").click()
+            assert await there.panel.said() == acts.Hold("alia", "KZ102", paper=True)
             await alia.locator("[data-app=KZ102] [data-way]").select_option("far")
             await alia.locator("[data-app=KZ102] [data-does=hold]").click()
             assert await there.panel.said() == acts.Hold("alia", "KZ102", Way.FAR)

@@ -52,8 +52,8 @@ export class Phones {
 class Phone {
   constructor(id, page) {
     Object.assign(this, { id, page, count: 0, next: {} });
-    this.app = page.apps[id] ? new App(page.apps[id], () => page.world.qr, (parcel, way) => this.hold(parcel, way)) : null;
-    this.camera = this.app && new Camera(() => page.act({ type: "hold", person: id, on: false }), (way) => this.hold(page.world.camera.parcel, way));
+    this.app = page.apps[id] ? new App(page.apps[id], () => page.world.qr, (...how) => this.hold(...how)) : null;
+    this.camera = this.app && new Camera(() => page.act({ type: "hold", person: id, on: false }), (way) => this.hold(page.world.camera.parcel, way, page.world.camera.paper));
     this.sms = h("ol", { class: "sms-list", tabindex: "0", "aria-label": say("people.sms_of", { person: say(`person.${id}`) }) });
     this.held = h("div", { class: "held-list" });
     this.nothing = h("span", { class: "quiet" }, say("people.nothing"));
@@ -71,9 +71,9 @@ class Phone {
     this.see(page.world.camera);
   }
 
-  /** Hold the phone to the camera, with the code of this parcel, or of any; in this way, or well. */
-  hold(parcel, way) {
-    this.page.act({ type: "hold", person: this.id, ...(parcel && { parcel }), ...(way && { way }) });
+  /** Hold the phone to the camera, with the code of this parcel, or of any; in this way, or well; or a sheet with the code. */
+  hold(parcel, way, paper) {
+    this.page.act({ type: "hold", person: this.id, ...(parcel && { parcel }), ...(way && { way }), ...(paper && { paper }) });
   }
 
   see(camera) {
