@@ -201,12 +201,15 @@ class Custody:
     def decide(self, order: Order, *, refund: bool) -> None:
         """What a person has found out about an order that was held. Raises ValueError where nothing was to decide.
 
-        Nor does money go back for what its buyer may still take out: such an order is cancelled first.
+        Nor does money go back for what its buyer may still take out: such an order is cancelled first. One that an extension
+        may still give back to its buyer is decided when that is over. Where entries were lost a "no" lasts,
+        unless its shop gets the goods after all: the courier who is sent may find an empty cell.
         """
         if order.held is Hold.NO:
             raise ValueError(f"{order.waybill}: there is nothing to decide")
-        if refund and order.stage not in OVER_FOR_BUYER:
+        if refund and (order.stage not in OVER_FOR_BUYER or self._may_come_back(order)):
             raise ValueError(f"{order.waybill}: its buyer may still take it out; cancel it first")
+        order.kept = not refund and order.held in UNSEEN and order.stage in OVER_FOR_BUYER
         order.held = Hold.NO
         self._books.put_order(order)
         if refund:
@@ -216,14 +219,14 @@ class Custody:
         """Entries are lost, or may be: of no parcel that was still to come or to be fetched does anybody know what became of it."""
         for order in self._books.orders.values():
             open_still = not order.has_ended and order.is_inbound and self.refund_of(order) is None
-            if open_still and order.held is not Hold.LOST:
+            if open_still and not order.kept and order.held is not Hold.LOST:
                 order.held = why
                 self._books.put_order(order)
 
     def returned(self, order: Order) -> None:
         """Its shop has the goods: whatever was lost of the journal, nobody else has them."""
         order.returned_ms = self._utc_ms()
-        order.held = Hold.NO
+        order.held, order.kept = Hold.NO, False
         self._books.put_order(order)
         self._settle(order)
 
@@ -242,14 +245,16 @@ class Custody:
         """Pay back what is to be paid back, once it is certain."""
         if order.stage not in REFUNDED_AT or not order.is_inbound or self.refund_of(order) is not None:
             return
-        if order.held is not Hold.NO or (order.stage is Stage.EXPIRED and self._may_be_extended(order)):
+        if order.held is not Hold.NO or order.kept or self._may_come_back(order):
             return
         if order.stage in SMS_AT:
             self._rights.send(order.person, SMS_AT[order.stage](order))
         self._refund(order)
 
-    def _may_be_extended(self, order: Order) -> bool:
-        return bool(self._books.counters.get(RESTORED) or self._books.extensions_of(order))
+    def _may_come_back(self, order: Order) -> bool:
+        """Whether its term has ended, and an extension may be under way, sent or forgotten."""
+        is_under_way = self._books.counters.get(RESTORED) or self._books.extensions_of(order)
+        return order.stage is Stage.EXPIRED and bool(is_under_way)
 
     def _refund(self, order: Order) -> None:
         if self.refund_of(order) is None:

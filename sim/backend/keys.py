@@ -3,6 +3,7 @@
 Rules:
 - Keys are given at the start, and stand in no database. How far a rotation is, its last command says, for it names the keys: two,
   of which the first one signs until the locker knows both and the moment has come; then one, which signs alone.
+- What an epoch that is over has said of keys, the next one is told again: it may know only those of its configuration.
 - So a backend that starts again in the middle goes on where it is given the keys that the command names. Where it is not, it
   signs with what it has, goes no further, and asks for the others by their names.
 """
@@ -72,7 +73,8 @@ class Keys:
         asked = self._books.commands.get(self._asked)
         if not self.is_under_way or self.lacks or (asked is not None and asked.outcome is None):
             return None
-        if asked is None or asked.outcome != Outcome.DONE:
+        is_known = asked is not None and asked.epoch == self._books.ledger.epoch
+        if asked is None or asked.outcome != Outcome.DONE or not is_known:
             return _told(self.signer, *filter(None, [self._following]))
         if self._following is None:
             self._asked = ""

@@ -145,6 +145,7 @@ class Order:
     waits: bool = False  # for the locker, which has said nothing since the deadline
     opened: bool = False  # its cell stood open for its buyer, and what came of it is still to come
     held: Hold = Hold.NO
+    kept: bool = False  # a person has decided that the money does not go back
     returned_ms: int = 0  # when the shop said that it has the goods back
     grants: dict[Purpose, Grant] = field(default_factory=dict)
 

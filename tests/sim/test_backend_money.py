@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.backend import Stage
+from sim.backend import Signer, Stage
 from sim.backend.bank import OPENING_TENGE
 from sim.backend.commands import PATIENCE_S
 from sim.backend.custody import CLOCKS_MS
@@ -225,3 +225,47 @@ def test_a_copy_and_a_lost_epoch_together_leave_it_to_a_person(world: World, tmp
     assert extension.id not in world.backend.books.commands
     world.backend.decide("KZ1", refund=False)
     assert world.backend.orders["KZ1"].stage is Stage.EXPIRED
+
+
+def test_what_a_person_has_decided_no_later_entry_pays(world: World) -> None:
+    """Its buyer has it, and the courier who was sent finds an empty cell; only the shop's goods say otherwise."""
+    world.store()
+    begin_epoch(world)
+    world.told("expired", parcel="KZ1")
+    world.backend.decide("KZ1", refund=False)
+    with pytest.raises(ValueError, match="nothing to decide"):
+        world.backend.decide("KZ1", refund=True)
+    world.told("withdrawn", parcel="KZ1")
+    assert (world.backend.refunds, world.backend.held()) == ([], [])
+    world.backend.confirm_return("KZ1")
+    assert [refund.waybill for refund in world.backend.refunds] == ["KZ1"]
+
+
+def test_no_person_pays_for_what_an_extension_may_still_give_back(world: World) -> None:
+    world.store()
+    begin_epoch(world)
+    extension = world.backend.extend("KZ1")
+    world.told("expired", parcel="KZ1")
+    with pytest.raises(ValueError, match="KZ1: its buyer may still take it out"):
+        world.backend.decide("KZ1", refund=True)
+    world.told("extended", parcel="KZ1", command=extension.id, until_ms=NOON_MS + 2 * TERM_MS)
+    assert (world.backend.refunds, world.backend.alarms[1:]) == ([], [])
+
+
+@pytest.mark.parametrize("told", ["both", "alone"])
+def test_a_rotation_is_told_again_to_an_epoch_that_knows_only_its_configuration(
+    world: World, told: str
+) -> None:
+    following = Signer(bytes(32), "backend-2")
+    command = world.backend.rotate(following, NOON_MS + (0 if told == "alone" else 30 * 3_600_000))
+    world.told("command", command=command.id, why="done")
+    if told == "alone":
+        world.later(1)
+        (retired,) = world.backend.due_commands()
+        world.told("command", command=retired.id, why="done")
+    signer = world.backend.signer
+    begin_epoch(world)
+    world.later(1)
+    (again,) = world.backend.due_commands()
+    assert (world.backend.signer, world.backend.books.commands[again.id].epoch) == (signer, 2)
+    assert world.backend.keys.is_under_way
