@@ -22,9 +22,10 @@ Nonce: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]  # the l
 Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=TIME_MAX_MS // 1_000)]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
 
-# What a backend may say that the locker holds, or held until a moment ago (`model.ParcelState`).
+# What a backend may say that the locker holds, or held until a moment ago (`model.ParcelState`). One that is cancelled lies
+# here: where nothing was put in, no list names it any more.
 Told: TypeAlias = Literal[
-    "expected", "stored", "collected", "expired", "refused", "disputed", "suspect", "unconfirmed"
+    "expected", "stored", "collected", "expired", "refused", "disputed", "suspect", "unconfirmed", "cancelled"
 ]
 
 

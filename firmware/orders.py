@@ -157,7 +157,7 @@ def _name(turn: Turn, named: GrantedParcel) -> None:
 def _believe(turn: Turn, event: GrantsCame) -> None:
     """The first list of a new epoch: what the cells hold is what the backend's copy of the journal says."""
     for named in event.parcels:
-        inside = named.state not in ABSENT
+        inside = named.state is ParcelState.CANCELLED or named.state not in ABSENT
         row = Parcel(
             named.waybill, named.cell, named.state, inside=inside, expires_ms=named.expires_ms or None
         )

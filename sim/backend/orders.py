@@ -46,6 +46,7 @@ HELD = {
     Stage.DISPUTED: "disputed",
     Stage.SUSPECT: "suspect",
     Stage.UNCONFIRMED: "unconfirmed",
+    Stage.CANCELLED: "cancelled",
 }
 # By a courier. In this order: whoever draws from it must not depend on a set's.
 FETCHED = (

@@ -183,6 +183,20 @@ def test_the_first_list_of_an_epoch_is_believed_once_it_is_whole(mind: Mind) -> 
     assert states == {"KZ1": (ParcelState.STORED, True), "KZ2": (ParcelState.EXPIRED, True)}
 
 
+def test_what_was_cancelled_before_a_new_epoch_lies_there_for_a_courier_alone(mind: Mind) -> None:
+    """Taken for one that is to come, its cell would be empty for the books, and full for whoever opens it."""
+    mind.state.locker.listed = False
+    cancelled = GrantedParcel("KZ1", 1, state=ParcelState.CANCELLED)
+    rights = [right(purpose, "KZ1") for purpose in (Purpose.PICKUP, Purpose.WITHDRAWAL)]
+    assert mind.grants([cancelled], rights, version=1) is Outcome.DONE
+    assert (mind.parcel("KZ1").state, mind.parcel("KZ1").inside) == (ParcelState.CANCELLED, True)
+    mind.code(Purpose.PICKUP, "KZ1")
+    assert mind.shows() is not ScreenName.OPENING
+    mind.start()
+    mind.code(Purpose.WITHDRAWAL, "KZ1")
+    assert mind.shows() is ScreenName.OPENING
+
+
 # Whichever way
 
 

@@ -269,3 +269,13 @@ def test_a_rotation_is_told_again_to_an_epoch_that_knows_only_its_configuration(
     (again,) = world.backend.due_commands()
     assert (world.backend.signer, world.backend.books.commands[again.id].epoch) == (signer, 2)
     assert world.backend.keys.is_under_way
+
+
+def test_a_new_epoch_is_told_what_was_cancelled_and_still_lies_there(world: World) -> None:
+    world.store()
+    world.backend.order("KZ2", 8, "Айгерим")
+    for waybill in ("KZ1", "KZ2"):
+        world.backend.cancel(waybill)
+        world.told("cancelled", parcel=waybill)
+    begin_epoch(world)
+    assert [(each.waybill, each.state) for each in listed(world.backend).parcels] == [("KZ1", "cancelled")]
