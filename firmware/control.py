@@ -45,7 +45,9 @@ class Code(Message, frozen=True):
 
 
 class Heartbeat(Message, frozen=True):
-    """Sent after a paint. A kiosk that stays silent is not at the screen."""
+    """Sent after a paint. A kiosk that stays silent is not at the screen. `ring`: what was painted says that pictures are kept."""
+
+    ring: bool = False
 
 
 # controller → kiosk
@@ -141,11 +143,15 @@ class Watched(Message, frozen=True):
 
 # controller → scanner
 class Scan(Message, frozen=True):
-    """What the screen asks for now, () for nothing. `awake`: somebody is there, so look at full rate."""
+    """What the screen asks for now, () for nothing. `awake`: somebody is there, so look at full rate.
+
+    `ring`: people can read on the screen that pictures are kept, and so they may be.
+    """
 
     seq: Seq
     wants: tuple[Format, ...] = ()
     awake: bool = False
+    ring: bool = False
 
 
 # service → controller

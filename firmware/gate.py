@@ -110,6 +110,7 @@ class Gate:
         self._sight = Sight(lambda state: inbox.post(ScannerChanged(state)))
         self.reader = Reader(runtime, inbox, self._keys, self._sight)
         self._peers: dict[Role, list[Peer]] = {role: [] for role in Role}
+        self._announced = False  # the page has painted that pictures are kept
         self._told_seq = store.last_seq
         runtime.on_screen = self._push_both
         runtime.on_answer = self._push_answer
@@ -127,6 +128,7 @@ class Gate:
                 peers[0].send(Superseded())
             peers[0].drop()
         if role is Role.KIOSK:
+            self._announce(ring=False)  # by another page, of which nothing is known
             self._inbox.post(KioskJoined())
             peer.send(self._show())
         elif role is Role.SCANNER:
@@ -139,6 +141,8 @@ class Gate:
             self._peers[peer.role].remove(peer)
             if peer.role is Role.SCANNER and not self._peers[Role.SCANNER]:
                 self._sight.left(self._runtime.now().mono_ms)
+            elif peer.role is Role.KIOSK and not self._peers[Role.KIOSK]:
+                self._announce(ring=False)
 
     def request(self, peer: Peer, message: Message) -> None:
         """Perform what a peer asks for. Its role's decoder has let nothing else through."""
@@ -166,8 +170,8 @@ class Gate:
                 )
             case AskCells(after):
                 peer.send(reports.cells(self._runtime.controller, after))
-            case Heartbeat():
-                pass
+            case Heartbeat(ring):
+                self._announce(ring)
 
     def _touched(self, message: Press | Code) -> Event:
         """What a press means, or the digest of what the screen asks for now: a code, or code and phone together."""
@@ -248,10 +252,20 @@ class Gate:
     def _scan(self) -> Scan:
         screen = self._runtime.screen
         wants = readings.wanted(screen)
-        return Scan(self._runtime.seq, wants, awake=bool(wants) and screen.name is not ScreenName.IDLE)
+        awake = bool(wants) and screen.name is not ScreenName.IDLE
+        return Scan(self._runtime.seq, wants, awake, self._announced)
+
+    def _announce(self, ring: bool) -> None:
+        """The scanner keeps pictures only while people can read that it does."""
+        if ring is not self._announced:
+            self._announced = ring
+            self._push_scan()
 
     def _push_both(self) -> None:
         self._push_screen()
+        self._push_scan()
+
+    def _push_scan(self) -> None:
         for peer in self._peers[Role.SCANNER]:
             peer.send(self._scan())
 

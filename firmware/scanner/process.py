@@ -108,7 +108,7 @@ class Scanner:
         """Only what was seen after the screen had asked counts: it may be the code of whoever was here before."""
         now_ms = self._now_ms()
         self._watch.saw(look.measures, now_ms)
-        if self._ring is not None and picture is not None and self._ring.runs(now_ms):
+        if self._scan.ring and self._ring is not None and picture is not None and self._ring.runs(now_ms):
             self._ring.add(picture, look.grabbed_ms)
         for code in look.codes if look.grabbed_ms >= self._asked_ms else ():
             self.heard(code.text, code.format)
@@ -181,15 +181,18 @@ class Scanner:
                 log.debug("what was read: %s", push.outcome)
 
     def _ask(self, scan: Scan) -> None:
-        self._scan, self._asked_ms = scan, self._now_ms()
-        self._told.clear()
+        """With the same `seq` the screen is the same, and whoever stands there too."""
+        if scan.seq != self._scan.seq:
+            self._asked_ms = self._now_ms()
+            self._told.clear()
+        self._scan = scan
         if Format.QR not in scan.wants:
             self._hints.forget()
         self._give_orders()
 
     def _give_orders(self) -> None:
         if self._gaze is not None:
-            picture = self._client is not None and self._ring is not None and self._ring.wants(self._now_ms())
+            picture = self._scan.ring and self._ring is not None and self._ring.wants(self._now_ms())
             self._gaze.orders = Orders(self._scan.wants, self._scan.awake, picture)
 
     def _tell_watched(self, why: str = "") -> None:

@@ -158,6 +158,20 @@ def test_the_keypad_says_that_the_camera_does_not_see(kiosk: Kiosk, state: Camer
     )
 
 
+def test_the_page_says_that_pictures_are_kept_once_it_has_painted_so_and_no_longer(kiosk: Kiosk) -> None:
+    async def scene() -> None:
+        page, _ = await kiosk.open(*SHAPES["portrait"])
+        for on in (False, True, False):
+            await kiosk.show(page, IDLE, ring=on)
+            await expect(page.locator("#header .ring")).to_have_count(int(on))
+            while not kiosk.controller.beats.empty():
+                kiosk.controller.beats.get_nowait()
+            await kiosk.controller.beats.get()  # may have been on its way
+            assert (await kiosk.controller.beats.get()).ring is on
+
+    kiosk.play(scene())
+
+
 def test_the_ring_is_told_of_on_every_screen_as_long_as_it_runs(kiosk: Kiosk) -> None:
     words = "последние кадры хранятся в памяти"
 

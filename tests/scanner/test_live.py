@@ -13,7 +13,7 @@ import pytest
 from firmware import readings
 from firmware.config import Config, Locks, Scanner
 from firmware.config_file import text as as_toml
-from firmware.control import Show
+from firmware.control import Heartbeat, Show
 from firmware.events import (
     CodeTyped,
     DoorRead,
@@ -288,6 +288,7 @@ def test_the_ring_is_written_where_the_operator_says_when_told_to(folder: Path, 
         kiosk, stream = Face(shell, Role.KIOSK), Stream()
         async with looking(shell, stream, "--ring-s", "5", "--ring-folder", tmp_path) as process:
             await until(lambda: isinstance(kiosk.got[-1], Show) and kiosk.got[-1].ring)
+            kiosk.send(Heartbeat(ring=True))  # it is painted
             running = process.running
             assert running is not None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from firmware import readings
-from firmware.control import Code, Message, Press, Reading, Scan, Seq, Show
+from firmware.control import Code, Heartbeat, Message, Press, Reading, Scan, Seq, Show
 from firmware.errors import HardwareError
 from firmware.events import Event, Pressed
 from firmware.model import Action, Outcome, ScreenName
@@ -357,6 +357,7 @@ def test_the_ring_is_announced_and_written_when_asked_for_and_nothing_is_written
         before = inside(folder)
         async with scanning(shell, pixels, ring=Ring(60, tmp_path)) as scanner:
             await until(lambda: isinstance(kiosk.got[-1], Show) and kiosk.got[-1].ring)
+            kiosk.send(Heartbeat(ring=True))
             await until(lambda: pixels.pictures > 2)
             assert inside(tmp_path) == {}
             scanner.keep()
@@ -367,10 +368,68 @@ def test_the_ring_is_announced_and_written_when_asked_for_and_nothing_is_written
     on_stage(folder, act)
 
 
+def test_nothing_is_kept_before_the_screen_has_painted_that_it_is_nor_after_it_no_longer_says_so(
+    folder: Path, tmp_path: Path
+) -> None:
+    async def act(shell: Shell) -> None:
+        kiosk, pixels = Face(shell, Role.KIOSK), Pixels()
+
+        async def frames(count: int) -> int:
+            """Once so many more have come and gone: how many pictures were taken so far."""
+            seen = len(pixels.looks)
+            await until(lambda: len(pixels.looks) > seen + count)
+            return pixels.pictures
+
+        pixels.measures = SAME  # nothing is known of the camera, and so nothing was told of it
+        scanner = Scanner(shell.config.paths.run / "scanner.sock", pixels, (), IDLE_FPS, Ring(60, tmp_path))
+        task = asyncio.get_running_loop().create_task(scanner.run())
+        await until(lambda: scanner._client is not None)
+        assert await frames(20) == 0
+        pixels.measures = ROOM
+        await until(lambda: isinstance(kiosk.got[-1], Show) and kiosk.got[-1].ring)
+        kiosk.send(Heartbeat())  # the page lives, and what it has painted last was before the word came
+        assert await frames(20) == 0
+        assert scanner._ring is not None
+        assert not scanner._ring._pictures
+        for goes in (
+            lambda face: face.send(Heartbeat()),
+            lambda face: face.peer.gone(),
+            lambda face: Face(shell, Role.KIOSK),
+        ):
+            kiosk = Face(shell, Role.KIOSK)
+            kiosk.send(Heartbeat(ring=True))
+            taken = pixels.pictures
+            while pixels.pictures == taken:
+                await frames(1)
+            goes(kiosk)
+            await until(lambda: not scanner._scan.ring)
+            taken = await frames(1)  # one may have been on its way
+            assert await frames(60) == taken
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    on_stage(folder, act)
+
+
+def test_the_word_that_the_ring_is_announced_is_no_new_screen(folder: Path, opened: list[str]) -> None:
+    async def act(shell: Shell) -> None:
+        kiosk, pixels = Face(shell, Role.KIOSK), Pixels()
+        async with scanning(shell, pixels) as scanner:
+            await until(lambda: scanner._scan.wants)
+            asked_ms = scanner._asked_ms
+            scanner._told["KZ1", Format.QR] = asked_ms
+            kiosk.send(Heartbeat(ring=True))
+            await until(lambda: scanner._scan.ring)
+            assert (scanner._asked_ms, list(scanner._told)) == (asked_ms, [("KZ1", Format.QR)])
+
+    on_stage(folder, act)
+
+
 def test_no_picture_is_taken_without_a_ring(folder: Path) -> None:
     async def act(shell: Shell) -> None:
         pixels = Pixels()
         async with scanning(shell, pixels) as scanner:
+            Face(shell, Role.KIOSK).send(Heartbeat(ring=True))
             await until(lambda: len(pixels.looks) > 20)
             scanner.keep()
         assert pixels.pictures == 0
@@ -384,6 +443,7 @@ def test_a_ring_that_cannot_be_written_is_said_and_no_more(
     async def act(shell: Shell) -> None:
         pixels = Pixels()
         async with scanning(shell, pixels, ring=Ring(60, tmp_path / "none")) as scanner:
+            Face(shell, Role.KIOSK).send(Heartbeat(ring=True))
             await until(lambda: pixels.pictures > 2)
             scanner.keep()
             seen = len(pixels.looks)

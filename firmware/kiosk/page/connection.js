@@ -3,12 +3,16 @@
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000]; // pauses between attempts; the last one repeats
 
 export class Connection {
-  /** `handlers`: show(message), told(message), away(retryAt or null), superseded(). Times are performance.now(). */
-  constructor(handlers, heartbeatMs) {
+  /** `handlers`: show(message), told(message), away(retryAt or null), superseded(). Times are performance.now().
+   * `announces()`: whether the page says that pictures are kept. */
+  constructor(handlers, heartbeatMs, announces) {
     this.handlers = handlers;
     this.failures = 0;
     this.ended = false;
-    setInterval(() => requestAnimationFrame(() => this.send({ type: "heartbeat" })), heartbeatMs);
+    setInterval(() => requestAnimationFrame(() => {
+      const beat = announces() ? { type: "heartbeat", ring: true } : { type: "heartbeat" };
+      requestAnimationFrame(() => this.send(beat)); // what it speaks of has been painted in between
+    }), heartbeatMs);
   }
 
   open() {

@@ -32,7 +32,7 @@ class Page {
       told: (message) => this.told(message),
       away: (retryAt) => this.local("offline", retryAt),
       superseded: () => this.local("superseded", null),
-    }, layout.heartbeat_ms);
+    }, layout.heartbeat_ms, () => document.querySelector("#header .ring") !== null);
     addEventListener("keydown", (event) => this.key(event));
     addEventListener("click", (event) => this.touch(event));
     addEventListener("contextmenu", (event) => event.preventDefault());
