@@ -149,7 +149,8 @@ def _start(turn: Turn, event: Started) -> None:
         _begin_intervals(turn)
         state.locker.boot = event.boot
     state.locker.started_ms = turn.now.mono_ms
-    state.locker.scanner = CameraState.SILENT  # until it says otherwise
+    scans = turn.cabinet.config.scanner.device or turn.cabinet.config.scanner.serial
+    state.locker.scanner = CameraState.SILENT if scans else CameraState.NONE  # until it says otherwise
     _release_strays(turn)
     turn.note(EntryKind.STARTED, why="boot" if boot_changed else "restart")
 

@@ -215,7 +215,7 @@ class EntryKind(StrEnum):
     UNCLAIMED = "unclaimed"  # it is free again (why: screen, app, timeout, done, left, storage, restart)
     STORAGE = "storage"  # the disk is full and the reserve released (why: low), or held again (why: restored)
     CLOCK = "clock"  # trusted time (why: sure, stepped, contradicted) or the system's (why: system) was off (count: seconds)
-    SCANNER = "scanner"  # its camera (why: ok, covered, frozen, hung, gone, silent); silent at each start, and that is not told
+    SCANNER = "scanner"  # its camera (why: ok, covered, frozen, hung, gone, silent; none where none is meant to be); silent at each start, and that is not told
     JOURNAL = "journal"  # it has come nearer to its cap, or away from it (why: ok, alarm, no_deposits; count: percent)
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from hal.ports import CodeFormat as Format
 
-__all__ = ["REPLACED", "TEXT_MAX", "CameraState", "Format", "Hint"]
+__all__ = ["REPLACED", "TEXT_MAX", "WELL", "CameraState", "Format", "Hint"]
 
 TEXT_MAX = (
     1_024  # characters of ASCII; the longest that anybody asks for, a token, has 768 (512 bytes in base45)
@@ -20,8 +20,10 @@ class CameraState(StrEnum):
     HUNG = "hung"  # a frame was asked for and does not come; likewise
     GONE = "gone"  # the scanner says that there is no device, or none that gives pictures
     SILENT = "silent"  # no word of it: the scanner's process has crashed, is not there, or stays silent
+    NONE = "none"  # none was ever meant to be: whatever scans here has no camera
 
 
+WELL = (CameraState.OK, CameraState.NONE)  # nothing is amiss
 REPLACED = (CameraState.FROZEN, CameraState.HUNG)  # the last word of a process: only another one is the cure
 
 

@@ -115,7 +115,7 @@ class Sight:
         """When what the scanner says counts, if it goes on saying so."""
         if self._counts is CameraState.OK:
             return 0
-        if self._counts in (CameraState.GONE, CameraState.SILENT):
+        if self._counts in (CameraState.GONE, CameraState.SILENT, CameraState.NONE):
             hold_ms = 0
         else:
             awaited = self._said is CameraState.SILENT and self._counts in REPLACED

@@ -116,8 +116,12 @@ class MemoryScanner:
     # How the camera is
 
     @property
+    def _has_camera(self) -> bool:
+        return bool(self._locker.config.scanner.device)
+
+    @property
     def _ill(self) -> Ill:
-        return self._optics.ill if self._locker.config.scanner.device else Ill.GONE
+        return self._optics.ill if self._has_camera else Ill.GONE
 
     def _looked(self) -> None:
         """Something before the camera, or in it, has changed."""
@@ -137,7 +141,7 @@ class MemoryScanner:
         ill, since_s = self._seen
         left_s = 0.0 if ill in _AT_ONCE else since_s + NOTICE_S - self._now_s()
         if left_s <= 0:
-            self._state = _STATES[ill]
+            self._state = _STATES[ill] if self._has_camera else CameraState.NONE
         if self._state is not CameraState.SILENT:  # of which nothing is known yet, nothing is told
             self._send(Watched(self._state, self._hint))
         if self._state in REPLACED:

@@ -15,7 +15,7 @@ from firmware import notify
 from firmware.client import Client
 from firmware.control import SCANNER_PUSHES, Message, Reading, Scan, Seq, Told, Watched
 from firmware.errors import HardwareError, ProtocolError, Unreachable
-from firmware.optics import REPLACED, TEXT_MAX, CameraState, Format, Hint
+from firmware.optics import REPLACED, TEXT_MAX, WELL, CameraState, Format, Hint
 from firmware.scanner.gaze import Gaze, Orders
 from firmware.scanner.hints import Hints
 from firmware.scanner.ring import Ring
@@ -198,13 +198,13 @@ class Scanner:
     def _tell_watched(self, why: str = "") -> None:
         """How the camera is, where that has changed or was not told for a while; nothing before anything is known of it."""
         now_ms = self._now_ms()
-        state = self._watch.state(now_ms) if self._gaze is not None else CameraState.GONE
+        state = self._watch.state(now_ms) if self._gaze is not None else CameraState.NONE
         if state is CameraState.SILENT:
             return
         hint = self._hints.hint if state is CameraState.OK else Hint.NONE
         watched = Watched(state, hint, self._ring is not None and self._ring.runs(now_ms))
         if self._watched is None or watched.state is not self._watched.state:
-            level = logging.INFO if watched.state is CameraState.OK else logging.WARNING
+            level = logging.INFO if watched.state in WELL else logging.WARNING
             log.log(level, "the camera: %s%s", watched.state, f" ({why})" if why else "")
             notify.status(f"the camera: {watched.state}")
         if watched != self._watched or now_ms >= 1_000 * (self._watched_s + WATCHED_S):

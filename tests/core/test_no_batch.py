@@ -51,7 +51,7 @@ def blind(tmp_path: Path) -> Iterator[Mind]:
     mind.store.close()
 
 
-@pytest.mark.parametrize("camera", [CameraState.GONE, CameraState.OK])
+@pytest.mark.parametrize("camera", [CameraState.NONE, CameraState.GONE, CameraState.OK])
 def test_where_nothing_can_scan_the_screen_never_asks_for_it(blind: Mind, camera: CameraState) -> None:
     listed(blind).code(D, "KZ1")
     blind.play(ScannerChanged(camera))

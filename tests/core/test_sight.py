@@ -34,7 +34,7 @@ from firmware.signed import Keyring
 from sim import loop as virtual
 from tests.core.shell import Face, Shell, running
 
-OK, COVERED, FROZEN, HUNG, GONE, SILENT = CameraState
+OK, COVERED, FROZEN, HUNG, GONE, SILENT, NONE = CameraState
 TEXT = "6BF+70O6:D+R6"
 
 
@@ -336,7 +336,7 @@ def test_idle_and_keypad_are_functions_of_the_camera_too(tmp_path: Path, name: S
             await shell.quiet()
             screens.append(shell.runtime.screen)
         assert [screen.name for screen in screens] == [name] * len(CameraState)
-        assert [screen.camera for screen in screens] == [True] + [False] * 5
+        assert [screen.camera for screen in screens] == [True] + [False] * 6
 
     at_the_gate(tmp_path, act)
 

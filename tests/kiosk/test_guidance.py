@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 
 from firmware.control import Press
 from firmware.model import Action, Screen, ScreenName
-from firmware.optics import CameraState, Hint
+from firmware.optics import WELL, CameraState, Hint
 from tests.kiosk.gallery import CODE, SHAPES
 from tests.kiosk.stage import Kiosk
 from tests.kiosk.test_texts import LANGUAGES, texts
@@ -144,7 +144,7 @@ def test_idle_speaks_of_the_camera_where_there_is_one(kiosk: Kiosk) -> None:
     kiosk.play(scene())
 
 
-@pytest.mark.parametrize("state", [state for state in CameraState if state is not CameraState.OK])
+@pytest.mark.parametrize("state", [state for state in CameraState if state not in WELL])
 def test_the_keypad_says_that_the_camera_does_not_see(kiosk: Kiosk, state: CameraState) -> None:
     async def scene() -> str:
         page, _ = await kiosk.open(*SHAPES["portrait"])

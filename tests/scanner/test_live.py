@@ -37,7 +37,7 @@ from tests.scanner.stage import entries, on_stage, until
 from tests.scanner.stream import Sends, Stream, scene
 from tests.scanner.test_process import inside, types_a_code
 
-OK, COVERED, FROZEN, HUNG, GONE, SILENT = CameraState
+OK, COVERED, FROZEN, HUNG, GONE, SILENT, NONE = CameraState
 TEXT = "6BFOXN*TS0BI$ZD-PHQ7I9AD66V5B22CH9M9ESI9XBHXK-%69LQOGI.*V76GCV4*XUA2P-FHT-HNTI4L6N$Q%UG/YL WO*Z7ON13:LHNG2H8C6OF/NLA20ORT56HBT"
 
 

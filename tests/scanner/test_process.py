@@ -24,7 +24,7 @@ from hal.ports import Target
 from tests.core.shell import Face, Shell
 from tests.scanner.stage import FINGER, LOOPS, ROOM, SAME, Pixels, entries, on_stage, until
 
-OK, COVERED, FROZEN, HUNG, GONE, SILENT = CameraState
+OK, COVERED, FROZEN, HUNG, GONE, SILENT, NONE = CameraState
 IDLE_FPS = 50
 TEXT = "6BF+70O6:D+R6"
 
@@ -484,7 +484,7 @@ def test_a_barcode_scanner_alone_is_heard_and_no_camera_is_spoken_of(
             assert plugged.heard is not None
             plugged.heard("KZ1")
             await until(lambda: opened)
-            await until(lambda: entries(shell) == [GONE])
+            await until(lambda: entries(shell) == [NONE])
             assert not shell.runtime.screen.camera
             plugged.heard(TEXT * 10)
             await until(lambda: len(opened) == 2)
