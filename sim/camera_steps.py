@@ -80,6 +80,13 @@ class CameraSteps(BackendSteps):
 
         await self._until(lambda: found() is wanted, lambda: f"the camera is {found()}", within)
 
+    def _crash_scanner(self) -> None:
+        """Its process dies: live the real one."""
+        if self._scanner is not None:
+            self._scanner.leave()
+        elif self._locker.crash_scanner is not None:
+            self._locker.crash_scanner()
+
     def _without_pixels(self) -> MemoryScanner:
         """Raises ValueError live, where only the shipped scanner's process knows what it says and is told."""
         if self._scanner is None:

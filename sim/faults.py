@@ -114,6 +114,7 @@ CATALOGUE: dict[str, Fault] = dict(
         _fault(Part.CAMERA, "camera_garbage", optics.camera(Ill.GARBAGE), "what the camera sends is no picture", "after 5 s to 5 min"),
         _fault(Part.CAMERA, "camera_gone", optics.camera(Ill.GONE), "the camera is unplugged", "after 5 s to 5 min"),
         _fault(Part.CAMERA, "camera_hangs", optics.camera(Ill.HANGS), "the camera never answers, and its process starts anew again and again", "after 5 s to 5 min"),
+        _fault(Part.CAMERA, "scanner_crashed", optics.scanner_crashed, "the scanner's process dies by itself", "systemd starts it anew"),
         _fault(Part.PEOPLE, "quiet_cell_ordered", outside.quiet_cell_ordered, "a shop orders into a cell within its quiet hour", "it chooses again", 6),
         _fault(Part.PEOPLE, "presses_everything", outside.presses_everything, "somebody presses every button, listed or not, also on yesterday's screen", "goes away", 8),
         _fault(Part.PEOPLE, "presses_at_the_deadline", outside.presses_at_the_deadline, "somebody presses in the moment in which the screen changes by itself", "at once", 12),

@@ -71,7 +71,8 @@ async def open_page(locker: SimLocker) -> AsyncIterator[Touch]:
         await stack.enter_async_context(linked(locker))
         await locker.switch_on()
         if locker.config.scanner.device or locker.config.scanner.serial:
-            await stack.enter_async_context(scanning(locker))
+            scanner = await stack.enter_async_context(scanning(locker))
+            locker.crash_scanner = scanner.process.crash
         kiosk = await KioskProcess.start(locker)
         try:
             async with web.socket_of(kiosk.url, "/ws") as page:

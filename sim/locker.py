@@ -64,6 +64,7 @@ class SimLocker:
         self.config = self.cabinet.plug_ptys(folder) if live else config
         self.world = self.cabinet.world
         self.optics = Optics()
+        self.crash_scanner: Callable[[], None] | None = None  # kills its process, live where one runs
         self.clock = SimClock()
         self.clock.battery = config.clock.battery
         # Of a chance of its own: the seed's draws stay what they were.

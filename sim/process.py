@@ -69,6 +69,11 @@ class Process:
         if self._process.returncode is not None:
             self._process = await _process(self._command, self._config)
 
+    def crash(self) -> None:
+        """It dies as by a bug in a library; nothing where it does not run."""
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGSEGV)
+
     async def stop(self) -> None:
         """End it; by force where it does not end by itself."""
         if self._process.returncode is None:

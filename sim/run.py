@@ -114,6 +114,7 @@ async def _live(
         if locker.config.scanner.device or locker.config.scanner.serial:  # last of all: nobody waits for it
             scanner = await stack.enter_async_context(scanning(locker))
             director.stage.site.supplied.append(scanner.process.supply)
+            director.stage.site.crash_scanner = scanner.process.crash
             director.stage.held.hears = True
             if scanner.camera is not None:
                 director.stage.held.picture = scanner.camera.picture

@@ -31,10 +31,7 @@ class ScannerSteps(ScreenSteps):
             await asyncio.sleep(len(sent) * BITS_PER_BYTE / gun.line.baud)
 
     async def do_scanner(self, fate: str) -> None:
-        """`scanner unplugged`: a barcode scanner's cable is out; `scanner plugged`: it is in again; `scanner crashed`: the process."""
-        if fate == "crashed":
-            self._without_pixels().leave()
-            return
+        """`scanner unplugged`: a barcode scanner's cable is out; `scanner plugged`: it is in again."""
         adapter = self._locker.cabinet.ports["scanner hand"]
         {"unplugged": adapter.unplug, "plugged": adapter.plug}[fate]()
 

@@ -126,6 +126,8 @@ class Site:
         self.kiosk: Screen = kiosk or MemoryKiosk(locker)
         self.phones = Phones(locker, self.kiosk)
         self._scanner = MemoryScanner(locker) if kiosk is None else None
+        # Another scanner's owner says how its process dies; nothing dies where none runs yet.
+        self.crash_scanner: Callable[[], None] = self._scanner.leave if self._scanner else lambda: None
         self.minted: dict[str, Minted] = {}  # digest → the token; nothing else opens anything
         self.supplied: list[Callable[[bool], Awaitable[None]]] = []  # whoever has power where the boards have
         self.witness = Witness(locker)

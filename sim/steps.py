@@ -7,6 +7,7 @@ A line is a verb, its objects, and `key=value` pairs, as a shell would split the
 import asyncio
 import random
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
@@ -16,6 +17,7 @@ from firmware.rows import Door, Parcel
 from sim import faces, pace
 from sim.blows import Blows
 from sim.faces import Touch
+from sim.faults import CATALOGUE, Part
 from sim.locker import SimLocker
 from sim.machine_steps import PATIENCE
 from sim.overheard import Overheard
@@ -155,14 +157,17 @@ class Steps(ScannerSteps):
 
     async def do_page(self, fate: str) -> None:
         """`page loaded`: a fresh page takes the kiosk's place; `page closed`: the browser is gone."""
-        {"loaded": self._screen_of_ours().join, "closed": self._screen_of_ours().leave}[fate]()
+        screen = self._screen_of_ours()
+        {"loaded": screen.join, "closed": screen.leave}[fate]()
 
     # Faults of the catalogue
 
     async def do_strike(self, fault: str, cell: str | None = None, seed: str = "0") -> None:
         """Strike a fault of sim/faults.py by hand, at once where it can, at a cell where it is one of a cell."""
+        if CATALOGUE[fault].part is not Part.CAMERA:
+            self._screen_of_ours()
         if self._blows is None:
-            self._blows = Blows(Site(self._locker, random.Random(0), self._screen_of_ours()))
+            self._blows = Blows(self._site())
         if not self._blows.strike(fault, int(cell) if cell else None, int(seed)):
             raise Failed(f"{fault} goes on already")
 
@@ -177,10 +182,16 @@ class Steps(ScannerSteps):
             await self._blows.close()
 
     def _screen_of_ours(self) -> faces.Screen:
-        """Raises ValueError where the screen is a real browser's."""
+        """Raises ValueError where the screen is a real page's."""
         if not isinstance(self._face, faces.MemoryKiosk):
             raise ValueError("in virtual time only")
         return self._face
+
+    def _site(self) -> Site:
+        """Where faults strike. Those of the camera touch no screen, and strike before a real page as well."""
+        site = Site(self._locker, random.Random(0), cast(faces.Screen, self._face))
+        site.crash_scanner = self._crash_scanner
+        return site
 
     # What is expected
 

@@ -1,4 +1,4 @@
-"""Strikes at the camera: whatever happens to it, the keypad goes on."""
+"""Strikes at the camera and at what looks through it: whatever happens to them, the keypad goes on."""
 
 from sim.optics import Ill
 from sim.site import Site
@@ -19,3 +19,9 @@ def camera(ill: Ill) -> Strike:
             optics.afflict(Ill.FINE)
 
     return strike
+
+
+async def scanner_crashed(site: Site, blow: Blow) -> None:
+    """The process dies from one moment to the next; a bug in a decoder does that."""
+    site.crash_scanner()
+    blow.fired()

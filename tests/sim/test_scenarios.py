@@ -46,11 +46,15 @@ def test_same_seed_same_trace_in_processes_that_hash_differently() -> None:
 @pytest.mark.parametrize(
     "name",
     [
+        "camera-covered",
+        "camera-frozen",
+        "camera-gone",
         "deposit-then-pickup",
         "expiry-and-refund-gold",
         "phone-held-wrong",
         "pickup-by-phone-qr",
         "pickup-from-app-reopen-confirm",
+        "scanner-crashed",
     ],
 )
 def test_scenario_live(name: str, capsys: pytest.CaptureFixture[str]) -> None:
