@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.protocol import asyncapi, token_vectors, vectors
+from tests.protocol import asyncapi, token_vectors, upward, vectors
 from tests.protocol.schemas import schemas
 
 PATH = Path(__file__).parent.parent / "docs" / "protocol"
@@ -25,7 +25,9 @@ def documents() -> dict[str, bytes]:
             for name, schema in schemas().items()
         },
         "asyncapi.yaml": asyncapi.document(all_, played.hello, played.journal),
-        "vectors.json": vectors.document(token_vectors.document()),
+        "vectors.json": vectors.document(
+            played, all_, token_vectors.document(), upward.document(played), upward.VERDICTS
+        ),
     }
 
 

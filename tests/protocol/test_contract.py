@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import re
 import shutil
 import warnings
@@ -20,14 +21,18 @@ from cwt import COSE, COSEKey
 from cwt.exceptions import CWTError
 from jsonschema import Draft7Validator
 
+from firmware.control import Journal, JournalRow
 from firmware.deeds import AnySigned
 from firmware.link.topics import Topics
 from firmware.model import Outcome
 from firmware.notices import Notice
 from firmware.shown import NOTICES
 from firmware.signed import Keyring, Kind, open_signed
+from sim.backend import Backend, JournalBroken, Link, Site
+from sim.backend.signing import said_in
 from tests import contract
-from tests.protocol import token_vectors, vectors
+from tests.core.shell import SIGNER
+from tests.protocol import token_vectors, upward, vectors
 from tests.protocol.schemas import DOWN, UP, closed
 
 PATH = contract.PATH
@@ -302,6 +307,74 @@ def test_the_hello_is_signed_as_the_text_says() -> None:
     assert is_signed(covered, hello["signature"])
     assert hello["head"] == FILE["journal"]["rows"][hello["last_seq"] - 1]["hash"]
     assert hello["nonce"] == FILE["setting"]["hello_nonce"]
+
+
+# What a backend must not believe
+
+REASONS = {
+    "bad_signature": "is not signed by this locker",
+    "no_head": "has no head, or another's",
+    "broken": "does not follow from the one before",
+    "anothers": "says it is entry",
+    "rewritten": "was told differently before",
+    "gap": "came where . was due",
+}
+UPWARD: list[dict[str, Any]] = FILE["upward"]
+
+
+def said_by_a_backend(told: dict[str, Any]) -> tuple[Link, list[dict[str, Any]]]:
+    """One that has heard and holds what the vector says, and what it says to the message."""
+    setting, said = FILE["setting"], list[dict[str, Any]]()
+    journal_key = bytes.fromhex(setting["journal_key"]["public"])
+    site = Site(setting["locker"], "", bytes.fromhex(setting["code_key"]), journal_key, setting["epoch"])
+    link = Link(Backend(site, SIGNER, lambda: vectors.NOW_MS, random.Random(1)), lambda: 0.0)
+    link.attach(lambda _, payload: said.append({"kind": kind_of(payload), **said_in(payload)}))
+    if told["heard"]:
+        link.receive(link.topics.hello, msgspec.json.encode(FILE["hello"]))
+    if told["held"]:
+        rows = [JournalRow(**row) for row in FILE["journal"]["rows"][: told["held"]]]
+        link.backend.batch(upward.batch(rows))
+    said.clear()
+    topics = {"hello": link.topics.hello, "journal": link.topics.journal}
+    link.receive(topics[told["message"]["type"]], msgspec.json.encode(told["message"]))
+    return link, said
+
+
+@pytest.mark.parametrize(
+    "told", [each for each in UPWARD if each["message"]["type"] == "hello"], ids=lambda each: each["name"]
+)
+def test_a_backend_takes_a_hello_as_the_vector_says(told: dict[str, Any]) -> None:
+    (link, said), hello = said_by_a_backend(told), told["message"]
+    greeting = [hello[name] for name in ("locker", "epoch", "last_seq", "head", "nonce")]
+    covered = b"postomat/v1/hello\n" + json.dumps(greeting, separators=(",", ":")).encode()
+    assert is_signed(covered, hello["signature"]) is (told["verdict"] != "bad_signature")
+    kinds = [each["kind"] for each in said]
+    if told["verdict"] in ("bad_signature", "repeated"):
+        assert (said, link.nonsense) == ([], 1)
+    else:
+        assert said[0]["accepted"] is (told["verdict"] == "taken")
+        assert (Kind.EPOCH in kinds) is (told["verdict"] == "forgot")
+
+
+@pytest.mark.parametrize(
+    "told", [each for each in UPWARD if each["message"]["type"] == "journal"], ids=lambda each: each["name"]
+)
+def test_a_backend_takes_a_batch_as_the_vector_says(told: dict[str, Any]) -> None:
+    (link, said), last = said_by_a_backend(told), told["message"]["last"]
+    acks = [each["seq"] for each in said if each["kind"] is Kind.ACK]
+    if told["verdict"] == "taken":
+        assert (acks, link.backend.ledger.last) == ([last], last)
+        return
+    assert (acks, link.backend.ledger.last) == ([], told["held"])
+    with pytest.raises(JournalBroken, match=REASONS[told["verdict"]]):
+        link.backend.batch(msgspec.convert(told["message"], Journal))
+
+
+def test_there_is_an_upward_vector_for_each_verdict() -> None:
+    assert len({each["name"] for each in UPWARD}) == len(UPWARD)
+    assert {each["verdict"] for each in UPWARD} == FILE["verdicts"].keys() == upward.VERDICTS.keys()
+    for each in UPWARD:
+        Draft7Validator(schema(each["message"]["type"])).validate(each["message"])
 
 
 def test_a_name_of_an_object_is_found_again() -> None:

@@ -350,6 +350,8 @@ def refused(journal: Journal) -> list[Vector]:
         Vector(
             "an ack to another hello", SIGNER.sign(ACK, ack(last.seq, head, nonce=OTHER_NONCE)), Outcome.STALE
         ),
+        Vector("a forged welcome", FORGER.sign(WELCOME, welcome()), Outcome.BAD_SIGNATURE, ()),
+        Vector("a forged demand", FORGER.sign(EPOCH, demand()), Outcome.BAD_SIGNATURE),
         Vector("an ack of another journal", SIGNER.sign(ACK, ack(last.seq, other)), Outcome.MISMATCH),
         *acks(last.seq, head),
         Vector(
@@ -438,7 +440,9 @@ added where there are any; `payload` is what it says, with byte strings in hex; 
 An `ack` and an accepted `welcome` have their outcome inside the locker and are answered only where they are refused. \
 `journal` is the locker's batch once it has taken `welcome` and `grants`, and `hello` what it said before. \
 Each of `tokens` is the `text` of a QR code, held before the camera of a locker that has taken `welcome` and `grants`; `notice` is what its \
-screen says then, and without one the cell opens."""
+screen says then, and without one the cell opens. \
+Each `message` of `upward` comes to a backend that has taken `hello` where `heard`, and then the first `held` rows of `journal`; \
+its `verdict` is explained in `verdicts`."""
 
 
 def vectors() -> tuple[Played, dict[str, Vector]]:
@@ -472,9 +476,14 @@ def _link_answers(sent: bytes) -> list[Outcome]:
     return said
 
 
-def document(tokens: list[dict[str, Any]]) -> bytes:
-    """The file; `tokens` are of `tests.protocol.token_vectors`."""
-    played, all_ = vectors()
+def document(
+    played: Played,
+    all_: dict[str, Vector],
+    tokens: list[dict[str, Any]],
+    upward: list[dict[str, Any]],
+    verdicts: dict[str, str],
+) -> bytes:
+    """The file; `tokens` are of `tests.protocol.token_vectors`, `upward` and `verdicts` of `tests.protocol.upward`."""
     whole = {
         "about": ABOUT,
         "setting": setting(),
@@ -482,6 +491,8 @@ def document(tokens: list[dict[str, Any]]) -> bytes:
         "journal": played.journal,
         "vectors": [told_of(vector) for vector in all_.values()],
         "tokens": tokens,
+        "verdicts": verdicts,
+        "upward": upward,
     }
     return msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n"
 
