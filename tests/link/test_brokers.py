@@ -208,6 +208,27 @@ def test_a_locker_that_names_itself_as_another_does_not_throw_it_off(client_id: 
     play("mosquitto", folder, story)
 
 
+def test_a_client_id_that_is_stolen_costs_time_and_no_entry(folder: Path) -> None:
+    """NATS gives a client id to whoever comes last with it."""
+
+    async def story(both: Ends) -> None:
+        async def steal() -> None:
+            async with connected(both.broker.address, Session("postomat-0123", ())) as thief:
+                both.controller.write("wrong_code")
+                await thief.carry(lambda topic, payload: None)
+
+        joined = len(both.controller.nonces)
+        with pytest.raises(BrokerLost):  # the locker is back, and throws it off in its turn
+            await steal()
+        await until(lambda: len(both.controller.nonces) > joined)
+        both.backend.order("KZ1", 7, "Айгерим")
+        both.link.sync()
+        await until(lambda: both.is_even() and both.link.is_settled)
+        assert both.backend.alarms == []
+
+    play("nats", folder, story)
+
+
 @pytest.mark.parametrize("client_id", ["0123", "postomat-0123"])
 def test_what_waits_for_a_locker_is_not_had_under_its_name(client_id: str, folder: Path) -> None:
     own, others = "postomat/v1/0123/down/signed", "postomat/v1/0124/down/signed"
