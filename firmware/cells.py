@@ -85,6 +85,10 @@ def _fills(turn: Turn, row: Parcel) -> bool:
 
 
 def _is_awaited(turn: Turn, row: Parcel) -> bool:
+    """Also where nobody knows what the list names: after a change of release, until the next one."""
+    locker = turn.state.locker
+    if locker.list_version != locker.grants_version:
+        return True
     if row.listed is not None or (row.reserved_ms or 0) > turn.now.utc_ms:
         return True
     rights = turn.state.all(Grant)

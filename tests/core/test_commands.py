@@ -535,6 +535,16 @@ def test_a_right_alone_keeps_its_cell(mind: Mind) -> None:
     assert mind.told(deeds.Reserve("KZ2", cell=1)) is Outcome.DONE
 
 
+def test_what_a_list_named_before_the_release_changed_keeps_its_cell(mind: Mind) -> None:
+    """The release before keeps no wording of the list: until the next one nobody knows whom it names."""
+    mind.grants([GrantedParcel("KZ1", 1)], [])
+    mind.parcel("KZ1").listed = None
+    mind.state.locker.list_version = 0
+    assert mind.told(deeds.Reserve("KZ2", cell=1)) is Outcome.NO_CELL
+    mind.grants([], [])
+    assert mind.told(deeds.Reserve("KZ2", cell=1)) is Outcome.DONE
+
+
 # Settings
 
 
