@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from firmware.model import Purpose
+from sim.backend.orders import Stage
 from sim.claimers import Claimer
 from sim.couriers import Courier
 from sim.people import Visitor
@@ -17,10 +18,13 @@ BUYERS: dict[str, type[Visitor]] = {"scans": Claimer, "shows": Shower}
 
 
 async def deliver(site: Site, chance: random.Random, waybill: str, manner: str) -> None:
-    """A courier brings a parcel for which there is an order."""
+    """A courier brings a parcel for which there is an order, and looks again where the locker has not seen it put in."""
     if site.office.order(waybill) is not None:
         await asyncio.sleep(chance.uniform(1, 20))
         await Visitor(site, chance, waybill, Purpose.DEPOSIT, manner).come()
+        await asyncio.sleep(chance.uniform(60, 600))
+        if site.office.backend.orders[waybill].stage is Stage.UNCONFIRMED:
+            await Visitor(site, chance, waybill, Purpose.DEPOSIT, manner).come(tries=1)
 
 
 async def send(site: Site, chance: random.Random, waybill: str, manner: str) -> None:

@@ -63,7 +63,7 @@ async def block(office: Office, chance: random.Random, waybill: str) -> None:
 def see_to_doubtful(office: Office, chance: random.Random) -> None:
     """A door was forced: the shop cancels the order, or gives its buyer time to look."""
     for order in list(office.backend.orders.values()):
-        if order.stage is Stage.SUSPECT and chance.random() < 0.5:
+        if order.stage is Stage.SUSPECT and chance.random() < 0.25:
             with contextlib.suppress(ValueError):
                 ask = office.backend.cancel if chance.random() < 0.4 else office.backend.extend
                 ask(order.waybill)
