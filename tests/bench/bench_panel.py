@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from statistics import median
+from time import monotonic
 from typing import Any
 
 from playwright.async_api import Browser, Error, ViewportSize
@@ -17,12 +18,15 @@ from tests.bench.harness import BenchError, Measure, Peer, figure
 from tests.bench.panel import CHANGES_HZ
 from tests.bench.process import helper
 from tests.kiosk.stage import browsing
+from tests.sim import first_minute as clicks
+from tests.sim.test_run import end, start
 
 LOOK_MS = 10_000
 SETTLE_MS = 1_500  # for the page to be built
 FRAME_MS = 1_000 / 60
 LATE_MS = 1.5 * FRAME_MS  # a frame that comes later has let one go by
 DESK: ViewportSize = {"width": 1_600, "height": 900}
+PATIENCE_MS = 120_000.0
 
 FRAMES = """
 (ms) => new Promise((resolve) => {
@@ -132,4 +136,36 @@ looks = Looks()
 def panel_frame() -> Iterator[Measure]:
     """60 frames a second are 16.7 ms each, as a browser counts."""
     with looks.open() as measure:
+        yield measure
+
+
+@figure(
+    "From the simulator's start to a parcel brought and its buyer's door open, by five clicks",
+    "s",
+    at_most=30,
+    rounds=3,
+)
+@contextmanager
+def first_minute() -> Iterator[Measure]:
+    """The promise to whoever has just installed it: broker, backend, locker, kiosk and page start within that time."""
+    with asyncio.Runner() as runner, browsing(runner) as browser:
+
+        def measure() -> float:
+            begun_s = monotonic()
+            simulator = start("--no-browser")
+
+            async def played() -> float:
+                page = await browser.new_page(viewport=DESK, locale="en-US")
+                page.set_default_timeout(PATIENCE_MS)
+                await page.goto(simulator.address)
+                await clicks.play(page)
+                taken_s = monotonic() - begun_s
+                await page.close()
+                return taken_s
+
+            try:
+                return runner.run(played())
+            finally:
+                end(simulator)
+
         yield measure

@@ -146,7 +146,7 @@ def keys_never_leave(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_kept_cell_is_kept_for_others_too(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cells, "TAKEN", ())
+    patch.setattr(cells, "_is_awaited", lambda turn, row: False)
 
 
 def any_value_is_taken(patch: pytest.MonkeyPatch) -> None:

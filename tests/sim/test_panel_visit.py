@@ -10,14 +10,11 @@ from playwright.async_api import Browser, Page, expect
 
 from sim import web
 from sim.scenario import read
+from tests.sim import first_minute
 from tests.sim.test_run import Simulator, end, start
 
 SCREENS = Path("build/screens")
 WAIT_MS = 40_000.0  # a bound on waiting, never a measure
-FIRST_MINUTE_S = (
-    30.0  # the promise to whoever has just cloned: by then a parcel lies in the locker and a door is open
-)
-CLICKS = ("#bring", "[data-person='courier'] .type", "[data-put]", ".door", "[data-person='alia'] .type")
 
 
 @pytest.fixture
@@ -57,11 +54,8 @@ def test_the_first_minute(runner: asyncio.Runner, browser: Browser, simulator: S
     """Whoever clicks only what glows has a parcel in the locker after four clicks, and its buyer's door open after five."""
 
     async def play() -> None:
-        async with visit(browser, simulator) as page, asyncio.timeout(FIRST_MINUTE_S):
-            for thing in CLICKS:
-                await page.locator(f"{thing}.glow").wait_for()
-                await page.locator(".glow").click()  # strict: nothing else glows
-            await page.locator(".parcel.glow").wait_for()
+        async with visit(browser, simulator) as page:
+            await first_minute.play(page)
             await shown(page, "take_parcel")
             await expect(page.locator(".card")).to_have_count(3)
             bolt = page.locator("#xray [data-part='bolt']").last
