@@ -110,12 +110,12 @@ class Gate:
         self._sight = Sight(lambda state: inbox.post(ScannerChanged(state)))
         self.reader = Reader(runtime, inbox, self._keys, self._sight)
         self._peers: dict[Role, list[Peer]] = {role: [] for role in Role}
-        self._announced = False  # the page has painted that pictures are kept
         self._told_seq = store.last_seq
         runtime.on_screen = self._push_both
         runtime.on_answer = self._push_answer
         runtime.on_end = self._stop
         offer.on_change = self._sight.on_show = self._push_screen
+        self._sight.on_announced = self._push_scan
         runtime.observers.append(lambda post, effects: self._push_grown())
 
     def join(self, role: Role, send: Callable[[bytes], None], drop: Callable[[], None]) -> Peer:
@@ -128,7 +128,7 @@ class Gate:
                 peers[0].send(Superseded())
             peers[0].drop()
         if role is Role.KIOSK:
-            self._announce(ring=False)  # by another page, of which nothing is known
+            self._sight.painted(ring=False)  # by another page, of which nothing is known
             self._inbox.post(KioskJoined())
             peer.send(self._show())
         elif role is Role.SCANNER:
@@ -142,7 +142,7 @@ class Gate:
             if peer.role is Role.SCANNER and not self._peers[Role.SCANNER]:
                 self._sight.left(self._runtime.now().mono_ms)
             elif peer.role is Role.KIOSK and not self._peers[Role.KIOSK]:
-                self._announce(ring=False)
+                self._sight.painted(ring=False)
 
     def request(self, peer: Peer, message: Message) -> None:
         """Perform what a peer asks for. Its role's decoder has let nothing else through."""
@@ -171,7 +171,7 @@ class Gate:
             case AskCells(after):
                 peer.send(reports.cells(self._runtime.controller, after))
             case Heartbeat(ring):
-                self._announce(ring)
+                self._sight.painted(ring=ring)
 
     def _touched(self, message: Press | Code) -> Event:
         """What a press means, or the digest of what the screen asks for now: a code, or code and phone together."""
@@ -253,13 +253,7 @@ class Gate:
         screen = self._runtime.screen
         wants = readings.wanted(screen)
         awake = bool(wants) and screen.name is not ScreenName.IDLE
-        return Scan(self._runtime.seq, wants, awake, self._announced)
-
-    def _announce(self, ring: bool) -> None:
-        """The scanner keeps pictures only while people can read that it does."""
-        if ring is not self._announced:
-            self._announced = ring
-            self._push_scan()
+        return Scan(self._runtime.seq, wants, awake, self._sight.announced)
 
     def _push_both(self) -> None:
         self._push_screen()

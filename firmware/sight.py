@@ -4,7 +4,7 @@ How the camera is, is state, and so a change of it is an event. One for the wors
 comes back; whatever else is said while the camera is not well counts once it has held for `HOLD_MS`, at most `CHANGES_MAX`
 times within `CHANGES_WINDOW_MS`: a loose plug fills no journal. A scanner that is not heard of for `SILENT_MS` is silent. One
 that said last that its camera hangs or is frozen has ended for that, and is awaited for `REPLACE_MS`: its word stands until then.
-Hint and ring go to the screen as they come, with no event and no commit.
+Hint and ring go to the screen as they come, with no event and no commit; pictures are kept only while people can read that they are.
 """
 
 import asyncio
@@ -45,7 +45,9 @@ class Sight:
         """`changed` is told each state that counts; at the start the scanner is silent, as it is for the controller."""
         self._changed = changed
         self.on_show: Callable[[], None] = lambda: None  # the gate's: hint or ring have changed
+        self.on_announced: Callable[[], None] = lambda: None  # the gate's: so is `announced`
         self.hint, self.ring = Hint.NONE, False  # as they stand on the screen
+        self.announced = False  # people can read on the page that pictures are kept
         self._said, self._since_ms = CameraState.SILENT, 0  # what the scanner says, and since when
         self._counts = CameraState.SILENT
         self._next = Hint.NONE, False  # as they will stand there
@@ -66,6 +68,13 @@ class Sight:
         self._heard_ms = None
         self._say(CameraState.SILENT, Hint.NONE, ring=False, now_ms=now_ms)
         self._look(now_ms)
+
+    def painted(self, *, ring: bool) -> None:
+        """What the page says of the ring. One painted before the page heard that a ring has ended announces no other."""
+        announced = ring and self.ring
+        if announced is not self.announced:
+            self.announced = announced
+            self.on_announced()
 
     def may_read(self, now_ms: int) -> bool:
         """Whether one more reading is looked at; it counts as one then."""
@@ -105,6 +114,7 @@ class Sight:
             if now_ms >= self._shown_ms + HINT_GAP_MS:
                 self.hint, self.ring = self._next
                 self._shown_ms = now_ms
+                self.painted(ring=self.announced)
                 self.on_show()
             else:
                 due_ms.append(self._shown_ms + HINT_GAP_MS)

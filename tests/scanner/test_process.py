@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from firmware import readings
-from firmware.control import Code, Heartbeat, Message, Press, Reading, Scan, Seq, Show
+from firmware.control import Code, Heartbeat, Message, Press, Reading, Scan, Seq, Show, Watched
 from firmware.errors import HardwareError
 from firmware.events import Event, Pressed
 from firmware.model import Action, Outcome, ScreenName
@@ -344,6 +344,16 @@ def test_a_hint_reaches_the_screen(folder: Path, opened: list[str]) -> None:
     on_stage(folder, act)
 
 
+def ringing(kiosk: Face) -> bool:
+    """Whether its screen says that pictures are kept."""
+    return next(push.ring for push in reversed(kiosk.got) if isinstance(push, Show))
+
+
+def announced(scanner: Face) -> bool:
+    """Whether it may keep them."""
+    return next(push.ring for push in reversed(scanner.got) if isinstance(push, Scan))
+
+
 def inside(folder: Path) -> dict[str, bytes]:
     """Every file by its name."""
     return {path.name: path.read_bytes() if path.is_file() else b"" for path in folder.iterdir()}
@@ -356,13 +366,13 @@ def test_the_ring_is_announced_and_written_when_asked_for_and_nothing_is_written
         kiosk, pixels = Face(shell, Role.KIOSK), Pixels()
         before = inside(folder)
         async with scanning(shell, pixels, ring=Ring(60, tmp_path)) as scanner:
-            await until(lambda: isinstance(kiosk.got[-1], Show) and kiosk.got[-1].ring)
+            await until(lambda: ringing(kiosk))
             kiosk.send(Heartbeat(ring=True))
             await until(lambda: pixels.pictures > 2)
             assert inside(tmp_path) == {}
             scanner.keep()
             assert set(inside(tmp_path).values()) == {b"jpeg"}
-        await until(lambda: isinstance(kiosk.got[-1], Show) and not kiosk.got[-1].ring)
+        await until(lambda: not ringing(kiosk))
         assert inside(folder).keys() == before.keys()
 
     on_stage(folder, act)
@@ -386,7 +396,7 @@ def test_nothing_is_kept_before_the_screen_has_painted_that_it_is_nor_after_it_n
         await until(lambda: scanner._client is not None)
         assert await frames(20) == 0
         pixels.measures = ROOM
-        await until(lambda: isinstance(kiosk.got[-1], Show) and kiosk.got[-1].ring)
+        await until(lambda: ringing(kiosk))
         kiosk.send(Heartbeat())  # the page lives, and what it has painted last was before the word came
         assert await frames(20) == 0
         assert scanner._ring is not None
@@ -411,11 +421,36 @@ def test_nothing_is_kept_before_the_screen_has_painted_that_it_is_nor_after_it_n
     on_stage(folder, act)
 
 
-def test_the_word_that_the_ring_is_announced_is_no_new_screen(folder: Path, opened: list[str]) -> None:
+def test_a_scanner_is_not_announced_by_the_paint_of_the_one_before_it(folder: Path) -> None:
+    """Its ring is told again, and only what is painted then counts."""
+
+    async def act(shell: Shell) -> None:
+        kiosk, first = Face(shell, Role.KIOSK), Face(shell, Role.SCANNER)
+        first.send(Watched(CameraState.OK, Hint.NONE, ring=True))
+        await until(lambda: ringing(kiosk))
+        kiosk.send(Heartbeat(ring=True))
+        await until(lambda: announced(first))
+        first.peer.gone()
+        await until(lambda: not ringing(kiosk))
+        second = Face(shell, Role.SCANNER)
+        assert not announced(second)
+        kiosk.send(Heartbeat(ring=True))  # sent before the page had heard of it
+        second.send(Watched(CameraState.OK, Hint.NONE, ring=True))
+        await until(lambda: ringing(kiosk))
+        assert not announced(second)
+        kiosk.send(Heartbeat(ring=True))
+        await until(lambda: announced(second))
+
+    on_stage(folder, act)
+
+
+def test_the_word_that_the_ring_is_announced_is_no_new_screen(
+    folder: Path, tmp_path: Path, opened: list[str]
+) -> None:
     async def act(shell: Shell) -> None:
         kiosk, pixels = Face(shell, Role.KIOSK), Pixels()
-        async with scanning(shell, pixels) as scanner:
-            await until(lambda: scanner._scan.wants)
+        async with scanning(shell, pixels, ring=Ring(60, tmp_path)) as scanner:
+            await until(lambda: scanner._scan.wants and ringing(kiosk))
             asked_ms = scanner._asked_ms
             scanner._told["KZ1", Format.QR] = asked_ms
             kiosk.send(Heartbeat(ring=True))
@@ -441,9 +476,10 @@ def test_a_ring_that_cannot_be_written_is_said_and_no_more(
     folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def act(shell: Shell) -> None:
-        pixels = Pixels()
+        kiosk, pixels = Face(shell, Role.KIOSK), Pixels()
         async with scanning(shell, pixels, ring=Ring(60, tmp_path / "none")) as scanner:
-            Face(shell, Role.KIOSK).send(Heartbeat(ring=True))
+            await until(lambda: ringing(kiosk))
+            kiosk.send(Heartbeat(ring=True))
             await until(lambda: pixels.pictures > 2)
             scanner.keep()
             seen = len(pixels.looks)
