@@ -72,7 +72,7 @@ class CameraSteps(BackendSteps):
         self._answered = len(told)
 
     async def do_camera(self, state: str, within: str = PATIENCE) -> None:
-        """Expect what the locker knows of its camera: ok, covered, frozen, hung, gone, silent."""
+        """Expect what the locker knows of its camera: ok, covered, frozen, hung, gone, silent, none."""
         wanted = CameraState(state)
 
         def found() -> CameraState:
