@@ -31,6 +31,16 @@ PATIENCE_S = 30.0
 ASKED_S = 30.0  # longer than the screen asks whether the parcel was taken
 WAYBILL, CELL, BUYER = "KZ1", "7", "buyer"
 
+# What the locker is to know of its camera. A stream that hangs is one whose next picture does not come.
+ILLS = {
+    "camera_black": (CameraState.COVERED,),
+    "camera_frozen": (CameraState.FROZEN,),
+    "camera_hangs": (CameraState.HUNG, CameraState.GONE),
+    "camera_garbage": (CameraState.GONE,),
+    "camera_gone": (CameraState.GONE,),
+    "scanner_crashed": (CameraState.SILENT,),
+}
+
 
 class Shows:
     """A locker with one parcel, and a phone that shows its code again and again."""
@@ -48,6 +58,7 @@ class Shows:
         self._stack.push_async_callback(self.steps.end)
         await self.locker.switch_on()
         self.scanner: LiveScanner = await self._stack.enter_async_context(scanning(self.locker))
+        self.locker.crash_scanner = self.scanner.process.crash
         await asyncio.sleep(self.locker.config.locks.rest_s)
         await self.steps.do_order(WAYBILL, CELL)
         await self.steps.do_deposit(WAYBILL, CELL)
@@ -89,6 +100,29 @@ class Shows:
         """MB that the scanner has resident after it has read something."""
         await self.show()
         return _resident_mb(self.scanner.process.pid)
+
+    async def fall_ill(self, fault: str, told: tuple[CameraState, ...]) -> float:
+        """The seconds until the controller knows, while nobody is there and the scanner looks seldom. Then it is well again."""
+        await self.steps.do_see("idle")
+        await self.steps.do_camera(CameraState.OK)
+        await asyncio.sleep(3)
+        begun_s = monotonic()
+        await self.steps.do_strike(fault)
+        async with asyncio.timeout(PATIENCE_S):
+            while self._camera not in told:
+                if self._camera is not CameraState.OK:
+                    raise BenchError(f"{fault}: the camera was said to be {self._camera}")
+                self.locker.moved.clear()
+                await self.locker.moved.wait()
+        noticed_s = monotonic() - begun_s
+        if fault != "scanner_crashed":
+            await self.steps.do_heal(fault)
+        await self.steps.do_camera(CameraState.OK, f"{PATIENCE_S}s")
+        return noticed_s
+
+    @property
+    def _camera(self) -> CameraState:
+        return CameraState(self.locker.controller.runtime.controller.state.locker.scanner)
 
     def _follow(self, parts: Assembly) -> None:
         def observe(post: object, effects: object) -> None:
@@ -160,6 +194,33 @@ def shown_to_accepted() -> Iterator[Measure]:
 def shown_to_accepted_p95() -> Iterator[Measure]:
     with _shows() as (runner, shows):
         yield lambda: runner.run(shows.show())
+
+
+class Ills:
+    """All that happens to a camera, one after another: each time at another locker, for one believes only ten recoveries in ten minutes."""
+
+    def __init__(self) -> None:
+        self._taken_s: dict[str, list[float]] = {fault: [] for fault in ILLS}
+
+    def __call__(self) -> float:
+        """The longest that one of them took to be noticed."""
+        with _shows() as (runner, shows):
+            for fault, told in ILLS.items():
+                self._taken_s[fault].append(runner.run(shows.fall_ill(fault, told)))
+        return max(taken_s[-1] for taken_s in self._taken_s.values())
+
+    def note(self) -> str:
+        """What each of them took."""
+        return ", ".join(f"{fault} {median(taken_s):.2f} s" for fault, taken_s in self._taken_s.items())
+
+
+@figure(
+    "Camera that is ill → the controller knows how, the slowest kind", "s", at_most=3, rounds=3, summary=max
+)
+@contextmanager
+def camera_noticed() -> Iterator[Measure]:
+    """Each within 3 s: a covered lens, one picture for ever, a stream that hangs, sends garbage or is gone, a process that is."""
+    yield Ills()
 
 
 @figure("Scanner with nobody there", "% of a core", at_most=3, rounds=3)
