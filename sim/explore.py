@@ -11,6 +11,7 @@ import multiprocessing
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -144,8 +145,8 @@ def summed(lives: tuple[Life, ...], hours: float, shortened: dict[int, str], *, 
 def replay(what: str, hours: float) -> Life:
     """Live through one seed again, or through a plan's file. Raises PlanError."""
     again = plan.draw(int(what), hours) if what.isdecimal() else plan.read(Path(what))
-    _quiet()
-    return live(again)
+    with quiet():
+        return live(again)
 
 
 def told(life: Life) -> Iterator[str]:
@@ -160,11 +161,11 @@ def told(life: Life) -> Iterator[str]:
 
 def _all(plans: list[Plan], jobs: int) -> Iterator[Life]:
     if jobs == 1:
-        _quiet()
-        yield from map(live, plans)
+        with quiet():
+            yield from map(live, plans)
         return
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context, initializer=_quiet) as pool:
+    with concurrent.futures.ProcessPoolExecutor(jobs, context, logging.disable, (logging.CRITICAL,)) as pool:
         yield from pool.map(live, plans)
 
 
@@ -182,9 +183,15 @@ def _show(lives: Iterable[Life], total: int) -> Iterator[Life]:
         print(file=sys.stderr)
 
 
-def _quiet() -> None:
+@contextmanager
+def quiet() -> Iterator[None]:
     """Each fault is logged by the firmware, as it should be; here nobody reads it."""
+    before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _sum(each: Iterable[dict[str, int]]) -> dict[str, int]:

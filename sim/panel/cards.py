@@ -16,7 +16,7 @@ from sim.panel.messages import Story, StoryState
 from sim.panel.scene import BUYERS
 from sim.panel.stage import NETWORK, POWER, Stage
 
-OPENS_S = 20.0  # within which a door opens, or the locker is back
+OPENS_S = 60.0  # within which a door opens, or the locker is back
 TURN_S = 60.0  # a story waits for so long until whoever was served before has done with the screen
 PERSON_S = 900.0  # how long a story waits for a person
 DARK_S = 4.0  # without power

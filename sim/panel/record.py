@@ -21,9 +21,9 @@ from sim.locker import SimLocker
 
 RECORDS_MAX = 20_000
 UNDONE = (Outcome.STALE, Outcome.BUSY)  # such a touch has touched nothing
-# What differs from one life to the next: how many lists were sent until the locker had the newest, and when the scanner's
-# own process, which starts and looks in real seconds, first said how its camera is.
-UNTOLD = (EntryKind.GRANTS, EntryKind.STARTED, EntryKind.SCANNER)
+# What differs from one life to the next: how many lists were sent until the locker had the newest, when the backend's answer made
+# its clock sure, and when the scanner's own process, which starts and looks in real seconds, first said how its camera is.
+UNTOLD = (EntryKind.GRANTS, EntryKind.STARTED, EntryKind.CLOCK, EntryKind.SCANNER)
 HEAL_S = 30.0  # behind the last deed: what is healed comes back
 
 

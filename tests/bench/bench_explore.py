@@ -5,7 +5,6 @@ one core, so another process on the machine is not counted.
 """
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import process_time
@@ -21,6 +20,7 @@ from hal.rs485 import Bus
 from sim import loop as virtual
 from sim import plan
 from sim.cabinet import SimCabinet
+from sim.explore import quiet
 from sim.life import Life, live
 from sim.scenario import cabinet
 from tests.bench.disk import bare_commits_us
@@ -29,16 +29,6 @@ from tests.bench.harness import Against, BenchError, Measure, Peer, figure
 SEED = 1
 HOURS = 1.0
 BARE_ROUNDS = 3_600  # of polling every board once: an hour in which nobody comes
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """The firmware logs each fault, as it should; here nobody reads it."""
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def life() -> Life:

@@ -1,6 +1,7 @@
 """The explorer over the standard workload: nothing breaks, seeds repeat, and planted bugs are found and shortened."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def test_lives_among_people_and_faults_break_nothing() -> None:
     assert sum(times for told, times in result.commands.items() if told.split(":")[0] in UPKEEP) > 3
     assert not result.taken_after_all, "these are no longer out of reach: see explore.UNTAKEN"
     assert result.exchanges > 2 * 2.5 * 3_600 * 4 * 0.9, "4 boards are polled at 1 Hz"
+    assert logging.getLogger().isEnabledFor(logging.WARNING), "the lives were quiet, and nobody after them"
 
 
 def test_an_honest_day_needs_no_excuse_and_loses_nothing() -> None:

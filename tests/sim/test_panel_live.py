@@ -22,7 +22,7 @@ from tests.sim.test_run import Simulator, end, start
 from tests.sim.visitor import WAIT_S, Visitor, visiting
 
 pytestmark = pytest.mark.timeout(240)  # real seconds of a busy machine
-UNTOLD = ("grants", "started", "scanner")
+UNTOLD = ("grants", "started", "clock", "scanner")
 
 
 @pytest.fixture
@@ -171,8 +171,10 @@ def test_a_cabinet_on_pins_is_shown_as_well(tmp_path: Path) -> None:
         await page.say("touch", action="back")
         await page.until(lambda page: page.world["screen"] == "idle")
         waybill, cell = await deposit(page)
-        page.line(
-            "screen.code", "event", "verdict", "commit", "screen", "pulse", "coil", "bolt", "door", "seen"
+        await page.until(
+            lambda page: page.line(
+                "screen.code", "event", "verdict", "commit", "screen", "pulse", "coil", "bolt", "door", "seen"
+            )
         )
         await collect(page, waybill, cell)
         await page.say("save")
@@ -552,7 +554,7 @@ async def lived(page: Visitor) -> None:
     await page.say("close", cell=cell)
     await page.say("time", op="hour")
     await page.until(lambda page: page.world["clock"]["offset_s"] > 3_500)
-    assert page.order(waybill)["stage"] == "collected"
+    await page.until(lambda page: page.order(waybill)["stage"] == "collected")
     await page.say("fault", name="cell_needs_push", cell=7)
     assert await page.app("marat", "parcels/KZ105/open") == (202, "waiting")
     await page.until(lambda page: page.line("app.open", "tx"))

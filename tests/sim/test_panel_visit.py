@@ -14,7 +14,7 @@ from tests.sim import first_minute
 from tests.sim.test_run import Simulator, end, start
 
 SCREENS = Path("build/screens")
-WAIT_MS = 40_000.0  # a bound on waiting, never a measure
+WAIT_MS = 120_000.0  # a bound on waiting, never a measure
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.kiosk.stage import CHROMIUM, QUIET
 
 SCREENS = Path("build/screens")
 LAST_LINE = "Ctrl-C ends it."
-WAIT_S = 30.0  # a bound on waiting, never a measure
+WAIT_S = 90.0  # a bound on waiting, never a measure
 
 
 class Simulator(NamedTuple):

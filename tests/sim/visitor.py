@@ -9,7 +9,7 @@ import aiohttp
 
 from sim import web
 
-WAIT_S = 30.0  # a bound on waiting, never a measure
+WAIT_S = 90.0  # a bound on waiting, never a measure
 
 
 class Visitor:
