@@ -99,6 +99,7 @@ class Custody:
         order.held = _held_at(order, stage)
         order.stage, order.seq, order.epoch = stage, seq, body["epoch"]
         order.waits = order.opened = False
+        order.laid = order.laid or stage is not Stage.CANCELLED
         if stage is Stage.STORED:
             order.expires_ms = body.get("until_ms", 0)
         self._books.put_order(order)

@@ -139,6 +139,7 @@ class Order:
     seq: int = 0  # the entry that brought it to this stage, and its epoch
     epoch: int = 0
     expires_ms: int = 0  # by the locker's entry; before its deposit what the shop asks for
+    laid: bool = False  # whether it ever lay in its cell, or may have
     told: bool = False  # whether the buyer has the code
     resent: int = 0  # how often the code was sent again
     reminded_ms: int = 0  # the deadline that the buyer was reminded of
@@ -157,4 +158,4 @@ class Order:
     @property
     def has_ended(self) -> bool:
         """Whether the locker has nothing to do with it any more: a cancellation before the deposit leaves nothing there."""
-        return self.stage in ENDED or (self.stage is Stage.CANCELLED and not self.told)
+        return self.stage in ENDED or (self.stage is Stage.CANCELLED and not self.laid)

@@ -308,6 +308,22 @@ def test_a_cancellation_is_the_lockers_entry_and_leaves_something_to_fetch_or_no
         world.backend.cancel("KZ1")
 
 
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("before", ["stored", "suspect"])
+def test_what_was_cancelled_with_its_parcel_inside_is_still_fetched(
+    world: World, direction: Direction, before: str
+) -> None:
+    """Also where no buyer was ever told of it: a sender's parcel, or one that may lie there."""
+    order = world.backend.order("KZ1", 7, "Айгерим", direction=direction)
+    world.told(before, parcel="KZ1")
+    world.told("cancelled", parcel="KZ1", command=world.backend.cancel("KZ1").id)
+    assert (order.stage, order.has_ended, world.backend.taken_cells()) == (Stage.CANCELLED, False, {7})
+    if Purpose.WITHDRAWAL not in order.grants:
+        world.backend.withdraw("KZ1")
+    world.told("withdrawn", parcel="KZ1")
+    assert (order.has_ended, world.backend.taken_cells()) == (True, set())
+
+
 def test_what_nobody_ordered_is_no_order_to_cancel(world: World) -> None:
     """A cell that is kept for a parcel makes no order of it."""
     world.backend.command(commands.reserve("KZ1", "Kaspi Gold", size="M"))
