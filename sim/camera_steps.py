@@ -5,10 +5,11 @@ from typing import Any
 from firmware.model import Purpose
 from firmware.optics import CameraState
 from sim.backend import tokens
+from sim.backend.app import App
 from sim.backend_steps import BackendSteps
 from sim.locker import SimLocker
 from sim.machine_steps import PATIENCE
-from sim.optics import Way
+from sim.optics import Source, Way
 from sim.scanner import MemoryScanner
 
 
@@ -22,11 +23,15 @@ class CameraSteps(BackendSteps):
         self._papers = set[str]()  # whoever has it on paper
         self._answered = 0  # readings that were expected, or were before the code that is held now
 
-    async def do_token(self, person: str, waybill: str, purpose: str = "pickup", paper: str = "no") -> None:
-        """A phone gets the code of a right: for a minute, or with paper=yes for as long as the right lasts."""
-        minted = self._locker.backend.mint(waybill, Purpose(purpose), static=paper == "yes")
-        self._tokens[person] = minted
-        (self._papers.add if paper == "yes" else self._papers.discard)(person)
+    async def do_token(self, person: str, waybill: str, purpose: str = "pickup", source: str = "app") -> None:
+        """A phone gets the code of a right, for a minute; for as long as the right lasts with source=paper, or sms: by its link."""
+        backend, drawn = self._locker.backend, Source(source)
+        if drawn is Source.SMS:
+            shown = App(backend, self._locker.link).linked(waybill, backend.link_of(person, waybill))
+            self._tokens[person] = shown.text
+        else:
+            self._tokens[person] = backend.mint(waybill, Purpose(purpose), static=drawn is Source.PAPER)
+        (self._papers.add if drawn is Source.PAPER else self._papers.discard)(person)
 
     async def do_forge(self, person: str, waybill: str, **said: str) -> None:
         """The backend's key signs something else: locker=0124, epoch=7, grant=pickup-KZ9."""

@@ -48,8 +48,9 @@ class Deed(Struct, frozen=True):
     problem: str = ""  # that it reports
     decision: str = ""  # about an order that was held: refund, or end it without
     policy: str = ""  # of other settings: `remote_open`
+    static: str = ""  # and whether QR codes without dates are "allowed" or "refused"
     way: str = ""  # how a code is held up, where that is not well
-    paper: bool = False  # what is held up is printed
+    source: str = ""  # where that code is from, where that is not the app
 
     @property
     def by_fault(self) -> bool:
@@ -99,7 +100,9 @@ class Deeds:
         """A command is signed; what the backend asks for by itself is nobody's deed."""
         if do["type"] in ASKED and (person or do["type"] not in BACKEND):
             about = {"parcel": do.get("parcel"), "problem": do.get("problem", ""), "command": command.id}
-            about["policy"] = str(do.get("settings", {}).get("remote_open", ""))
+            settings = do.get("settings", {})
+            about["policy"] = str(settings.get("remote_open", ""))
+            about["static"] = {0: "refused", 1: "allowed"}.get(settings.get("static_tokens"), "")
             self._asked[command.id] = Deed(do["type"], person or WHO.get(), **about)
 
     def _order(self, order: Order, *_: Any, sms_at_order: bool | None = None, **__: Any) -> Deed:

@@ -31,6 +31,14 @@ class Way(StrEnum):
     SHAKEN = "shaken"
 
 
+class Source(StrEnum):
+    """Where somebody has the code from."""
+
+    APP = "app"  # it draws another one every half minute
+    PAPER = "paper"  # it was printed
+    SMS = "sms"  # the link in it shows it
+
+
 class Optics:
     """One camera, and the phone or paper before it."""
 

@@ -1,6 +1,6 @@
 """The app's HTTP API. The backend's only use of aiohttp.
 
-Everything is JSON, under a bearer token. An error is `{"error": {"code", "message"}}`: one word for the program, one sentence
+Everything is JSON, under a bearer token, but for the page behind the link in an SMS, which is for whoever has that. An error is `{"error": {"code", "message"}}`: one word for the program, one sentence
 for the person. `wait` (seconds) makes a request for a command or for news a long poll.
 
     GET    /api/parcels                      «Мои отправления», and the locker
@@ -17,6 +17,7 @@ for the person. `wait` (seconds) makes a request for a command or for news a lon
     GET    /api/accounts                     balances, and what came back
     GET    /api/work                         what this person, a courier, has to bring and to take away
     GET    /api/news?after=N                 {"news": M}; M is above N where anything has changed
+    GET    /api/q/{waybill}/{name}           a page with the parcel's static QR code, or why there is none
 """
 
 import asyncio
@@ -31,6 +32,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from firmware.model import Problem
+from sim.backend import sms_link
 from sim.backend.app import App, Refused
 from sim.backend.shown import CommandShown
 from sim.web import running
@@ -39,6 +41,7 @@ PREFIX = "/api"
 BODY_MAX_BYTES = 1_024
 WAIT_MAX_S = 30.0
 WAITING_MAX = 64  # long polls at once
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -85,6 +88,7 @@ class Api:
         application.router.add_get("/accounts", self._accounts)
         application.router.add_get("/work", self._work)
         application.router.add_get("/news", self._news)
+        application.router.add_get("/q/{waybill}/{name}", self._linked)
         application.on_shutdown.append(self._end)
         return application
 
@@ -148,6 +152,21 @@ class Api:
         after = int(_number(request, "after", 2**53))
         return _json({"news": await self._poll(after, _wait_s(request))})
 
+    async def _linked(self, request: web.Request) -> web.Response:
+        """A look changes nothing: messengers open links by themselves, for a preview."""
+        try:
+            body, status = sms_link.page(self._app.linked(**request.match_info)), 200
+        except Refused as refused:
+            body, status = sms_link.refusal(str(refused)), refused.status
+        headers = {
+            **HEADERS,
+            "Content-Security-Policy": sms_link.POLICY,
+            "Referrer-Policy": "no-referrer",  # the link is the right
+        }
+        return web.Response(
+            body=body, status=status, content_type="text/html", charset="utf-8", headers=headers
+        )
+
     def _asked(self, request: web.Request, do: Callable[[str, str], CommandShown]) -> web.Response:
         return _json(do(self._person(request), request.match_info["waybill"]), 202)
 
@@ -203,5 +222,4 @@ def _error(status: int, code: str, message: str) -> web.Response:
 
 
 def _json(what: object, status: int = 200) -> web.Response:
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return web.Response(body=_encode(what), status=status, content_type="application/json", headers=headers)
+    return web.Response(body=_encode(what), status=status, content_type="application/json", headers=HEADERS)

@@ -10,13 +10,21 @@ from typing import Protocol
 from firmware.errors import PostomatError, Unreachable
 from firmware.kiosk.drawing import draw
 from firmware.model import Outcome, Problem, Purpose
-from sim.backend import answers, commands, tokens
+from sim.backend import answers, commands, sms_link, tokens, words
 from sim.backend.backend import Backend
 from sim.backend.books import OVER
 from sim.backend.commands import Command, Deed
 from sim.backend.orders import WAITING, Order
 from sim.backend.rights import RESENDS_MAX
-from sim.backend.shown import AccountShown, CommandShown, LockerShown, ParcelShown, ResentShown, TokenShown
+from sim.backend.shown import (
+    AccountShown,
+    CommandShown,
+    LinkShown,
+    LockerShown,
+    ParcelShown,
+    ResentShown,
+    TokenShown,
+)
 
 ACCOUNTS = ("Kaspi Gold", "Kaspi Red")
 COMMAND_S = 60  # how long a buyer's command is good for
@@ -111,13 +119,23 @@ class App:
         `static`: one without dates, to be printed or sent on; only where the policy has such.
         """
         self._waiting(person, waybill)
-        if static and not self.backend.site.static_tokens:
+        if static and not self.backend.static_tokens:
             raise Refused(403, "no_static", answers.NO_STATIC)
         qr = draw(self.backend.mint(waybill, static=static))
         if static:
             return TokenShown(qr.text, qr.size, qr.path, until_ms=0, redraw_s=0)
         until_ms = (self.backend.now_ms() // 1_000 + tokens.VALID_S) * 1_000
         return TokenShown(qr.text, qr.size, qr.path, until_ms, tokens.REDRAW_S)
+
+    def linked(self, waybill: str, name: str) -> LinkShown:
+        """What the link in the buyer's SMS shows, to whoever has it. Raises Refused."""
+        order, site = self.backend.orders.get(waybill), self.backend.site
+        grant = order.grants.get(Purpose.PICKUP) if order is not None else None
+        if order is None or grant is None or not sms_link.is_named(site, grant, name):
+            raise Refused(404, "no_such_link", answers.NO_LINK)
+        token = self.token(order.person, waybill, static=True)
+        until = words.kept_until(order.expires_ms, site.zone).strip() if order.expires_ms else ""
+        return LinkShown(waybill, answers.address_of(site), until, token.text, token.size, token.path)
 
     # What is asked for
 

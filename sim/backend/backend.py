@@ -7,7 +7,7 @@ from typing import Any
 
 from firmware.control import Hello, Journal, JournalRow
 from firmware.model import Purpose
-from sim.backend import commands, lists, tokens
+from sim.backend import commands, lists, sms_link, tokens
 from sim.backend.commands import PATIENCE_S, Command
 from sim.backend.desk import Desk
 from sim.backend.journal import JournalBroken
@@ -164,6 +164,16 @@ class Backend(Desk):
                 self.books.count("lost", 1)
                 self._custody.hold_all(Hold.LOST)
                 self.alarm("entries of the journal are lost")
+
+    def link_of(self, person: str, waybill: str) -> str:
+        """The name in the link of the newest SMS to this person that has one to this parcel; "" where none has."""
+        texts = (sms.text for sms in reversed(self.books.phones.get(person, ())))
+        return sms_link.found(texts, waybill) or ""
+
+    @property
+    def static_tokens(self) -> bool:
+        """Whether the locker takes tokens without dates, as far as is known."""
+        return self._rights.static_tokens
 
     def mint(self, waybill: str, purpose: Purpose = Purpose.PICKUP, *, static: bool = False) -> str:
         """What a phone shows to the locker's camera for a minute; or a paper, for as long as the right lasts."""

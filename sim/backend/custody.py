@@ -86,6 +86,8 @@ class Custody:
             self._move(body, STAGES[kind], gone)
         elif kind == EntryKind.EXTENDED:
             self._prolong(body)
+        elif kind == EntryKind.CONFIGURED:
+            self._rights.follow_settings(str(body.get("why")))
         elif kind in IN_HAND:
             self._note_opening(body, IN_HAND[kind])
         if body["sure"]:

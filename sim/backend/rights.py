@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 from firmware.model import PHONE_DIGITS, Purpose
-from sim.backend import words
+from sim.backend import sms_link, words
 from sim.backend.books import Books, Person
 from sim.backend.orders import Grant, Order, Round, Sms
 from sim.backend.site import Site
@@ -55,9 +55,21 @@ class Rights:
         """16 bytes that no other token has."""
         return self._chance.randbytes(16)
 
+    @property
+    def static_tokens(self) -> bool:
+        """Whether the locker takes tokens without dates, as far as is known."""
+        return bool(self._books.counters.get("static_tokens", self._site.static_tokens))
+
+    def follow_settings(self, said: str) -> None:
+        """The locker has other settings now, in the words of its journal."""
+        settings = dict(each.split("=", 1) for each in said.split())
+        self._books.count("static_tokens", int(settings.get("static_tokens", self._site.static_tokens)))
+
     def send_code(self, order: Order, grant: Grant, until: str = "") -> None:
         """The SMS that carries the code of a right."""
-        text = words.sms_of_grant(self._site.locker, self._site.address, order, grant, until)
+        linked = grant.purpose is Purpose.PICKUP and self.static_tokens
+        link = sms_link.address(self._site, order.waybill, grant) if linked else ""
+        text = words.sms_of_grant(self._site.locker, self._site.address, order, grant, until, link)
         self.send(grant.holder, text, grant.code)
 
     def send_early(self, order: Order, grant: Grant) -> None:

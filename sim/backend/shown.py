@@ -52,6 +52,17 @@ class TokenShown(Struct, frozen=True):
     redraw_s: int
 
 
+class LinkShown(Struct, frozen=True):
+    """What the link in an SMS shows to whoever opens it: a static code, `size` and `path` as in `TokenShown`, and what it is for."""
+
+    waybill: str
+    address: str
+    until: str
+    text: str
+    size: int
+    path: str
+
+
 class AccountShown(Struct, frozen=True):
     """What is on an account, and what came back to it."""
 

@@ -30,4 +30,5 @@ class Site(Struct, frozen=True):
     code_at: CodeAt = CodeAt.DEPOSIT
     quiet_after_pickup_s: int = 3_600
     zone: tzinfo = ALMATY
-    static_tokens: bool = True  # whether its codes for the camera may be without dates, as on paper
+    static_tokens: bool = True  # whether its codes for the camera may be without dates, as on paper, unless `configure` says otherwise
+    sms_link: str = "https://app.example/q/"  # what the link in a buyer's SMS begins with; "": there is none

@@ -6,12 +6,15 @@ from firmware.model import Purpose
 from sim.backend.orders import Grant, Order, Round
 
 
-def sms_of_grant(locker: str, address: str, order: Order, grant: Grant, until: str = "") -> str:
-    """The words that carry a code: which locker, where, what for, and until when."""
+def sms_of_grant(
+    locker: str, address: str, order: Order, grant: Grant, until: str = "", link: str = ""
+) -> str:
+    """The words that carry a code: which locker, where, what for, and until when; `link`: where it is drawn as a QR code."""
     at = f"Постамат № {locker}, {address}."
     match grant.purpose:
         case Purpose.PICKUP:
-            return f"Посылка {order.waybill} ждёт вас. {at} Код: {grant.code}.{until}"
+            drawn = f" QR-код: {link}" if link else ""
+            return f"Посылка {order.waybill} ждёт вас. {at} Код: {grant.code}.{until}{drawn}"
         case Purpose.DEPOSIT if not order.is_inbound:
             return f"Отправление {order.waybill}: положите его в ячейку. {at} Код: {grant.code}."
         case Purpose.DEPOSIT:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from firmware.model import Action
-from sim.optics import Way
+from sim.optics import Source, Way
 
 Number = Annotated[int, Meta(ge=1, le=999)]
 Name = Annotated[str, Meta(min_length=1, max_length=40)]
@@ -76,9 +76,10 @@ class Returned(Message, frozen=True):
 
 
 class Policy(Message, frozen=True):
-    """Other rules: what a command to open a cell takes, and when a buyer gets the code; what is not told stays."""
+    """Other rules: what a command to open a cell takes, which QR codes count, when a buyer gets the code; what is not told stays."""
 
     remote_open: Literal["anywhere", "touch", "screen_qr"] | None = None
+    static_tokens: Literal["allowed", "refused"] | None = None
     code_at: Literal["order", "deposit"] | None = None
 
 
@@ -101,7 +102,7 @@ class Hold(Message, frozen=True):
     person: Name
     parcel: Name | None = None  # unless told, the first that it has a code for
     way: Way = Way.WELL
-    paper: bool = False  # that the code was printed on, in the phone's place: one without dates
+    source: Source = Source.APP  # paper is held in the phone's place
     on: bool = True
 
 

@@ -8,7 +8,7 @@ from sim.backend.app import App
 from sim.backend.app import Refused as Unanswered
 from sim.deeds import Deed, Deeds, done_by
 from sim.locker import SimLocker
-from sim.optics import Way
+from sim.optics import Source, Way
 from sim.panel.acts import Hold, Scan
 from sim.panel.messages import Refused, Why
 from sim.panel.seen import CameraSeen
@@ -27,7 +27,7 @@ class Held:
         self._app = App(locker.backend, locker.link)
         self._who: str | None = None
         self._parcel = ""
-        self._way, self._paper = Way.WELL, False
+        self._way, self._source = Way.WELL, Source.APP
         self._redrawing: asyncio.TimerHandle | None = None
         self.picture: Picture | None = None  # what the camera sees, as a JPEG; None: there is no camera
         self.hears = False  # whether there is a process that listens to barcode scanners
@@ -39,7 +39,7 @@ class Held:
         if self.picture is None:
             return None
         return (
-            CameraSeen(self._who, self._parcel, self._way, self._paper)
+            CameraSeen(self._who, self._parcel, self._way, self._source)
             if self._who is not None
             else CameraSeen()
         )
@@ -58,11 +58,13 @@ class Held:
         if self.picture is None:
             return Refused(Why.UNKNOWN)
         own = [order.waybill for order in self._locker.backend.orders.values() if order.person == act.person]
+        why: Why | None = Why.NO_QR
         for waybill in (act.parcel,) if act.parcel is not None else reversed(own):
-            if self._show(act.person, waybill, act.way, paper=act.paper):
+            why = self._show(act.person, waybill, act.way, act.source)
+            if why is None:
                 self._tell(self._deed("hold"))
                 return None
-        return Refused(Why.NO_QR)
+        return Refused(why or Why.NO_QR)
 
     def lower(self) -> None:
         """Take away whatever is held before the camera; idempotent."""
@@ -83,30 +85,36 @@ class Held:
             next(iter(self._locker.cabinet.guns.values())).beep(act.parcel)
         return None
 
-    def _show(self, person: str, waybill: str, way: Way, *, paper: bool = False) -> bool:
-        """Whether this phone has a code for this parcel; or may have one printed."""
+    def _show(self, person: str, waybill: str, way: Way, source: Source = Source.APP) -> Why | None:
+        """Hold up this person's code for this parcel; why not, where there is none."""
         try:
-            code = self._app.token(person, waybill, static=paper)
-        except Unanswered:
-            return False
+            text = self._text(person, waybill, source)
+        except Unanswered as refused:
+            return Why.NO_STATIC if refused.code == Why.NO_STATIC else Why.NO_QR
         self._stop()
-        self._who, self._parcel, self._way, self._paper = person, waybill, way, paper
-        self._locker.optics.hold(code.text, way=way, paper=paper)
-        if not paper:
+        self._who, self._parcel, self._way, self._source = person, waybill, way, source
+        self._locker.optics.hold(text, way=way, paper=source is Source.PAPER)
+        if source is Source.APP:
             self._redrawing = asyncio.get_running_loop().call_later(tokens.REDRAW_S, self._redraw)
-        return True
+        return None
+
+    def _text(self, person: str, waybill: str, source: Source) -> str:
+        if source is Source.SMS:
+            return self._app.linked(waybill, self._locker.backend.link_of(person, waybill)).text
+        return self._app.token(person, waybill, static=source is Source.PAPER).text
 
     def _redraw(self) -> None:
         if self._who is None:
             return
-        if self._show(self._who, self._parcel, self._way):
+        if self._show(self._who, self._parcel, self._way) is None:
             self._tell(self._deed("redraw"))
         else:
             self.lower()
 
     def _deed(self, verb: str) -> Deed:
         way = "" if self._way is Way.WELL else self._way
-        return Deed(verb, self._who or "", parcel=self._parcel, way=way, paper=self._paper)
+        source = "" if self._source is Source.APP else self._source
+        return Deed(verb, self._who or "", parcel=self._parcel, way=way, source=source)
 
     def _stop(self) -> None:
         if self._redrawing is not None:

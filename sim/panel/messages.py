@@ -140,6 +140,7 @@ class Why(StrEnum):
     NO_LATCH = "no_latch"  # the door was pushed, and the hook does not catch
     NOT_IN_HAND = "not_in_hand"  # the parcel
     NO_QR = "no_qr"  # the phone has no code to show
+    NO_STATIC = "no_static"  # the operator allows no codes without dates
     RESERVED = "reserved"  # the cell, for another order
     QUIET = "quiet"  # the cell, for an hour after its last pickup
     NOT_NOW = "not_now"  # for an order that is as far as this one

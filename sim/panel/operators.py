@@ -29,7 +29,7 @@ class Operator:
     def __init__(self, locker: SimLocker) -> None:
         self._locker = locker
         self._backend = locker.backend
-        self._remote_open = locker.config.access.remote_open
+        self._access = locker.config.access
 
     # What is seen
 
@@ -56,8 +56,9 @@ class Operator:
     def policy(self) -> PolicySeen:
         """The rules: what the locker goes by, while it is off what it went by, and what the backend goes by."""
         if (parts := self._locker.assembly) is not None:
-            self._remote_open = parts.runtime.controller.cabinet.config.access.remote_open
-        return PolicySeen(self._remote_open, self._backend.site.code_at)
+            self._access = parts.runtime.controller.cabinet.config.access
+        static = "allowed" if self._access.static_tokens else "refused"
+        return PolicySeen(self._access.remote_open, static, self._backend.site.code_at)
 
     def can(self, order: Order) -> tuple[Can, ...]:
         """What may be done to it now."""
@@ -102,11 +103,17 @@ class Operator:
         """Go by other rules from now on: the locker where it takes them, the backend at once."""
         if policy.code_at is not None:
             self._backend.site = msgspec.structs.replace(self._backend.site, code_at=CodeAt(policy.code_at))
-        if policy.remote_open is not None:
-            if not self._locker.link.is_attached:
-                return Refused(Why.NO_LINK)
-            with done_by(OPERATOR):
-                self._locker.link.send_command(configure({"remote_open": policy.remote_open}))
+        if policy.remote_open is None and policy.static_tokens is None:
+            return None
+        if not self._locker.link.is_attached:
+            return Refused(Why.NO_LINK)
+        holds = self.policy()  # a command takes the place of all that the ones before it said
+        static = (policy.static_tokens or holds.static_tokens) == "allowed"
+        remote_open = policy.remote_open or holds.remote_open
+        with done_by(OPERATOR):
+            self._locker.link.send_command(
+                configure({"remote_open": remote_open, "static_tokens": int(static)})
+            )
         return None
 
     def _is_being_cancelled(self, order: Order) -> bool:

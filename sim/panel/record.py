@@ -120,7 +120,9 @@ class Recorder:
                 latched = self._locker.world.cells[deed.cell or 0].latched
                 self._add(f"close {deed.cell}{'' if latched else ' latches=no'}")
             case "hold" | "redraw":
-                self._add(f"token '{deed.who}' {deed.parcel}{' paper=yes' if deed.paper else ''}")
+                self._add(
+                    f"token '{deed.who}' {deed.parcel}{f' source={deed.source}' if deed.source else ''}"
+                )
                 self._add(f"hold '{deed.who}'{f' way={deed.way}' if deed.way else ''}")
             case "lower":
                 self._add("lower")
@@ -193,5 +195,5 @@ def _of_backend(deed: Deed) -> str | None:
         case "decide":
             return f"decide {deed.parcel} {'yes' if deed.decision == 'refund' else 'no'}"
         case "configure":
-            return f"policy {deed.policy}"
+            return f"policy {deed.policy} static_tokens={'no' if deed.static == 'refused' else 'yes'}"
     return None

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from sim.backend import CodeAt, Stage
 from sim.backend.orders import Hold
-from sim.optics import Way
+from sim.optics import Source, Way
 from sim.panel.acts import Message
 
 
@@ -130,9 +130,10 @@ class OrderSeen(Struct, frozen=True, omit_defaults=True):
 
 
 class PolicySeen(Struct, frozen=True):
-    """The rules: what the locker's command to open takes, and when a buyer gets the code."""
+    """The rules: what the locker's command to open takes, whether QR codes without dates count, and when a buyer gets the code."""
 
     remote_open: str
+    static_tokens: str
     code_at: CodeAt
 
 
@@ -142,7 +143,7 @@ class CameraSeen(Struct, frozen=True, omit_defaults=True):
     held: str | None = None
     parcel: str | None = None
     way: Way = Way.WELL
-    paper: bool = False
+    source: Source = Source.APP
 
 
 class World(Message, frozen=True):

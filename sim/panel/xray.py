@@ -120,6 +120,7 @@ class XRay:
             problem=deed.problem,
             decision=deed.decision,
             policy=deed.policy,
+            static=deed.static,
         )
         self._sightings.begin(deed, line)
         if deed.verb in SENT:

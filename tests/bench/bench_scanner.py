@@ -74,7 +74,7 @@ class Shows:
         await self.steps.do_see("keypad")
         camera, self._handled_s = self.scanner.camera, None
         assert camera is not None
-        await self.steps.do_token(BUYER, WAYBILL, paper="yes")
+        await self.steps.do_token(BUYER, WAYBILL, source="paper")
         await self.steps.do_hold(BUYER, plain="yes")
         number = camera.number
         async with asyncio.timeout(PATIENCE_S):

@@ -148,7 +148,7 @@ def first_world(cells: tuple[Cell, ...]) -> World:
         cells=tuple(CellSeen(number) for number in numbers),
         people=tuple(PersonSeen(name, (), ()) for name in ("courier", "alia", "marat")),
         orders=(),
-        policy=PolicySeen("anywhere", CodeAt.DEPOSIT),
+        policy=PolicySeen("anywhere", "allowed", CodeAt.DEPOSIT),
         free=tuple(numbers),
         doors=tuple(DoorSeen(number, "closed") for number in numbers),
         parcels=(),

@@ -23,7 +23,7 @@ from firmware.deeds import Open
 from firmware.events import Commanded, GrantsCame
 from firmware.model import Direction, Outcome, Purpose
 from firmware.signed import Keyring, code_digest, open_signed
-from sim.backend import Backend, CodeAt, JournalBroken, Refund, Signer, Site, Stage, unsigned
+from sim.backend import Backend, CodeAt, JournalBroken, Refund, Signer, Site, Stage, sms_link, unsigned
 from sim.backend.commands import BEHIND_MS
 
 NOON_MS = 1_764_054_000_000  # 25 November 2025, 07:00 UTC, 12:00 in Almaty
@@ -229,7 +229,8 @@ def test_stored_sends_the_code_with_locker_address_and_deadline(backend: Backend
     assert texts(backend, "Айгерим") == [
         (
             f"Посылка KZ1 ждёт вас. Постамат № 0123, ул. Абая, 10. Код: {code}. "
-            "Хранится до 28.11.2025 12:00, потом заказ отменят и вернут деньги."
+            "Хранится до 28.11.2025 12:00, потом заказ отменят и вернут деньги. "
+            f"QR-код: {sms_link.address(SITE, 'KZ1', backend.orders['KZ1'].grants[Purpose.PICKUP])}"
         )
     ]
     assert [right.purpose for right in listed(backend).grants] == [Purpose.PICKUP]  # the deposit is done

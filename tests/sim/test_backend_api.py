@@ -491,7 +491,7 @@ async def test_a_code_to_be_printed_has_no_dates_and_is_had_by_the_policy_only(p
     said = open_token(told["text"], Keyring({signer.key_id: signer.public}))
     assert isinstance(said, TokenShown)
     assert (said.grant, said.not_before_ms, said.not_after_ms) == ("pickup-KZ1", 0, 0)
-    phone.backend.site = msgspec.structs.replace(phone.backend.site, static_tokens=False)
+    phone.told("configured", why="static_tokens=0")
     status, told = await phone.ask("GET", "/api/parcels/KZ1/token?static=1")
     assert (status, told["error"]["code"]) == (403, "no_static")
     assert (await phone.ask("GET", "/api/parcels/KZ1/token?static=0"))[0] == 200  # the app's own

@@ -6,10 +6,10 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from sim.backend import Stage
-from sim.optics import Way
+from sim.optics import Source, Way
 from sim.panel import acts
-from sim.panel.seen import CameraSeen, CellSeen, OrderSeen
-from tests.sim.scripted_panel import HEARD_S, sms, with_cell, with_person
+from sim.panel.seen import CameraSeen, CellSeen, OrderSeen, PersonSeen, SmsSeen
+from tests.sim.scripted_panel import HEARD_S, NOON_MS, sms, with_cell, with_person
 from tests.sim.test_panel_page import DESK, NARROW, Desk, desk, unfold
 
 
@@ -67,7 +67,7 @@ def test_a_phone_is_held_wrong_and_then_better(runner: asyncio.Runner, browser: 
             await alia.locator("[data-tab=app]").click()
             await unfold(alia.locator("[data-app=KZ102]"))
             await alia.locator("[data-app=KZ102] [data-does=paper]").click()
-            assert await there.panel.said() == acts.Hold("alia", "KZ102", paper=True)
+            assert await there.panel.said() == acts.Hold("alia", "KZ102", source=Source.PAPER)
             await alia.locator("[data-app=KZ102] [data-way]").select_option("far")
             await alia.locator("[data-app=KZ102] [data-does=hold]").click()
             assert await there.panel.said() == acts.Hold("alia", "KZ102", Way.FAR)
@@ -77,6 +77,33 @@ def test_a_phone_is_held_wrong_and_then_better(runner: asyncio.Runner, browser: 
             assert await there.panel.said() == acts.Hold("alia", "KZ102", Way.TILTED)
             await there.panel.change(camera=CameraSeen("alia", "KZ102"))
             await expect(alia.locator(".seen [data-way]")).to_have_value("well")
+
+    runner.run(play())
+
+
+def test_the_link_in_an_sms_is_opened_and_held_to_the_camera_with_a_press(
+    runner: asyncio.Runner, browser: Browser
+) -> None:
+    """A phone without the app; the page answers for the link's address."""
+
+    async def play() -> None:
+        async with desk(browser) as there:
+            await stored(there)
+            alia = phone(there, "alia")
+            said = there.panel.backend.phones["alia"][-1]
+            held = PersonSeen("alia", (SmsSeen(said.text, NOON_MS, said.code),), ())
+            await there.panel.change(people=with_person(there.panel.world, held))
+            await expect(alia.locator(".sms p").first).to_have_text(said.text)
+            await expect(alia.locator("[data-link]")).to_be_hidden()  # there is no camera
+            await there.panel.change(camera=CameraSeen())
+            async with there.page.context.expect_page() as opening:
+                await alia.locator(".sms a").click()
+            opened = await opening.value
+            await expect(opened.locator("h1")).to_have_text("Посылка KZ102")
+            await expect(opened.locator("svg")).to_be_visible()
+            await opened.close()
+            await alia.locator("[data-link=KZ102]").click()
+            assert await there.panel.said() == acts.Hold("alia", "KZ102", source=Source.SMS)
 
     runner.run(play())
 

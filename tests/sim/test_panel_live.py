@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -600,7 +601,11 @@ async def operated(page: Visitor) -> None:
     """What the operator's people can do: other rules, a cancellation before and after the deposit, a dispute, a return."""
     await page.say("policy", remote_open="touch")
     await page.say("policy", code_at="order")
-    await page.until(lambda page: page.world["policy"] == {"remote_open": "touch", "code_at": "order"})
+    await page.until(
+        lambda page: (
+            page.world["policy"] == {"remote_open": "touch", "static_tokens": "allowed", "code_at": "order"}
+        )
+    )
     early, _ = await bring(page)
     await page.until(lambda page: page.code("alia", early))  # before there is anything to take
     await page.say("cancel", parcel=early)
@@ -640,7 +645,12 @@ def test_what_was_done_is_saved_and_replays_equal(simulator: Simulator, tmp_path
 
     text, kinds = visit(simulator, play)
     assert "00000000" not in text
-    for line in ("policy touch", "command cancel KZ107", "returned 'KZ107'", "decide KZ104 yes"):
+    for line in (
+        "policy touch static_tokens=yes",
+        "command cancel KZ107",
+        "returned 'KZ107'",
+        "decide KZ104 yes",
+    ):
         assert f'"{line}"' in text
     assert "early=yes" in text
     result, again = replayed(text, tmp_path)
@@ -785,3 +795,30 @@ def test_a_phone_is_held_to_the_camera_and_its_cell_opens(simulator: Simulator) 
         await page.until(lambda page: page.world["screen"] in ("closing", "ask_taken"))
 
     visit(simulator, play)
+
+
+def test_the_link_in_an_sms_draws_a_code_that_opens_the_cell(simulator: Simulator, tmp_path: Path) -> None:
+    async def play(page: Visitor) -> tuple[str, str]:
+        waybill, cell = await deposit(page)
+        await page.until(lambda page: page.world["camera"] == {})
+        link = page.person("alia")["phone"][-1]["text"].split()[-1]
+        address = f"{simulator.address}/api{urlsplit(link).path}"
+        async with aiohttp.ClientSession() as http, http.get(address) as opened:
+            assert (opened.status, "<svg" in await opened.text()) == (200, True)
+        await page.say("policy", static_tokens="refused")
+        await page.until(lambda page: page.world["policy"]["static_tokens"] == "refused")
+        await page.say("hold", person="alia", parcel=waybill, source="sms")
+        assert await page.until(lambda page: page.refused) == ["no_static"]
+        await page.say("policy", static_tokens="allowed")
+        await page.until(lambda page: page.world["policy"]["static_tokens"] == "allowed")
+        await page.say("hold", person="alia", parcel=waybill, source="sms")
+        await page.until(lambda page: page.world["camera"].get("source") == "sms")
+        await page.until(lambda page: page.cell(cell).get("open") and page.world["screen"] == "take_parcel")
+        await page.say("take", cell=cell, person="alia")
+        await page.say("save")
+        return waybill, (await page.until(lambda page: page.saved))[0]["text"]
+
+    waybill, text = visit(simulator, play)
+    assert f"token 'alia' {waybill} source=sms" in text
+    result, _ = replayed(text, tmp_path)
+    assert result.ok, result.error

@@ -170,16 +170,37 @@ def test_the_rule_for_opening_is_the_lockers_once_it_has_taken_it(tmp_path: Path
         assert refused.why is Why.NO_LINK
         await desk.play("link up", "wait 5s", "settled")
         assert desk.operator.choose(Policy("touch")) is None
-        await desk.play("journal configured why=remote_open=touch")
-        wanted = PolicySeen("touch", CodeAt.DEPOSIT)
+        await desk.play("journal configured why='remote_open=touch static_tokens=1'")
+        wanted = PolicySeen("touch", "allowed", CodeAt.DEPOSIT)
         assert desk.operator.policy() == wanted
         await desk.play("power off")
         assert desk.operator.policy() == wanted  # what it went by
         await desk.play("power on", "settled")
         assert desk.operator.policy() == wanted
         line = there.line("backend.policy")
-        assert (line.who, line.parameters) == ("backend", {"policy": "touch"})
+        assert (line.who, line.parameters) == ("backend", {"policy": "touch", "static": "allowed"})
         assert told(line, "verdict") == [("verdict.outcome", {"outcome": "done"})]
+
+    watch(tmp_path, play)
+
+
+def test_a_rule_that_is_chosen_leaves_the_other_as_it_was(tmp_path: Path) -> None:
+    """The command's settings take the place of all that were sent before."""
+
+    async def play(there: Watched) -> None:
+        desk = Desk(there)
+        await desk.play("settled")
+        assert desk.operator.choose(Policy(static_tokens="refused")) is None
+        await desk.play("journal configured why='remote_open=anywhere static_tokens=0'", "settled")
+        assert not there.locker.backend.static_tokens
+        await desk.play("wait 1s")
+        assert desk.operator.choose(Policy("touch")) is None
+        await desk.play("journal configured why='remote_open=touch static_tokens=0'")
+        assert desk.operator.policy() == PolicySeen("touch", "refused", CodeAt.DEPOSIT)
+        await desk.play("wait 1s")
+        assert desk.operator.choose(Policy(static_tokens="allowed")) is None
+        await desk.play("journal configured why='remote_open=touch static_tokens=1'", "settled")
+        assert there.locker.backend.static_tokens
 
     watch(tmp_path, play)
 
@@ -192,7 +213,7 @@ def test_the_code_comes_with_the_order_where_that_is_the_rule(tmp_path: Path) ->
         backend.order("KZ1", 7, "alia")
         assert "alia" not in backend.phones
         assert desk.operator.choose(Policy(code_at="order")) is None
-        assert desk.operator.policy() == PolicySeen("anywhere", CodeAt.ORDER)
+        assert desk.operator.policy() == PolicySeen("anywhere", "allowed", CodeAt.ORDER)
         backend.order("KZ2", 6, "alia")
         assert [sms.code for sms in backend.phones["alia"]] == [
             backend.orders["KZ2"].grants[Purpose.PICKUP].code

@@ -24,6 +24,8 @@ POLICIES = {
     "anywhere": acts.Policy("anywhere"),
     "touch": acts.Policy("touch"),
     "screen_qr": acts.Policy("screen_qr"),
+    "allowed": acts.Policy(static_tokens="allowed"),
+    "refused": acts.Policy(static_tokens="refused"),
     "deposit": acts.Policy(code_at="deposit"),
     "order": acts.Policy(code_at="order"),
 }
@@ -98,19 +100,25 @@ def test_a_rule_is_pressed_when_it_holds_and_not_before(
         async with desk(browser) as there:
             await turned_to(there)
             button = there.page.locator(f"[data-policy='{choice}']")
-            before = PolicySeen("touch", CodeAt.ORDER if choice == "deposit" else CodeAt.DEPOSIT)
-            if choice == "touch":
-                before = PolicySeen("anywhere", CodeAt.DEPOSIT)
+            before = PolicySeen(
+                "touch" if choice != "touch" else "anywhere",
+                "allowed" if choice != "allowed" else "refused",
+                CodeAt.DEPOSIT if choice != "deposit" else CodeAt.ORDER,
+            )
             await there.panel.change(policy=before)
             await expect(button).to_have_attribute("aria-pressed", "false")
             await button.press("Space")
             act = await there.panel.said()
             assert act == POLICIES[choice]
             await expect(button).to_have_attribute("aria-pressed", "false")  # the locker has not said so
-            after = PolicySeen(act.remote_open or before.remote_open, CodeAt(act.code_at or before.code_at))
+            after = PolicySeen(
+                act.remote_open or before.remote_open,
+                act.static_tokens or before.static_tokens,
+                CodeAt(act.code_at or before.code_at),
+            )
             await there.panel.change(policy=after)
             await expect(button).to_have_attribute("aria-pressed", "true")
-            await expect(there.page.locator("#orders [aria-pressed='true']")).to_have_count(2)
+            await expect(there.page.locator("#orders [aria-pressed='true']")).to_have_count(3)
 
     runner.run(play())
 

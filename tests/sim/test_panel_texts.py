@@ -143,7 +143,7 @@ def test_a_visit_is_small() -> None:
     sizes = {path: len(file.body) for path, file in server._files().items() if path != "/"}
     at_once = fetched("/main.js", found=set())
     later = {path for path in sizes if path.endswith(".js")} - at_once
-    assert later == {"/states.js", "/graph.js", "/orders.js", "/token.js"}
+    assert later == {"/states.js", "/graph.js", "/orders.js", "/faults.js", "/token.js"}
     page = sum(size for path, size in sizes.items() if not path.endswith(".json") and path not in later)
     for language in LANGUAGES:
         assert page + sizes[f"/{language}.json"] < VISIT_MAX_BYTES

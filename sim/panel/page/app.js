@@ -12,7 +12,7 @@ const SCREEN = ""; // among what was asked: of the screen's code, not of a parce
 const money = (tenge) => `${tenge.toLocaleString("ru")}\u00a0₸`;
 
 export class App {
-  /** `seen()` is what the phone's camera reads off the locker's screen; `hold(parcel, way, paper)` holds the phone, or a printed code, to the locker's own. */
+  /** `seen()` is what the phone's camera reads off the locker's screen; `hold(parcel, way, source)` holds the phone, or a printed code, to the locker's own. */
   constructor(token, seen, hold) {
     Object.assign(this, { token, seen, hold, seeing: false, line: new AbortController(), told: { locker: { online: true }, parcels: [] }, accounts: [], asked: new Map(), claim: null, choice: null });
     this.away = h("p", { class: "away", role: "status" });
@@ -168,7 +168,7 @@ export class App {
 
   /** What opens its cell from the app may be shown to the camera as well. */
   showing(waybill, can, how) {
-    return this.seeing && opens({ can }) ? [["hold", false], ["paper", true]].map(([name, paper]) => ({ name, label: say(`app.${name}`), act: () => this.hold(waybill, how.value, paper) })) : [];
+    return this.seeing && opens({ can }) ? [["hold", null], ["paper", "paper"]].map(([name, source]) => ({ name, label: say(`app.${name}`), act: () => this.hold(waybill, how.value, source) })) : [];
   }
 
   answers(waybill, verb) {

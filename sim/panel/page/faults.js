@@ -4,7 +4,8 @@ import { be, h, Rows, set, word } from "./dom.js";
 import { named, say } from "./texts.js";
 
 export class Faults {
-  constructor(section, faults, boxes, act) {
+  /** `picked`: the cell that somebody has pointed at, if any. */
+  constructor(section, { faults = [], boxes }, picked, act) {
     Object.assign(this, { act, faults: new Map(faults.map((fault) => [fault.name, fault])), active: [] });
     this.buttons = new Map(faults.map((fault) => [fault.name, this.button(fault)]));
     this.cell = h("select", { id: "fault-cell", onchange: () => this.show() },
@@ -18,6 +19,7 @@ export class Faults {
       h("div", { class: "bar" }, h("label", { for: "fault-cell" }, say("faults.cell")), this.cell, this.quiet, this.struck),
       h("div", { class: "parts" }, parts.map((part) => h("section", {}, h("h3", {}, named("parts", part)),
         h("div", { class: "grid" }, faults.filter((fault) => fault.part === part).map(({ name }) => this.buttons.get(name)))))));
+    if (picked) this.cell.value = String(picked);
     this.show();
   }
 

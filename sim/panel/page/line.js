@@ -9,7 +9,7 @@ const WIRE = ["tx", "rx"];
 const QUIET = ["event", "journal", "coil", "rx", "signed"]; // for whoever unfolds the line
 const BYTES_MAX = 16; // shown in boxes; what is longer is a block
 // Parameters that carry a word of the firmware, by the catalogue's name for its kind.
-const WORDS = { outcome: "outcome", notice: "screen", person: "person", purpose: "purpose", kind: "entry", action: "action", closed: "level", table: "machine", state: "sight", decision: "orders", policy: "policy" };
+const WORDS = { outcome: "outcome", notice: "screen", person: "person", purpose: "purpose", kind: "entry", action: "action", closed: "level", table: "machine", state: "sight", decision: "orders", policy: "policy", static: "policy" };
 
 /** A sentence of the x-ray; words of the firmware in it are translated, where we have them. */
 export function sentence(key, parameters = {}) {

@@ -3,7 +3,6 @@
 import { Cabinet } from "./cabinet.js";
 import { Connection } from "./connection.js";
 import { Dock } from "./dock.js";
-import { Faults } from "./faults.js";
 import { Frame } from "./frame.js";
 import { Header } from "./header.js";
 import { Journal } from "./journal.js";
@@ -21,6 +20,7 @@ const PANELS = ["xray", "states", "faults", "journal", "orders"];
 // Panels that are fetched when somebody turns to them: most visits do not.
 const LATER = {
   states: async (page) => new (await import("./states.js")).States(at("states"), page.model.setup.tables ?? [], page.light),
+  faults: async (page) => new (await import("./faults.js")).Faults(at("faults"), page.model.setup, page.picked, page.act),
   orders: async (page) => new (await import("./orders.js")).Orders(at("orders"), page),
 };
 const at = (id) => document.getElementById(id);
@@ -60,13 +60,12 @@ class Page {
     const panel = this.dock?.name;
     document.title = say("panel.title", setup);
     this.header = new Header(at("header"), setup, { turn: (language) => this.turn(language), save: () => act({ type: "save" }) });
-    this.cabinet = new Cabinet(at("cabinet"), setup.boxes, { act, picked: (number) => this.faults.pick(number) });
+    this.cabinet = new Cabinet(at("cabinet"), setup.boxes, { act, picked: (number) => { this.picked = number; this.later.faults?.pick(number); } });
     this.phones?.hang();
     this.phones = new Phones(at("people"), setup.apps ?? {}, { act, note: (code) => this.kiosk.keep(code) });
     this.dock = new Dock(at("dock"), PANELS, (name) => this.turnTo(name));
     this.xray = new Xray(at("xray"), model, { light });
     this.later = {}; // by name, what somebody has turned to
-    this.faults = new Faults(at("faults"), setup.faults ?? [], setup.boxes, act);
     this.journal = new Journal(at("journal"), light);
     this.time = new Time(at("time"), act);
     this.story = this.storyAgain();
@@ -116,7 +115,7 @@ class Page {
   }
 
   show(news) {
-    for (const part of [this.header, this.cabinet, this.phones, this.faults, this.time, ...Object.values(this.later)]) part?.update(news);
+    for (const part of [this.header, this.cabinet, this.phones, this.time, ...Object.values(this.later)]) part?.update(news);
     this.story.update();
   }
 

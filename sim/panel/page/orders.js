@@ -11,7 +11,7 @@ const ACTS = {
   send: { type: "send" },
   returned: { type: "returned" },
 };
-const POLICIES = { remote_open: ["anywhere", "touch", "screen_qr"], code_at: ["deposit", "order"] };
+const POLICIES = { remote_open: ["anywhere", "touch", "screen_qr"], static_tokens: ["allowed", "refused"], code_at: ["deposit", "order"] };
 
 export class Orders {
   constructor(section, { act, light }) {

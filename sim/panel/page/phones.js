@@ -6,6 +6,8 @@ import { draggable } from "./drag.js";
 import { be, glow, h, Rows, set } from "./dom.js";
 import { say, time } from "./texts.js";
 
+const LINK = /https?:\/\/\S+\/q\/([^/\s]+)\/\S+$/; // this page's own server answers for its host
+
 export class Phones {
   /** `apps`: person → token; `act(message)` sends what a person does, `note(code)` notes a code at the kiosk. */
   constructor(section, apps, deeds) {
@@ -53,7 +55,7 @@ class Phone {
   constructor(id, page) {
     Object.assign(this, { id, page, count: 0, next: {} });
     this.app = page.apps[id] ? new App(page.apps[id], () => page.world.qr, (...how) => this.hold(...how)) : null;
-    this.camera = this.app && new Camera(() => page.act({ type: "hold", person: id, on: false }), (way) => this.hold(page.world.camera.parcel, way, page.world.camera.paper));
+    this.camera = this.app && new Camera(() => page.act({ type: "hold", person: id, on: false }), (way) => this.hold(page.world.camera.parcel, way, page.world.camera.source));
     this.sms = h("ol", { class: "sms-list", tabindex: "0", "aria-label": say("people.sms_of", { person: say(`person.${id}`) }) });
     this.held = h("div", { class: "held-list" });
     this.nothing = h("span", { class: "quiet" }, say("people.nothing"));
@@ -71,12 +73,13 @@ class Phone {
     this.see(page.world.camera);
   }
 
-  /** Hold the phone to the camera, with the code of this parcel, or of any; in this way, or well; or a sheet with the code. */
-  hold(parcel, way, paper) {
-    this.page.act({ type: "hold", person: this.id, ...(parcel && { parcel }), ...(way && { way }), ...(paper && { paper }) });
+  /** Hold the phone to the camera, with the code of this parcel, or of any; in this way, or well; from the app, or from `source`. */
+  hold(parcel, way, source) {
+    this.page.act({ type: "hold", person: this.id, ...(parcel && { parcel }), ...(way && { way }), ...(source && { source }) });
   }
 
   see(camera) {
+    this.element.classList.toggle("blind", camera === null);
     if (!this.app) return;
     set(this.head, "title", camera ? say("camera.drag") : null);
     this.head.classList.toggle("draggable", camera !== null);
@@ -109,15 +112,19 @@ class Phone {
 
   /** The message as it came, its code large enough to be read across the page. */
   message({ text, utc_ms, code }) {
-    const [before, after] = code ? text.split(code, 2) : [text, ""];
+    const [link = "", parcel] = text.match(LINK) ?? [];
+    const words = text.slice(0, text.length - link.length);
+    const [before, after] = code ? words.split(code, 2) : [words, ""];
     const element = h("li", { class: "sms" },
       h("p", { lang: "ru" }, before, code ? h("button", {
         class: "code", "data-code": code, lang: document.documentElement.lang, title: say("people.note"),
         "aria-label": say("people.code", { code: [...code].join(" ") }), onclick: () => this.page.note(code),
-      }, code) : null, after),
+      }, code) : null, after, link ? h("a", { href: `/api${new URL(link).pathname}`, target: "_blank", rel: "noopener" }, link) : null),
       h("p", { class: "under" }, h("time", {}, time(utc_ms)), code ? h("button", {
         class: "type", "data-type": code, onclick: () => this.page.act({ type: "type", person: this.id, code }),
-      }, say("people.type")) : null));
+      }, say("people.type")) : null, link ? h("button", {
+        class: "link", "data-link": parcel, onclick: () => this.hold(decodeURIComponent(parcel), null, "sms"),
+      }, say("people.link")) : null));
     return { element };
   }
 
