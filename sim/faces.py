@@ -42,8 +42,13 @@ def press(face: Touch, action: Action, problem: Problem | None = None) -> None:
 
 def type_code(face: Touch, code: str, phone: str = "") -> None:
     """Type a whole code, and the phone's last digits where the keypad asks for them: the page sends the last one's all."""
+    face.send(typed(face, code, phone))
+
+
+def typed(face: Touch, code: str, phone: str = "") -> Code:
+    """What the page sends once that was typed. Raises RuntimeError where no screen is shown."""
     shown = _shown(face)
-    face.send(Code(shown.seq, code + phone if shown.screen.with_phone else code))
+    return Code(shown.seq, code + phone if shown.screen.with_phone else code)
 
 
 def _shown(face: Touch) -> Show:

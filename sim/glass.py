@@ -33,7 +33,8 @@ from sim.locker import SimLocker
 
 ALONE_S = 3.0  # without a page, until the glass looks itself: a page that is loaded anew is back by then
 TOLD_MAX = 1_000  # answers that are kept
-REACH_S = 10.0  # how long a finger waits for a screen
+REACH_S = 10.0  # how long a finger waits for a screen, or an answer
+TRIES = 5  # presses on the way to the keypad, and codes typed there
 # What brings an idle screen to the keypad, and an old screen back to idle.
 TO_KEYPAD = {
     ScreenName.IDLE: Action.START,
@@ -117,19 +118,38 @@ class Glass:
         return True
 
     async def type_code(self, code: str, phone: str = "") -> bool:
-        """Find the keypad and type; False where the screen is somebody else's."""
-        for _ in range(4):
+        """Find the keypad and type, again where it changed just then; False where the screen is somebody else's."""
+        for _ in range(TRIES):
             if not await self.until(lambda show: show.screen.name in (*TO_KEYPAD, ScreenName.KEYPAD)):
                 return False
             before = self.show
-            if before is None or before.screen.name is ScreenName.KEYPAD:
-                break
+            if before is None:
+                return False
+            if before.screen.name is ScreenName.KEYPAD:
+                if await self._ask(faces.typed(self, code, phone)) is not Outcome.STALE:
+                    return True
+                continue
             faces.press(self, TO_KEYPAD[before.screen.name])
             await self.until(lambda show, before=before: show.seq != before.seq)  # type: ignore[misc]
-        if self.show is None or self.show.screen.name is not ScreenName.KEYPAD:
-            return False
-        faces.type_code(self, code, phone)
-        return True
+        return False
+
+    async def _ask(self, message: Press | Code) -> Outcome | None:
+        """Send it, and wait for its answer; None where none comes."""
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def hear(touched: Touched, outcome: Outcome) -> None:
+            if touched.message == message and not answer.done():
+                answer.set_result(outcome)
+
+        self.answered.append(hear)
+        try:
+            self.send(message)
+            async with asyncio.timeout(REACH_S):
+                return await answer
+        except TimeoutError:
+            return None
+        finally:
+            self.answered.remove(hear)
 
     async def until(self, holds: Callable[[Show], bool], within_s: float = REACH_S) -> bool:
         """Wait for a screen of which this holds; False where none comes."""

@@ -97,7 +97,44 @@ def test_digits_stay_while_the_keypad_stays_and_no_longer(kiosk: Kiosk) -> None:
         await page.keyboard.type("31415926")
         await asked(kiosk)
         await kiosk.show(page, KEYPAD)  # a code was sent, and the keypad is shown again without a word
+        await kiosk.controller.push(Told(Outcome.DONE))
+        await expect(page.locator(".slots.sent")).to_have_count(0)
         assert "".join((await typed(page)).split()) == ""
+
+    kiosk.play(scene())
+
+
+def test_a_code_that_came_as_its_keypad_changed_is_sent_again_and_not_for_ever(kiosk: Kiosk) -> None:
+    """The camera came back with the last digit on its way: nobody types for nothing."""
+
+    async def scene() -> None:
+        page = await portrait(kiosk)
+        await kiosk.show(page, KEYPAD)
+        await page.keyboard.type("31415926")
+        assert await asked(kiosk) == Code(kiosk.controller.screen.seq, "31415926")
+        await kiosk.show(page, replace(KEYPAD, camera=True))
+        await page.keyboard.type("7\b")  # it waits for its answer
+        assert "".join((await typed(page)).split()) == "31415926"
+        assert kiosk.controller.asked.empty()
+        await kiosk.controller.push(Told(Outcome.STALE))
+        assert await asked(kiosk) == Code(kiosk.controller.screen.seq, "31415926")
+        await kiosk.controller.push(Told(Outcome.STALE))  # of this very screen: somebody has to look
+        await expect(page.locator(".slots.sent")).to_have_count(0)
+        await nothing_else_asked(kiosk, page)
+
+    kiosk.play(scene())
+
+
+def test_a_code_is_not_sent_again_to_a_keypad_that_asks_for_something_else(kiosk: Kiosk) -> None:
+    async def scene() -> None:
+        page = await portrait(kiosk)
+        await kiosk.show(page, KEYPAD)
+        await page.keyboard.type("27182818")
+        await asked(kiosk)
+        await kiosk.show(page, replace(KEYPAD, with_phone=True))
+        await kiosk.controller.push(Told(Outcome.STALE))
+        assert "".join((await typed(page)).split()) == ""
+        await nothing_else_asked(kiosk, page)
 
     kiosk.play(scene())
 
@@ -343,7 +380,10 @@ def test_says_that_the_server_is_gone_and_comes_back(kiosk: Kiosk) -> None:
         server.cancel()
         await asyncio.gather(server, return_exceptions=True)
         await expect(page.locator("h1")).to_have_text("Нет связи с постаматом")
+        # Refused, and not left to wait: so it says more than once when it will try again.
+        refusing = await asyncio.start_server(lambda _, writer: writer.close(), sock=again.dup())
         await expect(page.locator("main")).to_contain_text("Новая попытка через")
+        refusing.close()
         server = asyncio.create_task(serve(kiosk.config, again))
         await page.wait_for_selector("[data-screen=idle]")
         server.cancel()

@@ -8,7 +8,7 @@ import { eraseIcon } from "./pictures.js";
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "corner", "0", "erase"];
 
 export class Keypad {
-  /** `submit(digits)` is called once with all of them; then the keypad is deaf until `clear`. */
+  /** `submit(digits)` is called with all of them; then the keypad is deaf until `clear`. */
   constructor(submit) {
     this.submit = submit;
     this.digits = "";
@@ -29,6 +29,11 @@ export class Keypad {
     this.digits = "";
     this.submitted = false;
     this.paint();
+  }
+
+  /** Submit the same once more. */
+  again() {
+    this.submit(this.digits);
   }
 
   /** A key as the keyboard names it; whether it was one of ours. */

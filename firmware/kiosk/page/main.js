@@ -22,7 +22,7 @@ class Page {
     this.until = null; // performance.now() at which the screen changes by itself
     this.sent = false; // a press is on its way: one at a time
     this.countdown = new Countdown();
-    this.keypad = new Keypad((code) => this.send({ type: "code", code }));
+    this.keypad = new Keypad((code) => { this.typedAt = this.seq; this.send({ type: "code", code }); });
     this.view = new View(layout, texts, {
       press: (button) => this.press(button), speak: (language) => this.speak(language), reach: () => this.reach(),
       keypad: this.keypad,
@@ -51,10 +51,15 @@ class Page {
     document.documentElement.dataset.shown = seq.count; // for whoever watches the page, as the tests do
   }
 
-  /** A press or a code was answered; where it was refused the screen is as before, and may be used again. */
+  /**
+   * A press or a code was answered; where it was refused the screen is as before, and may be used again. A code that came just when its
+   * keypad changed, as when the camera is there again, means the same on the new one; a press may not.
+   */
   told({ outcome }) {
     this.sent = false;
-    if (outcome !== "done" && this.keypad.submitted) this.keypad.clear();
+    if (!this.keypad.submitted) return;
+    if (outcome === "stale" && this.seq !== this.typedAt) this.keypad.again();
+    else this.keypad.clear();
   }
 
   local(name, until) {
@@ -66,7 +71,7 @@ class Page {
   become(screen, until) {
     const before = this.screen.name;
     if (screen.name === "idle" && before !== "idle") this.forget();
-    if (screen.name !== "keypad" || before !== "keypad" || this.keypad.submitted) this.keypad.clear();
+    if (screen.name !== "keypad" || before !== "keypad") this.keypad.clear();
     this.keypad.ask([this.layout.code_digits, ...(screen.with_phone ? [this.layout.phone_digits] : [])]);
     Object.assign(this, { screen, until, sent: false });
     this.render();
