@@ -13,8 +13,17 @@ from firmware.model import Outcome, Purpose
 from sim.backend.rights import RESENDS_MAX
 from sim.panel.seen import CameraSeen
 from tests.sim.scripted_panel import ScriptedPanel
-from tests.sim.test_backend_api import QR
-from tests.sim.test_panel_page import ACCESS, BOOK_EN, CONTRAST, NARROW, OVERFLOW, Desk, desk, unfold
+from tests.sim.test_panel_page import (
+    ACCESS,
+    BOOK_EN,
+    CONTRAST,
+    NARROW,
+    OVERFLOW,
+    Desk,
+    desk,
+    shows_code,
+    unfold,
+)
 from tests.sim.test_panel_texts import BOOKS, LANGUAGES
 
 SMALL = {"width": 1_366, "height": 768}
@@ -213,7 +222,7 @@ def test_a_question_without_an_answer_is_told_and_can_be_asked_again(
                 await there.page.unroute("**/api/parcels/*/*")
                 await parcel.locator(f"[data-does='{verb}']").click()
                 await expect(parcel.locator(".told")).not_to_have_text("No connection. Try again")
-            await there.panel.change(qr=QR)
+            await shows_code(there)
             await there.page.route("**/api/claims", fail)
             await phone.locator(".scan").click()
             await expect(phone.locator(".scan + .told")).to_have_text("No connection. Try again")
@@ -327,7 +336,7 @@ def test_with_the_locker_claimed_the_next_parcel_unfolds(runner: asyncio.Runner,
             unfolded = phone.locator("[data-app]:has([aria-expanded='true'])")
             for _ in range(2):  # what somebody folded before counts no more
                 await phone.locator("[data-app='KZ201'] .sum").click()
-            await there.panel.change(qr=QR)
+            await shows_code(there)
             await phone.locator(".scan").click()
             await expect(phone.locator(".told").first).to_have_text("The command is sent")
             assert isinstance(locker.commanded()[-1].do, Claim)

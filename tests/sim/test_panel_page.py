@@ -20,6 +20,7 @@ from sim.panel import acts
 from sim.panel.messages import Entries, Line, Part, Refused, Saved, Story, StoryState, Why
 from sim.panel.seen import (
     BankSeen,
+    CameraSeen,
     Can,
     CellSeen,
     ClockSeen,
@@ -440,6 +441,12 @@ async def press(parcel: Locator, *names: str) -> None:
         await expect(parcel.locator(":focus")).to_have_count(1)
 
 
+async def shows_code(there: Desk) -> None:
+    """The glass shows a code, and the page knows: a camera that comes with it is seen on the phones."""
+    await there.panel.change(qr=QR, camera=CameraSeen())
+    await expect(there.page.locator("[data-person='alia']")).not_to_have_class(re.compile("blind"))
+
+
 def test_the_screen_is_scanned_as_it_is_shown_now(runner: asyncio.Runner, browser: Browser) -> None:
     async def play() -> None:
         async with desk(browser) as there:
@@ -452,7 +459,7 @@ def test_the_screen_is_scanned_as_it_is_shown_now(runner: asyncio.Runner, browse
             scan = phone.get_by_role("button", name="Scan the screen")
             await scan.click()
             await expect(told).to_have_text("There is no code on the screen")
-            await there.panel.change(qr=QR)
+            await shows_code(there)
             await scan.click()
             await expect(told).to_have_text("The command is sent")
             claim = locker.commanded()[-1]
