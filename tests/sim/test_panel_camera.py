@@ -117,6 +117,7 @@ def test_a_phone_is_dragged_onto_the_locker(
     async def play() -> None:
         async with desk(browser, viewport=size | {"height": 2_400}) as there:
             await there.panel.change(camera=CameraSeen())
+            await there.page.locator("[data-person='alia']:not(.blind)").wait_for()
             await drag(there.page, phone(there, "alia").locator("header"), there.page.locator(".bezel"))
             assert await there.panel.said() == acts.Hold("alia")
             await drag(there.page, phone(there, "marat").locator("header"), phone(there, "alia"))  # not there
@@ -187,6 +188,7 @@ def test_a_courier_holds_a_barcode_to_the_scanner(runner: asyncio.Runner, browse
             assert await there.panel.said() == acts.Scan("KZ104")
             world = there.panel.world
             await there.panel.change(cells=with_cell(world, CellSeen(6, open=True, latched=False)))
+            await there.page.locator("[data-cell='6'].open").wait_for()
             await drag(there.page, held, there.page.locator("[data-cell='6']"))  # as ever
             assert await there.panel.said() == acts.Put(6, "KZ104")
 

@@ -444,7 +444,7 @@ async def press(parcel: Locator, *names: str) -> None:
 async def shows_code(there: Desk) -> None:
     """The glass shows a code, and the page knows: a camera that comes with it is seen on the phones."""
     await there.panel.change(qr=QR, camera=CameraSeen())
-    await expect(there.page.locator("[data-person='alia']")).not_to_have_class(re.compile("blind"))
+    await there.page.locator("[data-person='alia']:not(.blind)").wait_for()
 
 
 def test_the_screen_is_scanned_as_it_is_shown_now(runner: asyncio.Runner, browser: Browser) -> None:
@@ -731,6 +731,7 @@ def test_hands_at_a_door(runner: asyncio.Runner, browser: Browser) -> None:
                 await there.say(name).click()
                 assert await there.panel.said() == act
             await there.panel.change(cells=with_cell(there.panel.world, CellSeen(5, pressed=True)))
+            await expect(there.say("Press")).to_have_attribute("aria-pressed", "true")
             await there.say("Press").click()
             assert await there.panel.said() == acts.Press(5, pressed=False)
 
