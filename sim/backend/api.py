@@ -1,7 +1,8 @@
 """The app's HTTP API. The backend's only use of aiohttp.
 
-Everything is JSON, under a bearer token, but for the page behind the link in an SMS, which is for whoever has that. An error is `{"error": {"code", "message"}}`: one word for the program, one sentence
-for the person. `wait` (seconds) makes a request for a command or for news a long poll.
+Everything is JSON, under a bearer token, but for the page behind the link in an SMS, which is for whoever has that link. An error
+is `{"error": {"code", "message"}}`: one word for the program, one sentence for the person. `wait` (seconds) makes a request for a
+command or for news a long poll.
 
     GET    /api/parcels                      «Мои отправления», and the locker
     GET    /api/parcels/{waybill}/token      its QR code for the locker's camera, drawn anew every half minute

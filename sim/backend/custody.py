@@ -87,7 +87,7 @@ class Custody:
         elif kind == EntryKind.EXTENDED:
             self._prolong(body)
         elif kind == EntryKind.CONFIGURED:
-            self._rights.follow_settings(str(body.get("why")))
+            self._rights.follow_settings(str(body.get("why", "")))
         elif kind in IN_HAND:
             self._note_opening(body, IN_HAND[kind])
         if body["sure"]:

@@ -58,13 +58,14 @@ class Held:
         if self.picture is None:
             return Refused(Why.UNKNOWN)
         own = [order.waybill for order in self._locker.backend.orders.values() if order.person == act.person]
-        why: Why | None = Why.NO_QR
+        why = Why.NO_QR
         for waybill in (act.parcel,) if act.parcel is not None else reversed(own):
-            why = self._show(act.person, waybill, act.way, act.source)
-            if why is None:
+            refused = self._show(act.person, waybill, act.way, act.source)
+            if refused is None:
                 self._tell(self._deed("hold"))
                 return None
-        return Refused(why or Why.NO_QR)
+            why = refused
+        return Refused(why)
 
     def lower(self) -> None:
         """Take away whatever is held before the camera; idempotent."""

@@ -30,6 +30,7 @@ class Operator:
         self._locker = locker
         self._backend = locker.backend
         self._access = locker.config.access
+        self._asked: tuple[str, dict[str, int | str]] = ("", {})  # the newest command for other settings
 
     # What is seen
 
@@ -107,14 +108,22 @@ class Operator:
             return None
         if not self._locker.link.is_attached:
             return Refused(Why.NO_LINK)
-        holds = self.policy()  # a command takes the place of all that the ones before it said
-        static = (policy.static_tokens or holds.static_tokens) == "allowed"
-        remote_open = policy.remote_open or holds.remote_open
+        settings = self._settings()
+        if policy.remote_open is not None:
+            settings["remote_open"] = policy.remote_open
+        if policy.static_tokens is not None:
+            settings["static_tokens"] = int(policy.static_tokens == "allowed")
         with done_by(OPERATOR):
-            self._locker.link.send_command(
-                configure({"remote_open": remote_open, "static_tokens": int(static)})
-            )
+            self._asked = self._locker.link.send_command(configure(settings)), settings
         return None
+
+    def _settings(self) -> dict[str, int | str]:
+        """What a command has to say again, for it takes the place of all before it: what was asked last, or what holds."""
+        command, asked = self._asked
+        if command in self._backend.books.open_commands:
+            return dict(asked)
+        holds = self.policy()
+        return {"remote_open": holds.remote_open, "static_tokens": int(holds.static_tokens == "allowed")}
 
     def _is_being_cancelled(self, order: Order) -> bool:
         waiting = self._backend.books.open_commands.values()

@@ -195,5 +195,6 @@ def _of_backend(deed: Deed) -> str | None:
         case "decide":
             return f"decide {deed.parcel} {'yes' if deed.decision == 'refund' else 'no'}"
         case "configure":
-            return f"policy {deed.policy} static_tokens={'no' if deed.static == 'refused' else 'yes'}"
+            static = {"allowed": " static_tokens=yes", "refused": " static_tokens=no"}.get(deed.static, "")
+            return f"policy {deed.policy}{static}"
     return None

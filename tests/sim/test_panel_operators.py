@@ -6,6 +6,7 @@ import pytest
 
 from firmware.model import Purpose
 from sim.backend import CodeAt, Stage
+from sim.backend.commands import configure
 from sim.deeds import Deed
 from sim.panel.acts import Cancel, Decide, Policy, Returned, Send
 from sim.panel.messages import Why
@@ -201,6 +202,37 @@ def test_a_rule_that_is_chosen_leaves_the_other_as_it_was(tmp_path: Path) -> Non
         assert desk.operator.choose(Policy(static_tokens="allowed")) is None
         await desk.play("journal configured why='remote_open=touch static_tokens=1'", "settled")
         assert there.locker.backend.static_tokens
+
+    watch(tmp_path, play)
+
+
+def test_two_rules_that_are_chosen_while_messages_take_their_time_both_hold(tmp_path: Path) -> None:
+    async def play(there: Watched) -> None:
+        desk = Desk(there)
+        await desk.play("settled", "strike broker_slow seed=1", "wait 1s")
+        assert desk.operator.choose(Policy("touch")) is None
+        await desk.play("wait 1s")
+        assert desk.operator.policy().remote_open == "anywhere"  # the locker has not heard of it
+        assert desk.operator.choose(Policy(static_tokens="refused")) is None
+        await desk.play(
+            "journal configured why='remote_open=touch static_tokens=0' within=2m", "heal broker_slow"
+        )
+
+    watch(tmp_path, play)
+
+
+def test_without_settings_of_its_own_the_locker_goes_by_its_file_again_and_the_backend_knows(
+    tmp_path: Path,
+) -> None:
+    async def play(there: Watched) -> None:
+        desk = Desk(there)
+        await desk.play("settled")
+        assert desk.operator.choose(Policy("touch", static_tokens="refused")) is None
+        await desk.play("journal configured why='remote_open=touch static_tokens=0'", "settled", "wait 1s")
+        there.locker.link.send_command(configure({}))
+        await desk.play("journal configured", "settled")
+        assert there.locker.backend.static_tokens
+        assert desk.operator.policy() == PolicySeen("anywhere", "allowed", CodeAt.DEPOSIT)
 
     watch(tmp_path, play)
 
