@@ -118,7 +118,7 @@ class Glass:
         return True
 
     async def type_code(self, code: str, phone: str = "") -> bool:
-        """Find the keypad and type, again where it changed just then; False where the screen is somebody else's."""
+        """Find the keypad and type, again where it changed just then; False where the screen is somebody else's, or silent."""
         for _ in range(TRIES):
             if not await self.until(lambda show: show.screen.name in (*TO_KEYPAD, ScreenName.KEYPAD)):
                 return False
@@ -126,8 +126,9 @@ class Glass:
             if before is None:
                 return False
             if before.screen.name is ScreenName.KEYPAD:
-                if await self._ask(faces.typed(self, code, phone)) is not Outcome.STALE:
-                    return True
+                outcome = await self._ask(faces.typed(self, code, phone))
+                if outcome is not Outcome.STALE:
+                    return outcome is not None
                 continue
             faces.press(self, TO_KEYPAD[before.screen.name])
             await self.until(lambda show, before=before: show.seq != before.seq)  # type: ignore[misc]
