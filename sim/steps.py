@@ -6,13 +6,12 @@ A line is a verb, its objects, and `key=value` pairs, as a shell would split the
 
 import asyncio
 import random
-from collections.abc import Callable
 from typing import cast
 
 import msgspec
 
 from firmware.control import JournalRow
-from firmware.model import Action, DoorState, Problem, Purpose, Screen
+from firmware.model import DoorState
 from firmware.rows import Door, Parcel
 from sim import faces, pace
 from sim.blows import Blows
@@ -26,7 +25,6 @@ from sim.scanner_steps import ScannerSteps
 from sim.script import Failed, matches, seconds
 from sim.site import Site
 
-GUESSING = (Action.START, Action.AGAIN)  # the way back to the keypad
 LONG_S = 60.0  # more than that nobody sits through, live
 REACH_S = 4.0  # what a person takes to put something in or take it out
 
@@ -49,51 +47,6 @@ class Steps(ScannerSteps):
         self._hours = Hours(locker, _Nobody(), Overheard(locker.cabinet)) if live else None
 
     # People
-
-    async def do_press(self, action: str, problem: str | None = None, blind: str = "no") -> None:
-        """Press a button once the screen has it; with blind=yes at once, whatever the screen shows."""
-        pressed, told = Action(action), Problem(problem) if problem else None
-        if blind != "yes":
-            await self._until(
-                lambda: (screen := self._screen()) is not None and pressed in screen.actions,
-                lambda: f"the screen has no such button: {self._screen()}",
-            )
-        await self._touch(lambda: faces.press(self._face, pressed, told))
-
-    async def do_type(
-        self, whose: str, waybill: str | None = None, blind: str = "no", phone: str | None = None
-    ) -> None:
-        """Type a code on the keypad: `type 12345678`, `type alia` (from the last SMS), `type pickup KZ1`, `type wrong`.
-
-        The digits of its holder's phone follow where the keypad asks for them; phone=0000: these digits, phone= none.
-        """
-        backend = self._locker.backend
-        if waybill is not None:
-            grant = backend.orders[waybill].grants[Purpose(whose)]
-            code, number = grant.code, grant.phone
-        elif whose == "wrong" or whose.isdigit():
-            code, number = self._unknown_code() if whose == "wrong" else whose, "0000"
-        else:
-            code, number = backend.last_code(whose), backend.number(whose)
-        if blind != "yes":
-            await self.do_see("keypad")
-        await self._touch(lambda: faces.type_code(self._face, code, number if phone is None else phone))
-
-    async def do_guess(self, count: str) -> None:
-        """A robot at the keypad: so many wrong codes, each as soon as the screen takes one."""
-        for _ in range(int(count)):
-            while not matches(self._screen(), {"name": "keypad"}):
-                await self._to_keypad(self._screen())
-            await self.do_type("wrong")
-            await self.do_see("wrong_code")
-
-    async def _to_keypad(self, screen: Screen | None) -> None:
-        """Press what leads there; where nothing does, wait for another screen."""
-        offered = [action for action in GUESSING if screen is not None and action in screen.actions]
-        if offered:
-            await self._touch(lambda: faces.press(self._face, offered[0]))
-        else:
-            await self._until(lambda: self._screen() != screen, lambda: f"the screen stays {screen}", "2m")
 
     async def do_deposit(self, waybill: str, cell: str) -> None:
         """The courier's whole visit: code, open cell, parcel in, door shut, back to idle."""
@@ -195,17 +148,6 @@ class Steps(ScannerSteps):
 
     # What is expected
 
-    async def do_see(self, screen: str, within: str = PATIENCE, **fields: str) -> None:
-        """Expect a screen, with these fields."""
-        wanted = {"name": screen, **fields}
-        await self._until(
-            lambda: matches(self._screen(), wanted), lambda: f"the screen is {self._screen()}", within
-        )
-
-    async def do_told(self, outcome: str) -> None:
-        """Expect the answer to the last press or code."""
-        await self._until(lambda: self._face.told[-1:] == [outcome], lambda: f"told {self._face.told[-3:]}")
-
     async def do_journal(self, kind: str, within: str = PATIENCE, **fields: str) -> None:
         """Expect an entry after those that were expected before."""
         wanted = {"kind": kind, **fields}
@@ -265,25 +207,8 @@ class Steps(ScannerSteps):
         if parts.store.load().rows() != parts.runtime.controller.state.rows():
             raise Failed("memory is not what the store would give back")
 
-    async def _touch(self, touch: Callable[[], None]) -> None:
-        """Touch, and wait for the answer that every touch gets, so that the next one meets the next screen."""
-        before = len(self._face.told)
-        touch()
-        await self._until(lambda: len(self._face.told) > before, lambda: "the touch has no answer")
-
-    def _screen(self) -> Screen | None:
-        return self._face.show.screen if self._face.show else None
-
     def _rows(self) -> list[JournalRow]:
         parts = self._locker.controller
         if (epoch := parts.runtime.controller.state.locker.epoch) != self._epoch:
             self._epoch, self._read = epoch, 0  # a new journal
         return parts.store.journal(self._read, 1_000)
-
-    def _unknown_code(self) -> str:
-        digits = self._locker.config.locker.code_digits
-        orders = self._locker.backend.orders.values()
-        given = {grant.code for order in orders for grant in order.grants.values()}
-        while (code := f"{self._locker.chance.randrange(10**digits):0{digits}}") in given:
-            pass
-        return code
