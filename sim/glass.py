@@ -111,16 +111,21 @@ class Glass:
             self._sending = [*(other for other in self._sending if not other.done()), task]
 
     async def press(self, action: Action) -> bool:
-        """Press a button once the screen has it; False where it does not come."""
-        if not await self.until(lambda show: action in show.screen.actions):
-            return False
-        faces.press(self, action)
-        return True
+        """Press a button once the screen has it, again where it changed just then; False where it does not come, or is silent."""
+        for _ in range(TRIES):
+            if not await self.until(lambda show: action in show.screen.actions, REACH_S) or not self.show:
+                return False
+            outcome = await self._ask(Press(self.show.seq, action))
+            if outcome is not Outcome.STALE:
+                return outcome is not None
+        return False
 
     async def type_code(self, code: str, phone: str = "") -> bool:
         """Find the keypad and type, again where it changed just then; False where the screen is somebody else's, or silent."""
         for _ in range(TRIES):
-            if not await self.until(lambda show: show.screen.name in (*TO_KEYPAD, ScreenName.KEYPAD)):
+            if not await self.until(
+                lambda show: show.screen.name in (*TO_KEYPAD, ScreenName.KEYPAD), REACH_S
+            ):
                 return False
             before = self.show
             if before is None:
@@ -131,7 +136,7 @@ class Glass:
                     return outcome is not None
                 continue
             faces.press(self, TO_KEYPAD[before.screen.name])
-            await self.until(lambda show, before=before: show.seq != before.seq)  # type: ignore[misc]
+            await self.until(lambda show, before=before: show.seq != before.seq, REACH_S)  # type: ignore[misc]
         return False
 
     async def _ask(self, message: Press | Code) -> Outcome | None:
@@ -152,7 +157,7 @@ class Glass:
         finally:
             self.answered.remove(hear)
 
-    async def until(self, holds: Callable[[Show], bool], within_s: float = REACH_S) -> bool:
+    async def until(self, holds: Callable[[Show], bool], within_s: float) -> bool:
         """Wait for a screen of which this holds; False where none comes."""
         try:
             async with asyncio.timeout(within_s):
